@@ -1,0 +1,452 @@
+"""A saved result as one self-contained HTML page, every figure with its ledger entry.
+
+The page is for the desk of a validator: it opens from a file with no network, prints on A4,
+reads on a telephone, and says under every number, chart and table which entry of the ledger it
+came from. `render` is pure: the saved result and the ledger's facts go in, text comes out. A
+figure whose entry is not among the facts is refused: a report that cites what the ledger does
+not hold is worse than none.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+import fedcredit.charts as charts
+from fedcredit.errors import JobError
+from fedcredit.result_file import ResultFile, SampleMetrics
+
+SAMPLE_TITLES = {"holdout": "Hold-out", "oot": "Out of time", "train": "Training"}
+PHASE_WORDS = {
+    "quantiles": "bin edges",
+    "bins": "bins and WOE",
+    "newton": "Newton step",
+    "metrics": "metrics",
+}
+# modelling.md B.1: the bands a scorecard modeller reads an information value by.
+IV_BANDS = ((0.02, "none"), (0.1, "weak"), (0.3, "medium"), (0.5, "strong"))
+# modelling.md B.1: population stability above 0.1 is watched, above 0.25 acted on.
+STABILITY_BANDS = ((0.1, "stable"), (0.25, "watch"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LedgerFact:
+    """Where one entry stands in the ledger."""
+
+    index: int
+    entry_id: str
+    type: str
+    author: str
+    received: str
+
+    @property
+    def short(self) -> str:
+        """The first six characters of the entry id, as printed beside a figure."""
+        return self.entry_id[:6]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointsRow:
+    """One bin of one feature in the points table."""
+
+    feature: str
+    bin: str
+    n: int
+    bads: int
+    woe: float
+    iv: float
+    coefficient: float
+    points: int
+
+    @property
+    def bad_rate(self) -> float:
+        """Bads over subjects; zero for an empty bin."""
+        return self.bads / self.n if self.n else 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoefficientRow:
+    """One term of the regression with its Wald statistics."""
+
+    term: str
+    coefficient: float
+    standard_error: float
+    wald_z: float
+    p_value: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What the report shows of a scorecard: two tables, its scale and what was left out."""
+
+    points: tuple[PointsRow, ...]
+    coefficients: tuple[CoefficientRow, ...]
+    dropped: Mapping[str, str]
+    scale: str
+
+    @classmethod
+    def of(cls, model_json: str) -> "Card":
+        """Read a scorecard from its JSON form.
+
+        Raises
+        ------
+        ValueError
+            From ``Scorecard.from_json``, when the text is not a scorecard.
+        """
+        from fedcredit_models.scorecard import Scorecard
+
+        model = Scorecard.from_json(model_json)
+        return cls(
+            points=tuple(
+                PointsRow(
+                    feature=str(row["feature"]),
+                    bin=str(row["bin"]),
+                    n=int(row["n"]),
+                    bads=int(row["bads"]),
+                    woe=float(row["woe"]),
+                    iv=float(row["iv"]),
+                    coefficient=float(row["coefficient"]),
+                    points=int(row["points"]),
+                )
+                for row in model.table().to_dict(orient="records")
+            ),
+            coefficients=tuple(
+                CoefficientRow(
+                    term=str(row["term"]),
+                    coefficient=float(row["coefficient"]),
+                    standard_error=float(row["standard_error"]),
+                    wald_z=float(row["wald_z"]),
+                    p_value=float(row["p_value"]),
+                )
+                for row in model.summary().to_dict(orient="records")
+            ),
+            dropped=dict(model.dropped),
+            scale=f"{model.base_score:g} points at odds {model.base_odds:g} : 1, "
+            f"{model.pdo:g} points double the odds",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Feature:
+    name: str
+    rows: tuple[PointsRow, ...]
+    chart: Markup
+
+    @property
+    def iv(self) -> float:
+        return sum(row.iv for row in self.rows)
+
+    @property
+    def strength(self) -> str:
+        return next((word for top, word in IV_BANDS if self.iv < top), "suspicious")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stat:
+    name: str
+    title: str
+    value: str
+    note: str
+    entry: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sample:
+    name: str
+    title: str
+    metrics: SampleMetrics
+    stats: tuple[_Stat, ...]
+    distribution: Markup
+    roc: Markup
+    calibration: Markup
+    bands_entry: str
+    roc_entry: str
+    calibration_entry: str
+
+
+class _Citations:
+    """Hands out entry ids for figures and remembers which were cited."""
+
+    def __init__(self, result: ResultFile, facts: Iterable[Mapping[str, object]]) -> None:
+        self.figures = result.figures
+        self.by_id = {fact.entry_id: fact for fact in map(_fact, facts)}
+        self.cited: set[str] = set()
+
+    def of(self, *names: str) -> str:
+        """Return the entry of the first figure name that the result knows."""
+        for name in names:
+            if name in self.figures:
+                return self.cite(self.figures[name])
+        raise JobError(f"the saved result names no ledger entry for the figure {names[0]}")
+
+    def cite(self, entry_id: str) -> str:
+        """Remember the citation of an entry that the ledger holds."""
+        if entry_id not in self.by_id:
+            raise JobError(
+                f"the report would cite the ledger entry {entry_id}, which the ledger beside "
+                "the result does not hold"
+            )
+        self.cited.add(entry_id)
+        return entry_id
+
+    def listed(self) -> list[LedgerFact]:
+        """Return the cited entries in the ledger's order."""
+        return sorted((self.by_id[name] for name in self.cited), key=lambda fact: fact.index)
+
+
+def _fact(raw: Mapping[str, object]) -> LedgerFact:
+    return LedgerFact(
+        index=int(str(raw["index"])),
+        entry_id=str(raw["entry_id"]),
+        type=str(raw["type"]),
+        author=str(raw["author"]),
+        received=str(raw["received"]),
+    )
+
+
+def render(
+    result: ResultFile,
+    facts: Iterable[Mapping[str, object]],
+    *,
+    card: Card | None = None,
+    verify_command: str = "fedcredit ledger verify ledger.db",
+) -> str:
+    """Return the report of a saved result as one HTML page.
+
+    Parameters
+    ----------
+    result : ResultFile
+        The saved result.
+    facts : iterable of mapping
+        The ledger's entries as ``{"index", "entry_id", "type", "author", "received"}``, read
+        from a ledger that the caller has verified.
+    card : Card, optional
+        The scorecard's tables; read from the result's model when absent.
+    verify_command : str
+        What a reader types to check the ledger beside the report.
+
+    Raises
+    ------
+    JobError
+        When a figure has no entry, or an entry is not in the ledger.
+
+    Notes
+    -----
+    *Disclosure.* The page repeats what was released to the requester and names the ledger's
+    public facts; it holds nothing that `result` and `facts` do not hold. Whoever receives the
+    page learns all of it.
+    """
+    card = card or Card.of(result.model_json())
+    citations = _Citations(result, facts)
+    features = _features(card.points)
+    samples = [
+        _sample(name, result.metrics[name], citations)
+        for name in SAMPLE_TITLES
+        if name in result.metrics
+    ]
+    losses = [(row.round, row.log_loss) for row in result.history if row.log_loss is not None]
+    page = {
+        "result": result,
+        "samples": samples,
+        "card": card,
+        "features": features,
+        "bins_entry": citations.of("bins"),
+        "points_entry": citations.of("points", "coefficients"),
+        "coefficients_entry": citations.of("coefficients"),
+        "errors_entry": citations.of("standard_errors", "coefficients"),
+        "forest": _forest(card.coefficients),
+        "loss_chart": charts.loss_curve(losses) if losses else None,
+        "history_entry": citations.cite(result.entries.finished),
+        "loss_entry": citations.cite(
+            [row.entry for row in result.history if row.log_loss is not None][-1]
+        )
+        if losses
+        else None,
+        "history": [(row, citations.cite(row.entry)) for row in result.history],
+        "phase_words": PHASE_WORDS,
+        "participation": _participation(result, citations),
+        "disclosure": [(row, citations.cite(row.entry)) for row in result.disclosure],
+        "disclosure_entry": citations.cite(result.entries.finished),
+        "run_entries": _run_entries(result, citations),
+        "verify_command": verify_command,
+        "head": _head(result.checkpoint),
+    }
+    page["cited"] = citations.listed()
+    return _environment().get_template("report.html.jinja").render(page)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("fedcredit", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["whole"] = _whole
+    environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
+    environment.filters["size"] = _size
+    environment.filters["moment"] = _moment
+    environment.filters["signed"] = _signed
+    environment.filters["p_value"] = lambda p: "< 0.0001" if p < 0.0001 else f"{p:.4f}"
+    return environment
+
+
+def _whole(value: float) -> str:
+    """Write a whole number with thin spaces between thousands."""
+    return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+def _signed(value: float, digits: int = 3) -> str:
+    """Write a number with a true minus sign."""
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def _size(n_bytes: int) -> str:
+    """Write a number of bytes in the largest decimal unit that leaves at least one."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n_bytes >= scale:
+            return f"{n_bytes / scale:.1f} {unit}"
+    return f"{n_bytes} bytes"
+
+
+def _moment(time: str) -> str:
+    """Write ``2026-11-23T16:00:04.000Z`` as ``2026-11-23 16:00:04 UTC``; leave others alone."""
+    if len(time) >= 20 and time[10] == "T" and time.endswith("Z"):
+        return f"{time[:10]} {time[11:19]} UTC"
+    return time
+
+
+def _features(points: Sequence[PointsRow]) -> list[_Feature]:
+    """Group the points table by feature, strongest first, on one WOE scale."""
+    limit = max((abs(row.woe) for row in points), default=1.0)
+    groups = [
+        (name, tuple(rows)) for name, rows in groupby(points, key=lambda row: row.feature)
+    ]
+    features = [
+        _Feature(
+            name=name, rows=rows, chart=charts.woe_bars([row.woe for row in rows], limit=limit)
+        )
+        for name, rows in groups
+    ]
+    return sorted(features, key=lambda feature: (-feature.iv, feature.name))
+
+
+def _forest(rows: Sequence[CoefficientRow]) -> Markup:
+    slopes = [row for row in rows if row.term not in {"intercept", "(intercept)"}]
+    return charts.coefficient_intervals(
+        [
+            charts.Interval(name=row.term, value=row.coefficient, error=row.standard_error)
+            for row in slopes
+        ]
+    )
+
+
+def _sample(name: str, metrics: SampleMetrics, citations: _Citations) -> _Sample:
+    bands = [
+        charts.Band(low=band.points_low, high=band.points_high, n=band.n, bads=band.bads)
+        for band in metrics.bands
+    ]
+    withheld = metrics.withheld is not None
+    entry = "" if withheld else citations.of(f"auc.{name}", "metrics")
+    return _Sample(
+        name=name,
+        title=SAMPLE_TITLES[name],
+        metrics=metrics,
+        stats=() if withheld else tuple(_stats(name, metrics, citations)),
+        distribution=charts.score_distribution(bands) if bands else Markup(""),
+        roc=charts.roc([(point.fpr, point.tpr) for point in metrics.roc], area=metrics.auc or 0.0)
+        if metrics.roc
+        else Markup(""),
+        calibration=charts.calibration(
+            [(point.mean_p, point.bad_rate, point.n) for point in metrics.calibration]
+        )
+        if metrics.calibration
+        else Markup(""),
+        bands_entry=citations.of(f"bands.{name}", f"auc.{name}") if bands else entry,
+        roc_entry=citations.of(f"roc.{name}", f"auc.{name}") if metrics.roc else entry,
+        calibration_entry=citations.of(f"calibration.{name}", f"auc.{name}")
+        if metrics.calibration
+        else entry,
+    )
+
+
+def _stats(sample: str, metrics: SampleMetrics, citations: _Citations) -> Iterable[_Stat]:
+    """Yield the headline numbers of a sample that were released."""
+
+    def stat(name: str, title: str, value: str, note: str = "") -> _Stat:
+        entry = citations.of(f"{name}.{sample}", f"auc.{sample}", "metrics")
+        return _Stat(name=f"{name}.{sample}", title=title, value=value, note=note, entry=entry)
+
+    if metrics.auc is not None:
+        bound = metrics.auc_bound
+        note = f"exact to ± {bound:.1e}" if bound is not None else ""
+        yield stat("auc", "AUC", f"{metrics.auc:.4f}", note)
+    if metrics.ks is not None:
+        yield stat("ks", "KS", f"{metrics.ks:.4f}")
+    if metrics.gini is not None:
+        low, high = metrics.gini_low, metrics.gini_high
+        note = f"95 %: {low:.3f} to {high:.3f}" if low is not None and high is not None else ""
+        yield stat("gini", "Gini", _signed(metrics.gini, 4), note)
+    if metrics.brier is not None:
+        yield stat("brier", "Brier", f"{metrics.brier:.4f}")
+    if metrics.n is not None:
+        bads = metrics.bads
+        note = f"{_whole(bads)} bads, {100 * bads / metrics.n:.1f} %" if bads is not None else ""
+        yield stat("n", "Applicants", _whole(metrics.n), note)
+    if metrics.population_stability is not None:
+        index = metrics.population_stability
+        word = next((word for top, word in STABILITY_BANDS if index < top), "act")
+        yield stat("stability", "Stability", f"{index:.4f}", f"against training: {word}")
+
+
+def _participation(result: ResultFile, citations: _Citations) -> list[dict[str, Any]]:
+    most = max((row.bytes_sent for row in result.participation.values()), default=0) or 1
+    parts = []
+    for party, row in sorted(result.participation.items()):
+        entries = [citations.cite(entry) for entry in row.entries]
+        names = (f"participation.{party}",)
+        parts.append(
+            {
+                "party": party,
+                "bytes_sent": row.bytes_sent,
+                "n_contributions": row.n_contributions,
+                "entries": entries,
+                "share": 100 * row.bytes_sent / most,
+                "entry": citations.of(*names)
+                if names[0] in result.figures or not entries
+                else entries[-1],
+            }
+        )
+    return parts
+
+
+def _run_entries(result: ResultFile, citations: _Citations) -> list[tuple[str, str]]:
+    entries = result.entries
+    named = [
+        *((f"grant of {party}", entry) for party, entry in sorted(entries.grants.items())),
+        ("run proposed", entries.proposal),
+        ("run started", entries.started),
+        *([("model registered", entries.model)] if entries.model is not None else []),
+        ("run finished", entries.finished),
+    ]
+    return [(name, citations.cite(entry)) for name, entry in named]
+
+
+def _head(checkpoint: str) -> dict[str, str]:
+    """Read origin, size and root from a checkpoint note (C2SP tlog-checkpoint)."""
+    lines = checkpoint.split("\n")
+    if len(lines) < 3:
+        return {"origin": "", "size": "", "root": "", "n_signatures": "0"}
+    signatures = [line for line in lines[3:] if line.startswith("\N{EM DASH} ")]
+    return {
+        "origin": lines[0],
+        "size": lines[1],
+        "root": lines[2],
+        "n_signatures": str(len(signatures)),
+    }
+
+

@@ -1,0 +1,186 @@
+"""Signed, sealed notes between two members, relayed by a front that can neither read nor forge them.
+
+A note is a C2SP signed note whose first line separates it from ledger entries and checkpoints; its
+second line is canonical JSON. The body of a note is sealed to the recipient's static X25519 key
+unless it is addressed to the coordinator, which is told class names and digests only.
+"""
+
+import base64
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from fedcredit_ledger.canonical import decode, encode
+from fedcredit_ledger.errors import LedgerError
+from fedcredit_ledger.note import Note, SigningKey, VerifierKey
+from fedcredit_ledger.rules import State
+from fedcredit_parties.errors import EncryptionError, MalformedMessageError
+from fedcredit_parties.front import Front
+from fedcredit_parties.ledger_client import POLL_S
+from fedcredit_parties.sealing import seal, unseal
+
+HEADER = b"fedcredit-inbox/v1\n"
+
+MAX_NOTE_BYTES = 65_536
+
+_KEYS = {"body", "kind", "recipient", "run_id", "sealed", "sender"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """One note that was received, verified and opened.
+
+    Attributes
+    ----------
+    sender, kind, run_id : str
+        Who wrote it, what it is, which run it is about ("" for none).
+    body : dict
+        Canonical JSON object.
+    """
+
+    sender: str
+    kind: str
+    run_id: str
+    body: dict[str, Any]
+
+
+class Mailbox:
+    """Write to members; read what is addressed to this one.
+
+    Parameters
+    ----------
+    key : SigningKey
+        Signs what is sent.
+    mask_key : X25519PrivateKey
+        Static key that opens what is received.
+    front : Front
+        The relay.
+    state : callable
+        Returns the verified ledger state: names, signing keys, static keys.
+
+    Disclosure
+    ----------
+    The relay sees sender, recipient, kind and run of a note, its size and its time.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: SigningKey,
+        mask_key: X25519PrivateKey,
+        front: Front,
+        state: Callable[[], State],
+    ) -> None:
+        self._key = key
+        self._mask_key = mask_key
+        self._front = front
+        self._state = state
+        self._after = 0
+        self._letters: list[Letter] = []
+        self._refused: list[str] = []
+        self._lock = threading.Lock()
+
+    def send(
+        self, recipient: str, kind: str, body: Mapping[str, Any], *, run_id: str = ""
+    ) -> None:
+        """Sign a note, seal its body unless it goes to the coordinator, and post it."""
+        party = self._state().parties[recipient]
+        sealed = "coordinator" not in party.roles
+        content: Any = dict(body)
+        if sealed:
+            context = _context(self._key.name, recipient, kind, run_id)
+            content = base64.b64encode(
+                seal(party.mask_key, encode(content), context=context)
+            ).decode()
+        text = HEADER + encode(
+            {
+                "body": content,
+                "kind": kind,
+                "recipient": recipient,
+                "run_id": run_id,
+                "sealed": sealed,
+                "sender": self._key.name,
+            }
+        ) + b"\n"
+        self._front.post(recipient, Note(text, (self._key.sign(text),)).encode())
+
+    def wait(
+        self, matches: Callable[[Letter], bool], *, deadline: float
+    ) -> Letter | None:
+        """Return the first letter that matches, or None after `deadline` (monotonic seconds)."""
+        while True:
+            found = self._find(matches)
+            if found is not None:
+                return found
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            self.collect(timeout_s=min(POLL_S, left))
+
+    def all(self, matches: Callable[[Letter], bool]) -> list[Letter]:
+        """Return every letter received so far that matches."""
+        self.collect()
+        with self._lock:
+            return [letter for letter in self._letters if matches(letter)]
+
+    def forget(self, run_id: str) -> None:
+        """Drop the letters of a run that is over."""
+        with self._lock:
+            self._letters = [letter for letter in self._letters if letter.run_id != run_id]
+
+    @property
+    def refused(self) -> list[str]:
+        """Reasons for which notes were dropped, newest last; never their content."""
+        return list(self._refused)
+
+    def _find(self, matches: Callable[[Letter], bool]) -> Letter | None:
+        with self._lock:
+            return next((letter for letter in self._letters if matches(letter)), None)
+
+    def collect(self, *, timeout_s: float = 0.0) -> None:
+        """Fetch new notes; a note that fails any check is dropped and its reason kept."""
+        fetched = self._front.inbox(self._after, timeout_s=timeout_s)
+        with self._lock:
+            for number, note in fetched:
+                if number <= self._after:
+                    continue
+                self._after = number
+                try:
+                    self._letters.append(self._open(note))
+                except (LedgerError, MalformedMessageError, EncryptionError) as error:
+                    self._refused.append(type(error).__name__)
+
+    def _open(self, data: bytes) -> Letter:
+        if len(data) > MAX_NOTE_BYTES:
+            raise MalformedMessageError("an inbox note is larger than 64 KiB")
+        note = Note.parse(data)
+        if not note.text.startswith(HEADER) or not note.text.endswith(b"\n"):
+            raise MalformedMessageError("an inbox note with another first line")
+        head = decode(note.text[len(HEADER) : -1])
+        if not isinstance(head, dict) or set(head) != _KEYS or len(note.signatures) != 1:
+            raise MalformedMessageError("an inbox note with other fields")
+        sender, recipient = head["sender"], head["recipient"]
+        if recipient != self._key.name or sender not in self._state().parties:
+            raise MalformedMessageError("an inbox note from a stranger or for somebody else")
+        known = self._state().parties[sender].signing_vkey
+        VerifierKey.parse(known).verify(note.text, note.signatures[0])
+        body = head["body"]
+        if head["sealed"]:
+            context = _context(sender, recipient, head["kind"], head["run_id"])
+            try:
+                body = decode(
+                    unseal(self._mask_key, base64.b64decode(body, validate=True), context=context)
+                )
+            except (TypeError, ValueError) as error:
+                raise MalformedMessageError("an inbox note whose body is not sealed bytes") from error
+        if not isinstance(body, dict):
+            raise MalformedMessageError("an inbox note whose body is not an object")
+        return Letter(sender=sender, kind=head["kind"], run_id=head["run_id"], body=body)
+
+
+def _context(sender: str, recipient: str, kind: str, run_id: str) -> bytes:
+    return encode(["fedcredit-inbox/v1", sender, recipient, kind, run_id])
