@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from fedcredit_ledger.canonical import encode
 from fedcredit_models.binning import BinningRules
 from fedcredit_models.logistic import NewtonRules
-from fedcredit_models.schema import Feature
+from fedcredit_models.schema import Feature, Schema
 from fedcredit_parties.ckks import NARROW, WIDE, Parameters
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import MalformedMessageError
@@ -63,6 +63,9 @@ class ScorecardTask(BaseModel):
     bad_definition_digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     holdout: float = Field(ge=0.0, le=0.9)
     oot_from: str | None = None
+    id_column: str | None = None
+    time_column: str | None = None
+    split_column: str | None = None
     parties: tuple[str, ...] = Field(min_length=1, strict=False)
     min_parties: int = Field(ge=2)
     deadline_s: int = Field(ge=1, le=30 * 86_400)
@@ -146,6 +149,27 @@ class ScorecardTask(BaseModel):
             self.encryption,
         ]
         return hashlib.sha256(encode(rule)).hexdigest()
+
+    @property
+    def samples(self) -> tuple[str, ...]:
+        """Samples on which the metrics are computed."""
+        split = self.split_column is not None
+        return (
+            "train",
+            *(("holdout",) if self.holdout > 0 or split else ()),
+            *(("oot",) if self.oot_from is not None else ()),
+        )
+
+    @property
+    def schema(self) -> Schema:
+        """The task's columns in the words of the models room."""
+        return Schema(
+            features=self.features,
+            label=self.label,
+            id_column=self.id_column,
+            time_column=self.time_column,
+            split_column=self.split_column,
+        )
 
     @property
     def parameters(self) -> Parameters:
