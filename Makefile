@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
-PIP := $(VENV)/bin/python -m pip --quiet --disable-pip-version-check
+PIP := $(VENV)/bin/python -m pip -qq --disable-pip-version-check
 READY := $(VENV)/.ready
 
 # Flower neither reports its use nor looks for newer versions of itself.
@@ -16,6 +16,7 @@ help: ## say what each word does
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: $(READY) ## create .venv in this folder (called by the others; a minute, once)
+	@:
 
 # PyTorch goes first and alone, so that a CPU build offered by an index is taken as it is. The
 # build tool is pinned too, hence no build isolation.
