@@ -1,0 +1,324 @@
+"""The columns of a task, and whether a table keeps to them.
+
+A schema is declared and public: name, kind, bounds and levels of every feature, the 0/1 label, and
+optional columns for the subject, the time and a given split. `check` holds a table against it
+before a row is counted; `infer` proposes one from tables that lie side by side, which only a
+simulation or one bank's own notebook can do.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from fedcredit_models.columns import kind_of, level_text, numbers
+from fedcredit_models.errors import SchemaError
+from fedcredit_models.feature import MAX_TEXT, OTHER, Feature
+
+__all__ = ["Feature", "Schema", "SchemaError", "check", "infer"]
+
+INFERRED_LEVELS = 50
+"""Most levels that `infer` declares; rarer ones become "other"."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Columns of a task.
+
+    Parameters
+    ----------
+    features : tuple of Feature
+        In the order of every released list.
+    label : str
+        0/1 column, 1 = bad.
+    id_column, time_column, split_column : str or None
+        Subject (for the hold-out), time (for out-of-time), given split.
+
+    Raises
+    ------
+    ValueError
+        When a column has two roles.
+    """
+
+    features: tuple[Feature, ...]
+    label: str
+    id_column: str | None = None
+    time_column: str | None = None
+    split_column: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a column with two roles; id, time and split may not be features."""
+        object.__setattr__(self, "features", tuple(self.features))
+        names = [*self.names, self.label, *self.roles]
+        if len(set(names)) != len(names):
+            raise ValueError("schema: each column has one role")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Names of the id, time and split columns that are declared."""
+        given = (self.id_column, self.time_column, self.split_column)
+        return tuple(name for name in given if name is not None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the schema as JSON-able values."""
+        return {
+            "features": [feature.to_dict() for feature in self.features],
+            "label": self.label,
+            "id_column": self.id_column,
+            "time_column": self.time_column,
+            "split_column": self.split_column,
+        }
+
+
+def check(frame: pd.DataFrame, schema: Schema, *, scoring: bool = False) -> None:
+    """Refuse a table that does not keep to its schema.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table.
+    schema : Schema
+        What it must hold; further columns are ignored.
+    scoring : bool, default False
+        For applicants to be scored: no label, no split, no bounds (a value outside falls into the
+        outermost bin), and an empty table is fine.
+
+    Raises
+    ------
+    SchemaError
+        For the first of: a missing or doubled column, an empty table, a label other than 0/1, a
+        wrong type, infinity, a value outside its bounds. Messages count rows, they show no value.
+
+    Disclosure
+    ----------
+    Nothing: runs where the rows are. The message says how many rows break a rule.
+    """
+    needed = [*schema.names, *(() if scoring else (schema.label, *schema.roles))]
+    for name in needed:
+        n_found = int((frame.columns == name).sum())
+        if n_found != 1:
+            raise SchemaError(
+                f"column {name} stands {n_found} times in the table",
+                kind="column",
+                expected=f"one column {name}",
+                found=", ".join(map(str, list(frame.columns)[:20])) or "no columns",
+                remedy="name the column as the schema does, or leave the feature out of the job",
+            )
+    if not scoring:
+        if len(frame) == 0:
+            raise SchemaError(
+                "the table is empty",
+                kind="empty",
+                expected="at least one row",
+                found="no rows",
+                remedy="check the file and its filter",
+            )
+        _check_label(frame[schema.label])
+    for feature in schema.features:
+        _check_feature(frame[feature.name], feature, bounds=not scoring)
+
+
+def _check_label(series: "pd.Series[Any]") -> None:
+    if series.isna().any():
+        found = f"{int(series.isna().sum())} rows without a label"
+    elif kind_of(series) != "numeric":
+        found = f"values of type {series.dtype}"
+    else:
+        n_wrong = int((~np.isin(numbers(series), (0.0, 1.0))).sum())
+        if n_wrong == 0:
+            return
+        found = f"{n_wrong} rows with another value"
+    raise SchemaError(
+        f"label {series.name} is not 0/1",
+        kind="label",
+        expected="0 = good and 1 = bad in every row",
+        found=found,
+        remedy="map the label to 0 and 1 and leave indeterminate accounts out",
+    )
+
+
+def _check_feature(series: "pd.Series[Any]", feature: Feature, *, bounds: bool) -> None:
+    kind = kind_of(series)
+    if feature.kind == "categorical" or kind == "empty":
+        return  # whole numbers may be codes of a declared category; all-missing fits anything
+    if kind != "numeric":
+        raise SchemaError(
+            f"column {feature.name} does not hold numbers",
+            kind="dtype",
+            expected="numbers",
+            found=f"{kind} ({series.dtype})",
+            remedy="read the column as numbers, or declare it categorical",
+        )
+    x = numbers(series)
+    n_infinite = int(np.isinf(x).sum())
+    if n_infinite:
+        raise SchemaError(
+            f"column {feature.name} holds infinity",
+            kind="infinity",
+            expected="finite numbers, or missing",
+            found=f"{n_infinite} rows with infinity",
+            remedy="a ratio with a zero denominator is missing or a special code",
+        )
+    lower, upper = feature.bounds
+    ordinary = ~np.isnan(x) & ~np.isin(x, feature.special)
+    n_outside = int((ordinary & ((x < lower) | (x > upper))).sum())
+    if bounds and n_outside:
+        unit = f" {feature.unit}" if feature.unit else ""
+        raise SchemaError(
+            f"column {feature.name} leaves its declared bounds",
+            kind="bounds",
+            expected=f"{lower:.12g} to {upper:.12g}{unit}",
+            found=f"{n_outside} of {len(x)} rows outside",
+            remedy="check the unit; declare codes such as -999 as special; or widen the bounds",
+        )
+
+
+def infer(
+    frames: Mapping[str, pd.DataFrame],
+    *,
+    label: str,
+    features: Sequence[str] | None = None,
+    id_column: str | None = None,
+    time_column: str | None = None,
+    split_column: str | None = None,
+) -> Schema:
+    """Propose a schema from tables that lie side by side.
+
+    Bounds are the smallest and largest value, rounded outward to two significant digits. A heavy
+    tail (middle 90 % of the values within a twentieth of the bounds) puts the grid on the asinh
+    scale. Levels are the sorted union of what the tables hold, the 50 most frequent at most.
+
+    Parameters
+    ----------
+    frames : mapping of str to DataFrame
+        Each party's table.
+    label : str
+        0/1 column.
+    features : sequence of str, optional
+        Columns to use; all but label, id, time and split when absent.
+    id_column, time_column, split_column : str, optional
+        As in `Schema`.
+
+    Raises
+    ------
+    SchemaError
+        As in `check`, with the party's name; or when a column is text here and numbers there.
+
+    Disclosure
+    ----------
+    Reads every table: extremes, quantiles and levels enter the schema. For simulation and for one
+    bank's own rows. Between real banks the schema is declared.
+    """
+    if not frames or all(len(frame) == 0 for frame in frames.values()):
+        raise SchemaError("there is no table with rows", kind="empty", expected="a row", found="0")
+    not_features = {label, id_column, time_column, split_column}
+    if features is None:
+        first = next(iter(frames.values()))
+        features = [str(name) for name in first.columns if name not in not_features]
+    if not features:
+        raise SchemaError(
+            "the tables hold no feature", kind="column", expected="a feature", found="none"
+        )
+    found = []
+    for name in features:
+        columns = {}
+        for party, frame in frames.items():
+            if int((frame.columns == name).sum()) != 1:
+                raise SchemaError(
+                    f"column {name} does not stand once in the table",
+                    kind="column",
+                    expected=f"one column {name}",
+                    found=", ".join(map(str, list(frame.columns)[:20])) or "no columns",
+                    remedy="give every table the same columns, or name the features",
+                    party=party,
+                )
+            columns[party] = frame[name]
+        found.append(_infer_feature(name, columns))
+    return Schema(
+        features=tuple(found),
+        label=label,
+        id_column=id_column,
+        time_column=time_column,
+        split_column=split_column,
+    )
+
+
+def _infer_feature(name: str, columns: "Mapping[str, pd.Series[Any]]") -> Feature:
+    kinds = {}
+    for party, series in columns.items():
+        try:
+            kinds[party] = kind_of(series)
+        except SchemaError as error:
+            raise SchemaError(
+                error.problem,
+                kind=error.kind,
+                expected=error.expected,
+                found=error.found,
+                remedy=error.remedy,
+                party=party,
+            ) from None
+    stated = {kind: party for party, kind in kinds.items() if kind != "empty"}
+    if len(stated) > 1:
+        raise SchemaError(
+            f"column {name} is text in one table and numbers in another",
+            kind="dtype",
+            expected=f"one type everywhere; {stated['numeric']} has numbers",
+            found="text",
+            remedy="read the column as the same type everywhere",
+            party=stated["categorical"],
+        )
+    if "categorical" in stated:
+        counts: dict[str, int] = {}
+        for series in columns.values():
+            for value, n in series.value_counts().items():
+                level = level_text(value)[:MAX_TEXT]
+                counts[level] = counts.get(level, 0) + int(n)
+        usual = sorted(counts, key=lambda level: (-counts[level], level))
+        declared = [level for level in usual if level != OTHER and counts[level] > 0]
+        return Feature(name, "categorical", levels=tuple(sorted(declared[:INFERRED_LEVELS])))
+    if not stated:
+        return Feature(name, "numeric", lower=0.0, upper=1.0)  # nothing known; one bin, dropped
+    x = np.concatenate([numbers(columns[p]) for p, kind in kinds.items() if kind == "numeric"])
+    n_infinite = int(np.isinf(x).sum())
+    if n_infinite:
+        raise SchemaError(
+            f"column {name} holds infinity",
+            kind="infinity",
+            expected="finite numbers, or missing",
+            found=f"{n_infinite} rows with infinity",
+            remedy="a ratio with a zero denominator is missing or a special code",
+            party=next(
+                p for p, k in kinds.items() if k != "empty" and np.isinf(numbers(columns[p])).any()
+            ),
+        )
+    return _infer_numeric(name, x[~np.isnan(x)])
+
+
+def _infer_numeric(name: str, x: NDArray[np.float64]) -> Feature:
+    lower, upper = _outward(float(x.min()), ROUND_FLOOR), _outward(float(x.max()), ROUND_CEILING)
+    if lower == upper:
+        upper = _outward(upper + max(1.0, abs(upper) / 10), ROUND_CEILING)
+    q05, q95 = np.quantile(x, [0.05, 0.95], method="inverted_cdf")
+    linear_share = (q95 - q05) / (upper - lower)
+    scale = 1e-6 * max(abs(lower), abs(upper))
+    t = np.arcsinh(np.array([lower, q05, q95, upper]) / scale)
+    heavy = linear_share < 1 / 20 and (t[2] - t[1]) / (t[3] - t[0]) >= linear_share
+    return Feature(name, "numeric", lower=lower, upper=upper, scale="asinh" if heavy else "linear")
+
+
+def _outward(x: float, rounding: str) -> float:
+    """Round to two significant digits, away from the values."""
+    exact = Decimal(repr(x))
+    if exact == 0:
+        return 0.0
+    rounded = float(exact.quantize(Decimal(1).scaleb(exact.adjusted() - 1), rounding=rounding))
+    return rounded if np.isfinite(rounded) else x

@@ -1,0 +1,458 @@
+"""The scorecard: bins, coefficients and points, as a scikit-learn classifier.
+
+Unfitted it is the modeller's choice of rules, in a notebook or in a federated job. Fitted, by
+`fit` on one table or by `from_parts` from what a federation released, it scores applicants offline:
+probabilities, points, reasons, tables. It is saved as JSON and read back strictly; a file that is
+not exactly a scorecard is refused.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from fedcredit_models import card_json, logistic
+from fedcredit_models.binning import (
+    BinningRules,
+    BinTable,
+    CellRules,
+    RawCells,
+    count,
+    merge,
+    totals,
+)
+from fedcredit_models.errors import NotConvergedError, SchemaError
+from fedcredit_models.grid import Grid, quantiles
+from fedcredit_models.schema import Schema, check, infer
+
+ONE_BIN = "fewer than two bins: constant, or too few bads or goods to tell values apart"
+
+
+class Scorecard(ClassifierMixin, BaseEstimator):
+    """Monotone bins, weights of evidence, logistic regression, points.
+
+    Parameters
+    ----------
+    base_score, base_odds, pdo : float, default 600, 50, 20
+        `base_score` points mean odds of `base_odds` goods to one bad; `pdo` points double them.
+        A higher score is safer.
+    max_bins : int, default 8
+        Most bins of ordinary values of a feature.
+    min_bin : float, default 0.05
+        Smallest share of rows in such a bin.
+    monotone, signs : bool, default True
+        Monotone bad rate along a number; coefficients of one sign. Both can cost AUC:
+        ``max_bins=20, min_bin=0.0, monotone=False, signs=False`` is the plain card to compare with.
+    l2 : float, default 1.0
+        Penalty on squared slopes.
+    fine_bins : int, default 20
+        Quantile groups before merging.
+    grid_cells : int, default 2048
+        Cells of the grid on which quantiles are counted.
+    tolerance : float, default 1e-9
+        Relative step at which Newton's method has converged.
+    max_rounds : int, default 25
+        Most Newton steps.
+
+    Attributes
+    ----------
+    tables_ : tuple of BinTable
+        One for each kept feature.
+    intercept_, coef_ : float, ndarray of shape (n_kept,)
+        Log odds of *bad* on weights of evidence ln(good/bad): slopes are negative.
+    standard_errors_ : ndarray of shape (1 + n_kept,)
+        Intercept first; 0 for a slope that the sign constraint holds at zero.
+    dropped_ : dict of str to str
+        Features left out, with the reason.
+    classes_, feature_names_in_, n_features_in_, n_iter_ : as in scikit-learn
+
+    Disclosure
+    ----------
+    A fitted card holds every bin's counts, its coefficients and nothing of a single row. Whoever
+    receives its JSON receives these.
+    """
+
+    def __init__(
+        self,
+        *,
+        base_score: float = 600.0,
+        base_odds: float = 50.0,
+        pdo: float = 20.0,
+        max_bins: int = 8,
+        min_bin: float = 0.05,
+        monotone: bool = True,
+        signs: bool = True,
+        l2: float = 1.0,
+        fine_bins: int = 20,
+        grid_cells: int = 2048,
+        tolerance: float = 1e-9,
+        max_rounds: int = 25,
+    ) -> None:
+        self.base_score = base_score
+        self.base_odds = base_odds
+        self.pdo = pdo
+        self.max_bins = max_bins
+        self.min_bin = min_bin
+        self.monotone = monotone
+        self.signs = signs
+        self.l2 = l2
+        self.fine_bins = fine_bins
+        self.grid_cells = grid_cells
+        self.tolerance = tolerance
+        self.max_rounds = max_rounds
+
+    def fit(
+        self,
+        X: pd.DataFrame,
+        y: ArrayLike,
+        *,
+        schema: Schema | None = None,
+        cells: CellRules | None = None,
+    ) -> Self:
+        """Fit on one table, with the functions and in the order of a federated run.
+
+        Parameters
+        ----------
+        X : DataFrame of shape (n_rows, n_columns)
+            Features; without `schema`, every column is one.
+        y : array-like of shape (n_rows,)
+            1 = bad, 0 = good.
+        schema : Schema, optional
+            Declared features; inferred from `X` when absent. With the schema of a federated run,
+            fitting the pooled training rows gives that run's card.
+        cells : CellRules, optional
+            Smallest bins; 10 subjects, bads and goods when absent.
+
+        Raises
+        ------
+        SchemaError
+            When `X` or `y` does not fit the schema; when there is no bad or no good; when no
+            feature is left.
+        NotConvergedError
+            On separable or collinear data.
+        """
+        label = "label" if schema is None else schema.label
+        while schema is None and label in X.columns:
+            label += "_"
+        frame = X.assign(**{label: np.asarray(y)})
+        if schema is None:
+            schema = infer({"": frame}, label=label)
+        check(frame, Schema(features=schema.features, label=label))
+        target = frame[label].to_numpy().astype(np.int64)
+        if target.min() == target.max():
+            raise SchemaError(
+                "the table holds one outcome only",
+                kind="label",
+                expected="goods and bads",
+                found="no bads" if target.max() == 0 else "no goods",
+                remedy="use a longer window or more rows",
+            )
+        rules = BinningRules(self.max_bins, self.min_bin, self.monotone, cells or CellRules())
+        found = {f.name: self._bins(f, frame[f.name], target, rules) for f in schema.features}
+        tables = tuple(table for table in found.values() if table.n_bins > 1)
+        if not tables:
+            raise SchemaError(
+                "no feature tells goods from bads",
+                kind="constant",
+                expected="a feature with at least two bins",
+                found=f"{len(found)} features with one",
+                remedy="use more rows, or features that vary",
+            )
+        woe = np.column_stack([table.transform(frame[table.raw.feature.name]) for table in tables])
+        beta, errors, n_steps = self._newton(woe, target)
+        self._set(
+            tables,
+            beta,
+            errors,
+            names=[feature.name for feature in schema.features],
+            dropped={name: ONE_BIN for name, table in found.items() if table.n_bins < 2},
+            n_iter=n_steps,
+        )
+        return self
+
+    def _bins(
+        self, feature: Any, series: "pd.Series[Any]", y: NDArray[np.int64], rules: BinningRules
+    ) -> BinTable:
+        edges: tuple[float, ...] = ()
+        if feature.kind == "numeric":
+            grid = Grid(feature, cells=self.grid_cells)
+            chosen = quantiles(grid, grid.histogram(series).tolist(), self.fine_bins)
+            edges = tuple(float(grid.upper[cell]) for cell in chosen)
+        raw = RawCells(feature, edges)
+        bads, goods = (counts.tolist() for counts in count(raw, series, y))
+        assignment = merge(raw, bads, goods, rules)
+        return BinTable(raw, assignment, totals(assignment, bads), totals(assignment, goods))
+
+    def _newton(
+        self, X: NDArray[np.float64], y: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
+        rules = logistic.NewtonRules(
+            l2=self.l2, signs=self.signs, tolerance=self.tolerance, max_rounds=self.max_rounds
+        )
+        beta = np.zeros(X.shape[1] + 1)
+        for n_steps in range(1, self.max_rounds + 1):
+            sums = logistic.newton_sums(X, y, beta)
+            step = logistic.newton_step(sums, beta, rules, len(y))
+            if step.outcome == "diverged":
+                break
+            beta = step.beta_new
+            if step.outcome == "converged":
+                return beta, logistic.standard_errors(sums, beta, rules), n_steps
+        raise NotConvergedError(
+            "the coefficients do not settle: the data may be separable or its columns collinear; "
+            "drop the feature that decides alone, or raise l2"
+        )
+
+    @classmethod
+    def from_parts(
+        cls,
+        tables: Sequence[BinTable],
+        coefficients: ArrayLike,
+        standard_errors: ArrayLike,
+        *,
+        features: Sequence[str] | None = None,
+        dropped: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
+        n_iter: int = 0,
+    ) -> Self:
+        """Build a fitted scorecard from released parts.
+
+        Parameters
+        ----------
+        tables : sequence of BinTable
+            One for each kept feature.
+        coefficients, standard_errors : array-like of shape (1 + n_kept,)
+            Intercept first.
+        features : sequence of str, optional
+            Names of all features of the job; those of `tables`, then `dropped`, when absent.
+        dropped : mapping of str to str, optional
+            Features left out, with the reason.
+        params : mapping, optional
+            Constructor arguments.
+        n_iter : int, default 0
+            Newton steps that led here.
+
+        Raises
+        ------
+        ValueError
+            When the parts do not fit together.
+        """
+        card = cls(**dict(params or {}))
+        left_out = dict(dropped or {})
+        names = [table.raw.feature.name for table in tables]
+        card._set(
+            tuple(tables),
+            np.asarray(coefficients, dtype=np.float64),
+            np.asarray(standard_errors, dtype=np.float64),
+            names=list(features) if features is not None else [*names, *left_out],
+            dropped=left_out,
+            n_iter=n_iter,
+        )
+        return card
+
+    def _set(
+        self,
+        tables: tuple[BinTable, ...],
+        beta: NDArray[np.float64],
+        errors: NDArray[np.float64],
+        *,
+        names: list[str],
+        dropped: dict[str, str],
+        n_iter: int,
+    ) -> None:
+        kept = [table.raw.feature.name for table in tables]
+        if beta.shape != (len(tables) + 1,) or errors.shape != beta.shape:
+            raise ValueError(f"expected {len(tables) + 1} coefficients and standard errors")
+        if not np.isfinite(beta).all() or not np.isfinite(errors).all() or (errors < 0).any():
+            raise ValueError("coefficients must be finite, standard errors finite and not negative")
+        if sorted([*kept, *dropped]) != sorted(set(names)) or len(set(names)) != len(names):
+            raise ValueError("each feature is either kept or dropped, once")
+        for value, word in ((self.base_odds, "base_odds"), (self.pdo, "pdo")):
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{word} must be positive")
+        self.tables_ = tables
+        self.intercept_ = float(beta[0])
+        self.coef_ = beta[1:].copy()
+        self.standard_errors_ = errors.copy()
+        self.dropped_ = dropped
+        self.feature_names_in_ = np.array(names, dtype=object)
+        self.n_features_in_ = len(names)
+        self.n_iter_ = n_iter
+        self.classes_ = np.array([0, 1])
+
+    @property
+    def dropped(self) -> dict[str, str]:
+        """Features left out of a fitted card, with the reason."""
+        check_is_fitted(self)
+        return dict(self.dropped_)
+
+    @property
+    def factor(self) -> float:
+        """Points of one unit of log odds: pdo / ln 2."""
+        return self.pdo / math.log(2.0)
+
+    @property
+    def offset(self) -> float:
+        """Points at even odds; points = offset - factor * eta."""
+        return self.base_score - self.factor * math.log(self.base_odds)
+
+    @property
+    def neutral_points(self) -> int:
+        """Points of a value without a bin (weight of evidence 0): a feature's equal share."""
+        check_is_fitted(self)
+        return round((self.offset - self.factor * self.intercept_) / max(len(self.tables_), 1))
+
+    def transform(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        """Return weights of evidence, shape (n_rows, n_kept).
+
+        Raises
+        ------
+        SchemaError
+            For a missing column, text where numbers belong, or infinity. Unseen categories, missing
+            values and numbers beyond the bounds are scored.
+        """
+        check_is_fitted(self)
+        if not isinstance(X, pd.DataFrame):
+            raise TypeError("a scorecard reads a pandas DataFrame with the features' names")
+        features = tuple(table.raw.feature for table in self.tables_)
+        check(X, Schema(features=features, label=self._free_name()), scoring=True)
+        columns = [table.transform(X[table.raw.feature.name]) for table in self.tables_]
+        return np.column_stack(columns) if columns else np.empty((len(X), 0))
+
+    def _free_name(self) -> str:
+        """Return a label name that no feature has."""
+        return "label" + "_" * sum(map(len, self.feature_names_in_))
+
+    def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        """Return eta, the log odds of bad."""
+        woe = self.transform(X)
+        return np.asarray(self.intercept_ + woe @ self.coef_)
+
+    def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
+        """Return probabilities, shape (n_rows, 2); column 1 = bad."""
+        p = logistic.probability(self.decision_function(X))
+        return np.column_stack([1.0 - p, p])
+
+    def predict(self, X: pd.DataFrame) -> NDArray[np.int64]:
+        """Return 1 where bad is more likely than good."""
+        return (self.decision_function(X) > 0).astype(np.int64)
+
+    def score_points(self, X: pd.DataFrame) -> NDArray[np.int64]:
+        """Return the sum of the points of each row's bins, as the table prints them.
+
+        Each bin's points are rounded to an integer, so a sum over p features is within p / 2 points
+        of ``offset - factor * eta``.
+        """
+        return np.asarray(self._points(X).sum(axis=1), dtype=np.int64)
+
+    def _points(self, X: pd.DataFrame) -> NDArray[np.int64]:
+        """Return points by row and feature, after the checks of `transform`."""
+        self.transform(X.iloc[:0])
+        check(
+            X, Schema(tuple(t.raw.feature for t in self.tables_), self._free_name()), scoring=True
+        )
+        if not self.tables_:
+            return np.full((len(X), 1), self.neutral_points)
+        columns = [
+            np.append(self._bin_points(j), self.neutral_points)[
+                table.bin_of(X[table.raw.feature.name])
+            ]
+            for j, table in enumerate(self.tables_)
+        ]
+        return np.column_stack(columns)
+
+    def _bin_points(self, j: int) -> NDArray[np.int64]:
+        share = (self.offset - self.factor * self.intercept_) / len(self.tables_)
+        points: NDArray[np.int64] = np.rint(
+            share - self.factor * self.coef_[j] * self.tables_[j].woe
+        ).astype(np.int64)
+        return points
+
+    def reasons(self, X: pd.DataFrame, n: int = 4) -> pd.DataFrame:
+        """Return the features that cost each row most points against their best bin.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``rank`` (1 = most), ``feature``, ``bin``, ``points_lost``; up to `n` rows for
+            each row of `X`, under its index. A feature at its best costs nothing and is no reason.
+        """
+        points = self._points(X)
+        best = np.array([self._bin_points(j).max() for j in range(len(self.tables_))], dtype=int)
+        lost = best - points[:, : len(self.tables_)]
+        order = np.argsort(-lost, axis=1, kind="stable")[:, :n]
+        bins = [table.bin_of(X[table.raw.feature.name]) for table in self.tables_]
+        labels = [(*table.labels, "not seen in training") for table in self.tables_]
+        found = [
+            (index, rank, self.tables_[j].raw.feature.name, labels[j][bins[j][i]], int(lost[i, j]))
+            for i, index in enumerate(X.index)
+            for rank, j in enumerate(order[i], start=1)
+            if lost[i, j] > 0
+        ]
+        columns = ["row", "rank", "feature", "bin", "points_lost"]
+        frame = pd.DataFrame(found, columns=columns).set_index("row")
+        frame.index.name = X.index.name
+        return frame
+
+    def table(self) -> pd.DataFrame:
+        """Return the points table: feature, bin, n, bads, woe, iv, coefficient, points."""
+        check_is_fitted(self)
+        rows = [
+            {
+                "feature": table.raw.feature.name,
+                "bin": table.labels[b],
+                "n": int(table.n[b]),
+                "bads": table.bads[b],
+                "woe": float(table.woe[b]),
+                "iv": float(table.iv[b]),
+                "coefficient": float(self.coef_[j]),
+                "points": int(self._bin_points(j)[b]),
+            }
+            for j, table in enumerate(self.tables_)
+            for b in range(table.n_bins)
+        ]
+        columns = ["feature", "bin", "n", "bads", "woe", "iv", "coefficient", "points"]
+        return pd.DataFrame(rows, columns=columns)
+
+    def summary(self) -> pd.DataFrame:
+        """Return the Wald table: term, coefficient, standard_error, wald_z, p_value.
+
+        A slope held at zero by the sign constraint has error 0, z 0 and p 1.
+        """
+        check_is_fitted(self)
+        beta = np.array([self.intercept_, *self.coef_])
+        z = np.divide(
+            beta, self.standard_errors_, out=np.zeros(len(beta)), where=self.standard_errors_ > 0
+        )
+        return pd.DataFrame(
+            {
+                "term": ["intercept", *(table.raw.feature.name for table in self.tables_)],
+                "coefficient": beta,
+                "standard_error": self.standard_errors_,
+                "wald_z": z,
+                "p_value": [math.erfc(abs(value) / math.sqrt(2.0)) for value in z],
+            }
+        )
+
+    def to_json(self) -> str:
+        """Return the fitted card as JSON text; `from_json` gives it back to the last bit."""
+        check_is_fitted(self)
+        return json.dumps(card_json.document(self), allow_nan=False, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read a card written by `to_json`.
+
+        Raises
+        ------
+        ValueError
+            When the text is anything else; nothing in it names code.
+        """
+        parts = card_json.parse(text)
+        return cls.from_parts(**parts)
