@@ -1,0 +1,111 @@
+"""One value, one string of bytes: the JSON that is signed and hashed.
+
+RFC 8785 (JCS) restricted so far that everybody's JSON library is already right: objects, arrays,
+strings, booleans and integers up to 2**53 - 1 in size. No null, no fractions, no unusual keys, and
+no character that makes a reader see something else than what was signed. Decoding parses, checks,
+encodes again and compares the bytes, so every second spelling of a value is refused.
+"""
+
+import json
+import re
+import unicodedata
+from typing import Any, NoReturn
+
+from fedcredit_ledger.errors import MalformedEntryError
+
+MAX_DEPTH = 8
+MAX_INTEGER = 2**53 - 1
+
+_KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_PLANES, _LAST = range(0, 0x110000, 0x10000), (0xFFFE, 0xFFFF)
+# C0 and C1 controls, DEL, surrogates, noncharacters, BOM, line and paragraph separators, and every
+# mark that changes the direction of text: what a judge sees must be what was signed.
+_REFUSED = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufeff"
+    + "".join(
+        f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000)
+    )
+    + "]"
+)
+_encoder = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False
+)
+
+
+def encode(value: Any) -> bytes:
+    """Return the only encoding of `value`.
+
+    Parameters
+    ----------
+    value : dict, list, tuple, str, bool or int
+        Tuples are written as arrays.
+
+    Raises
+    ------
+    MalformedEntryError
+        When the value is outside the subset.
+
+    References
+    ----------
+    RFC 8785, section 3.2. On this subset the order of keys by UTF-16 units and by code points is
+    the same, because keys are ASCII.
+    """
+    _check(value, 0)
+    return _encoder.encode(value).encode()
+
+
+def decode(data: bytes) -> Any:
+    """Return the value of canonical bytes.
+
+    Raises
+    ------
+    MalformedEntryError
+        When the bytes are not the one encoding of a value in the subset.
+    """
+    try:
+        value = json.loads(
+            data.decode("utf-8"), parse_float=_refuse_number, parse_constant=_refuse_number
+        )
+    except (ValueError, RecursionError) as error:
+        raise MalformedEntryError("the bytes are not canonical JSON: they do not parse") from error
+    if encode(value) != data:
+        raise MalformedEntryError("the bytes are JSON, but not the canonical spelling of it")
+    return value
+
+
+def _refuse_number(_: str) -> NoReturn:
+    raise MalformedEntryError("a canonical number is an integer without fraction or exponent")
+
+
+def _check(value: Any, depth: int) -> None:
+    kind = type(value)
+    if kind is str:
+        _check_text(value)
+    elif kind is dict:
+        if depth >= MAX_DEPTH:
+            raise MalformedEntryError(f"a canonical value is nested deeper than {MAX_DEPTH}")
+        for key, item in value.items():
+            if type(key) is not str or _KEY.fullmatch(key) is None:
+                raise MalformedEntryError("a canonical key matches [a-z][a-z0-9_]{0,63}")
+            _check(item, depth + 1)
+    elif kind is list or kind is tuple:
+        if depth >= MAX_DEPTH:
+            raise MalformedEntryError(f"a canonical value is nested deeper than {MAX_DEPTH}")
+        for item in value:
+            _check(item, depth + 1)
+    elif kind is int:
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:
+            raise MalformedEntryError("a canonical integer is at most 2**53 - 1 in size")
+    elif kind is not bool:
+        raise MalformedEntryError(
+            f"a canonical value is an object, array, string, boolean or integer, not {kind.__name__}"
+        )
+
+
+def _check_text(text: str) -> None:
+    if text.isascii():
+        if text.isprintable():
+            return
+    elif _REFUSED.search(text) is None and unicodedata.is_normalized("NFC", text):
+        return
+    raise MalformedEntryError("a canonical string is NFC without control or direction characters")

@@ -1,0 +1,261 @@
+"""An entry: one signed statement by one author about what happened.
+
+Its text is a header line and one line of canonical JSON; its identity is the SHA-256 of that text;
+its signatures stand below it as in any signed note, the author's first. What the `data` of each
+type must hold is in `fedcredit_ledger.types`; what may follow what is in `fedcredit_ledger.rules`.
+
+Nothing personal is written: values that may have to be hidden or erased are commitments, whose
+openings stay with the party.
+"""
+
+import base64
+import hashlib
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from fedcredit_ledger.canonical import decode, encode
+from fedcredit_ledger.errors import MalformedEntryError
+from fedcredit_ledger.note import Note, Signature, SigningKey
+
+HEADER = b"fedcredit-ledger-entry/v1\n"
+
+NO_ENTRY = "0" * 64
+"""`author_prev` of an author's first entry."""
+
+MAX_ENTRY_BYTES = 16_384
+MAX_FOUNDING_BYTES = 60_000
+
+PARTY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+_ORIGIN = re.compile(r"[!-*,-~]{1,255}")
+_TYPE = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_COMMIT_HEADER = b"fedcredit-ledger-commit/v1\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """The body of an entry.
+
+    Parameters
+    ----------
+    author : str
+        Party that says it.
+    author_seq : int
+        Number in the author's own chain, from 0.
+    author_prev : str
+        Entry id of the author's previous entry; 64 zeros for the first.
+    ledger : str
+        Origin of the ledger.
+    type : str
+        What kind of statement it is.
+    time : str
+        The author's clock, ``YYYY-MM-DDTHH:MM:SS.mmmZ``.
+    seen_size, seen_root : int, str
+        Newest head that the author has verified: a fork once made can never be healed.
+    readers : list of str
+        ``["all"]`` or sorted party names.
+    data : dict
+        Exactly the fields of the type. Entries that were parsed are shared: do not change it.
+
+    Raises
+    ------
+    MalformedEntryError
+        When a field is not of its form.
+    """
+
+    author: str
+    author_seq: int
+    author_prev: str
+    ledger: str
+    type: str
+    time: str
+    seen_size: int
+    seen_root: str
+    readers: list[str]
+    data: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        """Refuse what no ledger could hold."""
+        for name, pattern in _FORMS.items():
+            value = getattr(self, name)
+            if not isinstance(value, str) or pattern.fullmatch(value) is None:
+                raise MalformedEntryError(f"an entry's {name} is not of its form")
+        for name in ("author_seq", "seen_size"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 0:
+                raise MalformedEntryError(f"an entry's {name} is an integer from 0")
+        if (self.author_seq == 0) != (self.author_prev == NO_ENTRY):
+            raise MalformedEntryError("exactly an author's first entry has no previous one")
+        readers = self.readers
+        if (
+            not isinstance(readers, list)
+            or not readers
+            or any(not isinstance(r, str) or PARTY_NAME.fullmatch(r) is None for r in readers)
+            or readers != sorted(set(readers))
+            or ("all" in readers and len(readers) > 1)
+        ):
+            raise MalformedEntryError("an entry's readers are ['all'] or sorted party names")
+        if not isinstance(self.data, dict):
+            raise MalformedEntryError("an entry's data is an object")
+        parse_time(self.time)
+
+    def text(self) -> bytes:
+        """Return the text that is signed."""
+        return HEADER + encode({name: getattr(self, name) for name in _NAMES}) + b"\n"
+
+
+@dataclass(frozen=True)
+class SignedEntry:
+    """An entry's text with its signatures. Make one with `sign` or `parse`.
+
+    Attributes
+    ----------
+    entry : Entry
+    note : Note
+        The text and the signature lines, author first.
+    """
+
+    entry: Entry
+    note: Note
+
+    @classmethod
+    def sign(cls, entry: Entry, key: SigningKey, *cosigners: SigningKey) -> "SignedEntry":
+        """Sign as the author, then as each co-signer, in the order given."""
+        text = entry.text()
+        return cls(entry, Note(text, tuple(k.sign(text) for k in (key, *cosigners))))
+
+    @classmethod
+    def parse(cls, data: bytes) -> "SignedEntry":
+        """Read a signed entry; signatures are not verified here.
+
+        Raises
+        ------
+        MalformedEntryError
+        """
+        if len(data) > MAX_FOUNDING_BYTES:
+            raise MalformedEntryError(f"an entry is larger than {MAX_FOUNDING_BYTES} bytes")
+        note = Note.parse(data)
+        text = note.text
+        if not text.startswith(HEADER) or text.count(b"\n") != 2:
+            raise MalformedEntryError("an entry's text is its header line and one line of JSON")
+        body = decode(text[len(HEADER) : -1])
+        if not isinstance(body, dict) or set(body) != set(_NAMES):
+            raise MalformedEntryError("an entry's body has exactly the ten fields")
+        signed = cls(Entry(**body), note)
+        if signed.encode() != data:
+            raise MalformedEntryError("an entry is not in its one form")
+        return signed
+
+    @cached_property
+    def _raw(self) -> bytes:
+        return self.note.encode()
+
+    def encode(self) -> bytes:
+        """Return the bytes of the note."""
+        return self._raw
+
+    @property
+    def signatures(self) -> tuple[Signature, ...]:
+        """Signature lines, author first."""
+        return self.note.signatures
+
+    @cached_property
+    def id(self) -> str:
+        """Entry id: SHA-256 of the text in hex; signatures do not change it."""
+        return hashlib.sha256(self.note.text).hexdigest()
+
+
+_NAMES = tuple(field.name for field in fields(Entry))
+_FORMS = {
+    "author": PARTY_NAME,
+    "author_prev": HEX_DIGEST,
+    "ledger": _ORIGIN,
+    "type": _TYPE,
+    "time": _TIME,
+    "seen_root": HEX_DIGEST,
+}
+
+
+def utc_now() -> datetime:
+    """Return the system's time in UTC: the clock where none is given."""
+    return datetime.now(UTC)
+
+
+def format_time(moment: datetime) -> str:
+    """Write a time as the ledger does: UTC, milliseconds, 24 characters.
+
+    Raises
+    ------
+    ValueError
+        When the time has no zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("a time without a zone cannot be written")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def parse_time(text: str) -> datetime:
+    """Read a time of the ledger.
+
+    Raises
+    ------
+    MalformedEntryError
+        When it is not exactly ``YYYY-MM-DDTHH:MM:SS.mmmZ`` and a real moment.
+    """
+    try:
+        if _TIME.fullmatch(text) is not None:
+            return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    raise MalformedEntryError("a time is YYYY-MM-DDTHH:MM:SS.mmmZ")
+
+
+def commit(name: str, value: Any, salt: bytes | None = None) -> tuple[str, str]:
+    """Commit to a value that the ledger must not show.
+
+    Parameters
+    ----------
+    name : str
+        The field's name.
+    value : object
+        Anything canonical.
+    salt : bytes, optional
+        32 bytes, for tests; fresh randomness otherwise. Never use one salt twice.
+
+    Returns
+    -------
+    commitment : str
+        Hex, for ``data["commits"][name]``.
+    salt : str
+        Base64; with name and value it is the opening, to be kept off the ledger.
+
+    Disclosure
+    ----------
+    Without the salt nobody can test a guess of the value.
+    """
+    raw = os.urandom(32) if salt is None else salt
+    if len(raw) != 32:
+        raise ValueError("a salt has 32 bytes")
+    encoded = base64.b64encode(raw).decode()
+    return _commitment(encoded, name, value), encoded
+
+
+def open_commitment(commitment: str, salt: str, name: str, value: Any) -> bool:
+    """Tell whether salt, name and value are what was committed to."""
+    return _commitment(salt, name, value) == commitment
+
+
+def _commitment(salt: str, name: str, value: Any) -> str:
+    return hashlib.sha256(_COMMIT_HEADER + encode([salt, name, value])).hexdigest()
+
+
+def act_digest(kind: str, data: Mapping[str, Any]) -> str:
+    """Return the digest that an endorsement of an act names: SHA-256 of canonical [type, data]."""
+    bare = {name: value for name, value in data.items() if name != "endorsements"}
+    return hashlib.sha256(encode([kind, bare])).hexdigest()

@@ -1,0 +1,444 @@
+"""The sequencer: takes signed entries, puts them in order, signs heads and collects co-signatures.
+
+It is the only writer of a ledger and is trusted for service only: what it accepts, every member
+checks again. Nobody is answered before the entry is on the disk. Whatever arrives while a batch is
+being written forms the next batch.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from fedcredit_ledger.chain import NO_LEAF, Leaf
+from fedcredit_ledger.checkpoint import Checkpoint, TlogProof, open_checkpoint
+from fedcredit_ledger.entry import SignedEntry, format_time, utc_now
+from fedcredit_ledger.errors import (
+    CheckpointError,
+    ForkError,
+    LedgerError,
+    MalformedEntryError,
+    RejectedEntryError,
+    RollbackError,
+    SignatureError,
+)
+from fedcredit_ledger.note import Note, Signature, SigningKey
+from fedcredit_ledger.replica import Replica
+from fedcredit_ledger.rules import MAX_DRIFT_S, State
+from fedcredit_ledger.store import Store
+
+MAX_BATCH = 256
+"""Entries in one transaction."""
+
+TARGET_S = 30.0
+"""A head that did not get its quorum in this time gives way to the newest one."""
+
+_RECENT = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmitOutcome:
+    """The answer to one submitted entry.
+
+    Attributes
+    ----------
+    receipt : bytes
+        C2SP tlog-proof; empty when the entry was refused.
+    code : str
+        The rule that refused it; empty when it was accepted.
+    detail : str
+        One sentence for its author.
+    """
+
+    receipt: bytes = b""
+    code: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """A refused entry, for the coordinator's ``entry-refused``."""
+
+    entry_id: str
+    author: str
+    type: str
+    code: str
+    note: bytes
+
+
+class _Ticket:
+    """One call of `submit` that waits for its batch."""
+
+    def __init__(self, notes: Sequence[bytes]) -> None:
+        self.notes = notes
+        self.outcomes: list[SubmitOutcome] | None = None
+
+
+class Log:
+    """The sequencer of one ledger.
+
+    Parameters
+    ----------
+    store : Store
+        Where it is kept. A store with leaves is replayed and checked first.
+    signing_key : SigningKey
+        The log key, named after the origin.
+    origin : str
+        Name of the ledger, the first line of its checkpoints.
+    clock : callable, optional
+        Returns the time in UTC.
+    witnessed : iterable of bytes, optional
+        Checkpoints that witnesses hold; the store is compared with them before the first append.
+
+    Raises
+    ------
+    RollbackError, ForkError
+        When the store is shorter than, or differs from, a head that a witness holds.
+    LedgerError
+        When a stored leaf does not verify, or the store belongs to another log.
+
+    Notes
+    -----
+    Safe to call from several threads.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        signing_key: SigningKey,
+        origin: str,
+        clock: Callable[[], datetime] = utc_now,
+        *,
+        witnessed: Iterable[bytes] = (),
+    ) -> None:
+        if signing_key.name != origin:
+            raise LedgerError("the log key is not named after the origin", expected=origin)
+        self._store = store
+        self._key = signing_key
+        self.origin = origin
+        self._clock = clock
+        self._queue: deque[_Ticket] = deque()
+        self._writer = threading.Lock()
+        self._book = threading.Lock()
+        self._broken = ""
+        self._notes: dict[int, bytes] = {}
+        self._cosignatures: dict[int, dict[str, Signature]] = {}
+        self._quorum_size = 0
+        self._target: tuple[int, float] | None = None
+        self.refused: deque[Refusal] = deque(maxlen=1000)
+        self._load()
+        for note in witnessed:
+            self._compare(open_checkpoint(Note.parse(note), signing_key.verifier))
+
+    def _load(self) -> None:
+        stored = self._store.leaves()
+        first = Leaf.parse(stored[0]).signed.id if stored else ""
+        self._replica = Replica(first)
+        self._replica.update(stored)
+        self._durable = self._replica.size
+        if not stored:
+            return
+        if self._replica.log_key.vkey != self._key.vkey:
+            raise LedgerError("the stored ledger belongs to another log key")
+        for size in self._store.checkpoint_sizes():
+            note = self._store.checkpoint(size)
+            if note is None or self._replica.check_head(Note.parse(note)).size != size:
+                raise CheckpointError(f"the stored checkpoint of size {size} is of another size")
+            self._notes[size] = note
+            lines = [Signature.parse(line) for line in self._store.cosignatures(size)]
+            self._count(size, lines)
+        if self._durable not in self._notes:
+            raise CheckpointError("the newest stored leaves are under no checkpoint")
+
+    def _compare(self, head: Checkpoint) -> None:
+        if head.size > self.size:
+            raise RollbackError(
+                "the ledger is shorter than a witness has seen",
+                expected=f"at least {head.size} leaves",
+                found=str(self.size),
+                remedy="do not append: fetch the missing leaves from another member's copy",
+            )
+        if self._replica.root_at(head.size) != head.root:
+            raise ForkError(f"a witness has co-signed another history of {head.size} leaves")
+
+    @property
+    def size(self) -> int:
+        """Number of leaves on the disk."""
+        return self._durable
+
+    @property
+    def root(self) -> bytes:
+        """Root over them."""
+        return self._replica.root_at(self._durable)
+
+    @property
+    def state(self) -> State:
+        """The sequencer's own state; it changes while entries are taken."""
+        return self._replica.state
+
+    @property
+    def quorum_size(self) -> int:
+        """Size of the newest checkpoint with a quorum; 0 for none."""
+        return self._quorum_size
+
+    @property
+    def latest(self) -> Checkpoint:
+        """The newest head."""
+        return Checkpoint(self.origin, self._durable, self.root)
+
+    def found(self, signed: SignedEntry) -> SubmitOutcome:
+        """Take the founding entry as leaf 0 of an empty ledger.
+
+        Raises
+        ------
+        RejectedEntryError
+            When a rule refuses it.
+        LedgerError
+            When there are leaves already, or the entry names another log key.
+        """
+        with self._writer:
+            if self._replica.size:
+                raise LedgerError("the ledger is founded already")
+            if signed.entry.data.get("log_vkey") != self._key.vkey:
+                raise LedgerError("the founding entry names another log key")
+            self._replica = Replica(signed.id)
+            leaf = self._leaf(signed)
+            self._write([leaf], self._replica.accept(leaf))
+            return SubmitOutcome(receipt=self._receipt(0))
+
+    def submit(self, notes: Sequence[bytes]) -> list[SubmitOutcome]:
+        """Append signed entries in order; the same entry again gets the same index.
+
+        Parameters
+        ----------
+        notes : sequence of bytes
+            Encoded signed entries.
+
+        Returns
+        -------
+        list of SubmitOutcome
+            One for each, a receipt or a code. A refused entry does not use up its number.
+
+        Raises
+        ------
+        LedgerError
+            When the ledger cannot be written any more. Nothing was promised then.
+        """
+        ticket = _Ticket(notes)
+        self._queue.append(ticket)
+        with self._writer:
+            if ticket.outcomes is None:
+                self._commit()
+        if ticket.outcomes is None:
+            raise LedgerError(self._broken, remedy="restart the coordinator; it checks its store")
+        return ticket.outcomes
+
+    def _commit(self) -> None:
+        """Write what is waiting as one batch, this thread's ticket among it or not."""
+        while self._queue and not self._broken:
+            batch: list[_Ticket] = []
+            n_notes = 0
+            while self._queue and (not batch or n_notes + len(self._queue[0].notes) <= MAX_BATCH):
+                batch.append(self._queue.popleft())
+                n_notes += len(batch[-1].notes)
+            leaves: list[Leaf] = []
+            nodes: list[tuple[int, int, bytes]] = []
+            verdicts = [[self._take(note, leaves, nodes) for note in t.notes] for t in batch]
+            if leaves:
+                self._write(leaves, nodes)
+            for ticket, verdict in zip(batch, verdicts, strict=True):
+                ticket.outcomes = [
+                    SubmitOutcome(receipt=self._receipt(v)) if isinstance(v, int) else v
+                    for v in verdict
+                ]
+
+    def _take(
+        self, note: bytes, leaves: list[Leaf], nodes: list[tuple[int, int, bytes]]
+    ) -> int | SubmitOutcome:
+        try:
+            signed = SignedEntry.parse(note)
+        except MalformedEntryError as error:
+            return SubmitOutcome(code="malformed", detail=error.message)
+        known = self.state.entry_index.get(signed.id)
+        if known is not None:
+            return known
+        try:
+            if not self._replica.size:
+                raise RejectedEntryError("wrong-phase", "the ledger is not founded")
+            leaf = self._leaf(signed)
+            nodes += self._replica.accept(leaf, quorum_size=self._quorum_size)
+        except RejectedEntryError as error:
+            self.refused.append(
+                Refusal(
+                    entry_id=signed.id,
+                    author=signed.entry.author,
+                    type=signed.entry.type,
+                    code=error.code,
+                    note=note,
+                )
+            )
+            return SubmitOutcome(code=error.code, detail=error.detail)
+        leaves.append(leaf)
+        return leaf.index
+
+    def _leaf(self, signed: SignedEntry) -> Leaf:
+        last = self._replica.last
+        now = self._clock()
+        received = format_time(now)
+        if last is not None and received < last.received:
+            if (last.received_at - now).total_seconds() > MAX_DRIFT_S:
+                self._broken = "the clock went back by more than 600 s: the ledger is suspended"
+                raise RejectedEntryError("stale", self._broken)
+            received = last.received
+        return Leaf(
+            index=self._replica.size,
+            prev=NO_LEAF if last is None else last.hash.hex(),
+            received=received,
+            signed=signed,
+        )
+
+    def _write(self, leaves: list[Leaf], nodes: list[tuple[int, int, bytes]]) -> None:
+        size = self._replica.size
+        text = Checkpoint(self.origin, size, self._replica.root).text()
+        note = Note(text, (self._key.sign(text),)).encode()
+        inner = [node for node in nodes if node[0]]
+        try:
+            self._store.append(leaves, nodes=inner, size=size, checkpoint=note)
+        except LedgerError as error:
+            self._broken = f"{error.message}: the ledger is suspended"
+            raise
+        with self._book:
+            self._notes[size] = note
+            self._durable = size
+
+    def _receipt(self, index: int) -> bytes:
+        size = self._durable
+        hashes = tuple(self._replica.tree.inclusion_proof(index, size))
+        return TlogProof(index, hashes, Note.parse(self._notes[size])).encode()
+
+    def receipt(self, entry_id: str) -> bytes:
+        """Return a fresh tlog-proof of an entry.
+
+        Raises
+        ------
+        LedgerError
+            When the entry is not on the ledger.
+        """
+        with self._writer:
+            return self._receipt(self._replica.find(entry_id))
+
+    def leaves(self, start: int = 0, n: int | None = None) -> list[bytes]:
+        """Return up to `n` leaves from `start`, of those on the disk."""
+        end = self._durable if n is None else min(self._durable, start + n)
+        return self._replica.leaves(start, end)
+
+    def consistency(self, old: int, new: int) -> list[bytes]:
+        """Return the consistency proof between two sizes.
+
+        Raises
+        ------
+        LedgerError
+            When there are no such sizes.
+        """
+        if not 0 < old <= new <= self._durable:
+            raise LedgerError(f"there is no consistency proof from {old} to {new}")
+        return self._replica.tree.consistency_proof(old, new)
+
+    def checkpoint_note(self, size: int | None = None) -> bytes | None:
+        """Return the checkpoint of a size (the newest one) with its co-signatures so far."""
+        with self._book:
+            return self._note(self._durable if size is None else size)
+
+    def _note(self, size: int) -> bytes | None:
+        bare = self._notes.get(size)
+        if bare is None:
+            return None
+        lines = self._cosignatures.get(size, {})
+        return bare + "".join(lines[name].line() + "\n" for name in sorted(lines)).encode()
+
+    def pending(self, old_size: int) -> bytes | None:
+        """Return the checkpoint larger than `old_size` that waits for co-signatures.
+
+        All witnesses get the same one until it has its quorum, or 30 s have passed: if each got
+        the newest, no head of a growing ledger would ever be co-signed by all.
+        """
+        with self._book:
+            now = time.monotonic()
+            target = self._target
+            if (
+                target is None
+                or target[0] <= self._quorum_size
+                or (now - target[1] > TARGET_S and target[0] < self._durable)
+            ):
+                if self._durable <= self._quorum_size:
+                    return None
+                target = self._target = (self._durable, now)
+            return self._note(target[0]) if target[0] > old_size else None
+
+    def add_cosignatures(self, lines: bytes, *, size: int | None = None) -> int:
+        """Take co-signature lines of one checkpoint; return its size.
+
+        Parameters
+        ----------
+        lines : bytes
+            One or more lines, each with its newline.
+        size : int, optional
+            Size of the checkpoint; by default it is found among the newest ones.
+
+        Raises
+        ------
+        MalformedEntryError
+            When a line is not one.
+        SignatureError
+            When a line is by no witness of the policy, or verifies for none of the checkpoints.
+        """
+        try:
+            text = lines.decode()
+        except UnicodeDecodeError as error:
+            raise MalformedEntryError("co-signature lines are UTF-8") from error
+        signatures = [Signature.parse(line) for line in text.splitlines()]
+        if not signatures or not text.endswith("\n"):
+            raise MalformedEntryError("co-signature lines end in a newline")
+        with self._book:
+            for candidate in self._candidates(size):
+                if self._count(candidate, signatures):
+                    self._store.add_cosignatures(
+                        candidate,
+                        [(f"{s.name}+{s.key_id.hex()}", s.line()) for s in signatures],
+                    )
+                    return candidate
+        raise SignatureError("a co-signature verifies for none of the newest checkpoints")
+
+    def _candidates(self, size: int | None) -> list[int]:
+        if size is not None:
+            return [size] if size in self._notes else []
+        newest = list(self._notes)[-_RECENT:][::-1]
+        if self._target is not None and self._target[0] in self._notes:
+            newest.insert(0, self._target[0])
+        return newest
+
+    def _count(self, size: int, signatures: list[Signature]) -> bool:
+        """Add lines that all verify over one checkpoint; tell whether they do."""
+        text = Note.parse(self._notes[size]).text
+        try:
+            names = self._replica.policy.cosigned(text, signatures)
+        except SignatureError:
+            return False
+        if len(names) != len(signatures):
+            return False
+        known = self._cosignatures.setdefault(size, {})
+        for signature in signatures:
+            known.setdefault(signature.name, signature)
+        cosigned = self._replica.policy.cosigned(text, known.values())
+        if size > self._quorum_size and self._replica.policy.satisfied(cosigned):
+            self._quorum_size = size
+        return True
+
+    def quorum_note(self, covering: int = 1) -> bytes | None:
+        """Return the newest checkpoint with a quorum if it covers at least `covering` leaves."""
+        with self._book:
+            if not covering <= self._quorum_size:
+                return None
+            return self._note(self._quorum_size)

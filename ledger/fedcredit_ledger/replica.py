@@ -1,0 +1,219 @@
+"""A verified copy of the ledger: what a member believes, and nothing more.
+
+Leaves come from somebody who is not trusted. Each is checked against the one before it, its
+signatures against the keys that earlier leaves brought, its content against the rules; the first
+leaf must be the founding entry that was pinned outside the system. A head counts as witnessed once
+the quorum of the founding policy has co-signed exactly this copy's root.
+"""
+
+from collections.abc import Iterable
+
+from fedcredit_ledger.chain import Leaf, check_link
+from fedcredit_ledger.checkpoint import Checkpoint, Policy, open_checkpoint
+from fedcredit_ledger.errors import BrokenChainError, CheckpointError, ForkError, LedgerError
+from fedcredit_ledger.merkle import Tree
+from fedcredit_ledger.note import Note, VerifierKey
+from fedcredit_ledger.rules import State, apply
+
+
+class Replica:
+    """A copy that begins at a pinned founding entry.
+
+    Parameters
+    ----------
+    founding_entry : str
+        Entry id (hex) of the founding entry.
+
+    Attributes
+    ----------
+    state : State
+        After the newest leaf. It changes in place with every leaf.
+    tree : Tree
+        Over the leaf hashes.
+    quorum_size : int
+        Size of the newest checkpoint that was verified with its quorum; 0 for none.
+    quorum_note : bytes
+        That checkpoint; empty for none.
+
+    Notes
+    -----
+    Not locked: one thread at a time, or one lock outside.
+    """
+
+    def __init__(self, founding_entry: str) -> None:
+        self.founding_entry = founding_entry
+        self.state = State()
+        self.tree = Tree()
+        self.quorum_size = 0
+        self.quorum_note = b""
+        self._leaves: list[bytes] = []
+        self._last: Leaf | None = None
+        self._log: VerifierKey | None = None
+        self._policy: Policy | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of verified leaves."""
+        return self.tree.size
+
+    @property
+    def root(self) -> bytes:
+        """Root over all of them."""
+        return self.tree.root
+
+    @property
+    def log_key(self) -> VerifierKey:
+        """The log's key, from the founding entry.
+
+        Raises
+        ------
+        LedgerError
+            Before the founding entry is here.
+        """
+        if self._log is None:
+            raise LedgerError("the copy has no founding entry yet")
+        return self._log
+
+    @property
+    def policy(self) -> Policy:
+        """The witness policy, from the founding entry.
+
+        Raises
+        ------
+        LedgerError
+            Before the founding entry is here.
+        """
+        if self._policy is None:
+            raise LedgerError("the copy has no founding entry yet")
+        return self._policy
+
+    @property
+    def last(self) -> Leaf | None:
+        """The newest leaf."""
+        return self._last
+
+    def root_at(self, size: int) -> bytes:
+        """Return the root over the first `size` leaves."""
+        return self.tree.root_at(size)
+
+    def leaf(self, index: int) -> Leaf:
+        """Return one leaf.
+
+        Raises
+        ------
+        LedgerError
+            When the copy has no such leaf.
+        """
+        if not 0 <= index < self.size:
+            raise LedgerError(f"this copy has no leaf {index}")
+        return Leaf.parse(self._leaves[index])
+
+    def leaves(self, start: int = 0, end: int | None = None) -> list[bytes]:
+        """Return the bytes of leaves `start` to `end` - 1."""
+        return self._leaves[start:end]
+
+    def find(self, entry_id: str) -> int:
+        """Return the leaf index of an entry.
+
+        Raises
+        ------
+        LedgerError
+            When the entry is not in this copy.
+        """
+        index = self.state.entry_index.get(entry_id)
+        if index is None:
+            raise LedgerError(f"entry {entry_id[:16]} is not in this copy of the ledger")
+        return index
+
+    def update(self, leaves: Iterable[bytes]) -> None:
+        """Verify and add leaves that continue this copy.
+
+        Raises
+        ------
+        MalformedEntryError, BrokenChainError, RejectedEntryError
+            At the first leaf that does not fit; those before it are kept.
+        """
+        for raw in leaves:
+            self.accept(Leaf.parse(raw))
+
+    def accept(
+        self, leaf: Leaf, *, quorum_size: int | None = None, check_signatures: bool = True
+    ) -> list[tuple[int, int, bytes]]:
+        """Verify and add one leaf; return the tree nodes that it completes.
+
+        Parameters
+        ----------
+        quorum_size, check_signatures
+            As in :func:`fedcredit_ledger.rules.apply`.
+
+        Raises
+        ------
+        BrokenChainError, RejectedEntryError
+            The copy is unchanged then.
+        """
+        check_link(leaf, self._last)
+        if leaf.index == 0 and leaf.signed.id != self.founding_entry:
+            raise BrokenChainError(
+                "the ledger does not begin with the pinned founding entry",
+                index=0,
+                expected=self.founding_entry,
+                found=leaf.signed.id,
+            )
+        apply(
+            self.state,
+            leaf.signed,
+            index=leaf.index,
+            received=leaf.received_at,
+            root_at=self.tree.root_at,
+            quorum_size=quorum_size,
+            check_signatures=check_signatures,
+        )
+        if leaf.index == 0:
+            self._log = VerifierKey.parse(self.state.founding["log_vkey"])
+            self._policy = Policy(self.state.founding["witness_policy"])
+        self._leaves.append(leaf.raw)
+        self._last = leaf
+        return self.tree.append(leaf.hash)
+
+    def update_checkpoint(self, note: bytes) -> Checkpoint:
+        """Verify a checkpoint with its quorum against this copy's own tree.
+
+        Raises
+        ------
+        CheckpointError
+            When the log did not sign it, or it is ahead of this copy: fetch leaves first.
+        ForkError
+            When its root is not this copy's.
+        QuorumError, SignatureError
+            When the co-signatures are not enough, or one does not verify.
+        """
+        parsed = Note.parse(note)
+        checkpoint = self.check_head(parsed)
+        self.policy.check(parsed)
+        if checkpoint.size > self.quorum_size:
+            self.quorum_size, self.quorum_note = checkpoint.size, note
+        return checkpoint
+
+    def check_head(self, note: Note) -> Checkpoint:
+        """Verify a log-signed checkpoint against this copy's own tree, without co-signatures.
+
+        Raises
+        ------
+        CheckpointError, ForkError
+        """
+        checkpoint = open_checkpoint(note, self.log_key)
+        if checkpoint.size > self.size:
+            raise CheckpointError(
+                "a checkpoint is ahead of this copy",
+                expected=f"at most {self.size} leaves",
+                found=str(checkpoint.size),
+                remedy="fetch the missing leaves first",
+            )
+        if self.root_at(checkpoint.size) != checkpoint.root:
+            raise ForkError(
+                f"the log has signed two histories of {checkpoint.size} leaves",
+                expected=self.root_at(checkpoint.size).hex(),
+                found=checkpoint.root.hex(),
+                remedy="keep this copy and the checkpoint: together they are proof",
+            )
+        return checkpoint

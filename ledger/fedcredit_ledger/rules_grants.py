@@ -1,0 +1,161 @@
+"""Rules for data assets and grants: who may lend what, and whether a grant still holds."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from fedcredit_ledger.entry import parse_time
+from fedcredit_ledger.errors import RejectedEntryError
+from fedcredit_ledger.incoming import Incoming
+from fedcredit_ledger.state import AssetState, GrantState, State
+
+_SETS = ("categories", "holders", "assets", "operations")
+_LATER = ("data_from", "valid_from")
+_EARLIER = ("data_to", "valid_until")
+_SMALLER = ("max_uses", "max_rounds", "epsilon_micro", "delta_nano")
+_EVERY = "all"
+
+
+def data_asset_registered(state: State, incoming: Incoming) -> None:
+    """Let a holder register its own tables, each version once."""
+    incoming.demand_role(state, "data-holder")
+    data = incoming.data
+    if not data["asset"].startswith(f"{incoming.author}/"):
+        raise RejectedEntryError("not-permitted", f"an asset is named {incoming.author}/...")
+    if (data["asset"], data["version"]) in state.asset_versions:
+        raise RejectedEntryError("duplicate-id", "this version of the asset is registered already")
+    state.asset_versions.add((data["asset"], data["version"]))
+    state.assets[data["asset"]] = AssetState(
+        name=data["asset"], holder=incoming.author, registered=incoming.act
+    )
+
+
+def grant_issued(state: State, incoming: Incoming) -> None:
+    """Let a holder grant the use of its own registered assets to a party."""
+    incoming.demand_role(state, "data-holder")
+    data = incoming.data
+    if data["grant_id"] in state.grants:
+        raise RejectedEntryError("duplicate-id", "there is a grant with this id")
+    if data["grantee"] not in state.parties:
+        raise RejectedEntryError("no-such-reference", f"{data['grantee']} is no party")
+    for name in data["assets"]:
+        asset = state.assets.get(name)
+        if asset is None:
+            raise RejectedEntryError("no-such-reference", f"the asset {name!r} is not registered")
+        if asset.holder != incoming.author:
+            raise RejectedEntryError("not-permitted", f"{name} belongs to {asset.holder}")
+    if data["valid_from"] >= data["valid_until"]:
+        raise RejectedEntryError("malformed", "a grant ends after it begins")
+    limits = {name: data[name] for name in (*_SETS, *_LATER, *_EARLIER, *_SMALLER) if name in data}
+    grant = GrantState(
+        grant_id=data["grant_id"],
+        entry_id=incoming.entry_id,
+        index=incoming.index,
+        issuer=incoming.author,
+        grantee=data["grantee"],
+        purpose=data["purpose"],
+        assets=(),
+        operations=(),
+        categories=(),
+        valid_from="",
+        valid_until="",
+        max_uses=None,
+        max_rounds=None,
+        epsilon_micro=None,
+        limits=limits,
+    )
+    _take_limits(grant)
+    state.grants[data["grant_id"]] = grant
+
+
+def _take_limits(grant: GrantState) -> None:
+    limits = grant.limits
+    grant.assets = tuple(limits["assets"])
+    grant.operations = tuple(limits["operations"])
+    grant.categories = tuple(limits.get("categories", ()))
+    grant.valid_from, grant.valid_until = limits["valid_from"], limits["valid_until"]
+    grant.max_uses = limits.get("max_uses")
+    grant.max_rounds = limits.get("max_rounds")
+    grant.epsilon_micro = limits.get("epsilon_micro")
+
+
+def grant_narrowed(state: State, incoming: Incoming) -> None:
+    """Let the issuer take back a part of a grant; never the other way."""
+    grant = _known(state, incoming)
+    if grant.issuer != incoming.author:
+        raise RejectedEntryError("not-permitted", f"the grant is {grant.issuer}'s")
+    if grant.revoked:
+        raise RejectedEntryError("grant-not-live", "the grant was revoked")
+    changes = {name: value for name, value in incoming.data.items() if name != "grant_id"}
+    for name, value in changes.items():
+        if name in grant.limits and not _is_narrower(name, value, grant.limits[name]):
+            raise RejectedEntryError("grant-widened", f"{name} would be wider than before")
+        if name == "categories" and name not in grant.limits:
+            raise RejectedEntryError("grant-widened", "the grant covers no columns so far")
+    grant.limits.update(changes)
+    _take_limits(grant)
+
+
+def _is_narrower(name: str, new: Any, old: Any) -> bool:
+    if name in _SETS:
+        return set(new) <= set(old) or (name == "categories" and _EVERY in old)
+    if name in _LATER:
+        return bool(new >= old)
+    return bool(new <= old)
+
+
+def grant_revoked(state: State, incoming: Incoming) -> None:
+    """Let the issuer, or a regulator, end a grant; it does not come back."""
+    grant = _known(state, incoming)
+    if grant.issuer != incoming.author:
+        incoming.demand_role(state, "regulator")
+    if grant.revoked:
+        raise RejectedEntryError("grant-not-live", "the grant was revoked before")
+    grant.revoked = True
+
+
+def _known(state: State, incoming: Incoming) -> GrantState:
+    grant = state.grants.get(incoming.data["grant_id"])
+    if grant is None:
+        raise RejectedEntryError("no-such-reference", "there is no such grant")
+    return grant
+
+
+def demand_live_grants(
+    state: State,
+    incoming: Incoming,
+    grant_ids: Iterable[str],
+    *,
+    grantee: str,
+    purpose: str,
+    run_id: str,
+) -> list[GrantState]:
+    """Return the grants, all live and meant for this use, or refuse.
+
+    Columns, assets and operation are judged by the holder's own gate: the ledger sees digests.
+    """
+    grants = []
+    for grant_id in grant_ids:
+        grant = state.grants.get(grant_id)
+        if grant is None:
+            raise RejectedEntryError("no-such-reference", f"there is no grant {grant_id}")
+        about = f"grant {grant_id} of {grant.issuer}"
+        if grant.issuer != incoming.author:
+            raise RejectedEntryError("grant-scope", f"{about} is not {incoming.author}'s")
+        if grant.grantee != grantee or grant.purpose != purpose:
+            raise RejectedEntryError("grant-scope", f"{about} is for another party or purpose")
+        if grant.revoked:
+            raise RejectedEntryError("grant-not-live", f"{about} was revoked")
+        if not parse_time(grant.valid_from) <= incoming.received < parse_time(grant.valid_until):
+            raise RejectedEntryError("grant-not-live", f"{about} is expired or not yet valid")
+        if (
+            grant.max_uses is not None
+            and run_id not in grant.used_by
+            and grant.n_used >= grant.max_uses
+        ):
+            raise RejectedEntryError("grant-exhausted", f"{about} is used up")
+        if grant.max_rounds is not None and grant.n_rounds >= grant.max_rounds:
+            raise RejectedEntryError("grant-exhausted", f"{about} has no rounds left")
+        if grant.epsilon_micro is not None and grant.epsilon_spent_micro > grant.epsilon_micro:
+            raise RejectedEntryError("grant-exhausted", f"{about} has no privacy budget left")
+        grants.append(grant)
+    return grants
