@@ -17,7 +17,6 @@ MAX_DEPTH = 8
 MAX_INTEGER = 2**53 - 1
 
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_PLANES, _LAST = range(0, 0x110000, 0x10000), (0xFFFE, 0xFFFF)
 # C0 and C1 controls, DEL, surrogates, noncharacters, BOM, line and paragraph separators, and every
 # mark that changes the direction of text: what a judge sees must be what was signed.
 _REFUSED = re.compile(
@@ -98,7 +97,7 @@ def _check(value: Any, depth: int) -> None:
             raise MalformedEntryError("a canonical integer is at most 2**53 - 1 in size")
     elif kind is not bool:
         raise MalformedEntryError(
-            f"a canonical value is an object, array, string, boolean or integer, not {kind.__name__}"
+            f"a canonical value holds objects, arrays, text, booleans, integers: no {kind.__name__}"
         )
 
 

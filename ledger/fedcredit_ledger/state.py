@@ -19,7 +19,7 @@ class Act(NamedTuple):
     """
 
     entry_id: str
-    index: int
+    index: int  # type: ignore[assignment]  # shadows tuple.index on purpose
     data: dict[str, Any]
 
 
