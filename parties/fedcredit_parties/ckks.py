@@ -226,6 +226,7 @@ class Engine:
     def new_keys(self, parameters: Parameters) -> KeyPair:
         """Make a fresh key pair."""
         with self._lock:
+            self._running()
             public, secret = self._call([b"keys", parameters.encode()], "new keys")
             return KeyPair(public, secret)
 
@@ -416,13 +417,15 @@ class Engine:
         return [word, parameters.encode(), digest]
 
     def _running(self) -> "_Child":
+        if self._child is not None and self._child.process.poll() is not None:
+            self.close()  # It ended between two calls: nobody's bytes are to blame.
         if self._child is None:
             self._child = _Child(self._memory_bytes, self._timeout_s)
         return self._child
 
     def _call(self, request: list[bytes], what: str, party: str = "") -> list[bytes]:
         """Send one request; turn refusals and deaths into errors that name the sender."""
-        child = self._running()
+        child = self._child or self._running()
         try:
             status, *answer = child.ask(request, self._timeout_s)
         except (EOFError, OSError) as error:
@@ -449,8 +452,8 @@ class _Child:
         with theirs:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", ckks_child.__name__, str(memory_bytes)],
-                stdin=theirs,
-                stdout=theirs,
+                stdin=theirs.fileno(),
+                stdout=theirs.fileno(),
                 stderr=subprocess.DEVNULL,
                 env=_environment(),
             )

@@ -174,7 +174,7 @@ class Worker:
         plain = seal.Plaintext()
         for row, blob in zip(slots, blobs, strict=True):
             decryptor.decrypt(_load_vector(parameters, context, blob).ciphertext()[0], plain)
-            row[:] = encoder.decode_complex(plain)
+            row[:] = np.fromiter(encoder.decode_complex(plain), np.complex128, len(row))
         real = slots.real.ravel()
         nearest = np.rint(real)
         # Written so that a NaN is refused too. Past 2**53 every float is an integer: the limit

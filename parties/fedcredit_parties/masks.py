@@ -158,7 +158,7 @@ class Tensor:
         n_clipped = 0
         for field in self.fields:
             field.check_fits(modulus_bits)
-            scaled, clipped = _scale(field, np.asarray(addend[field.name]))
+            scaled, clipped = _scale(field, addend[field.name])
             n_clipped += clipped
             if field.limbs == 1:
                 parts.append(scaled & (modulus - 1))
