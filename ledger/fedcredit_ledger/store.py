@@ -41,6 +41,11 @@ class Store:
     read_only : bool, default False
         For verification: nothing is written, and no head file is needed.
 
+    Attributes
+    ----------
+    path : str
+        As given.
+
     Raises
     ------
     RollbackError
@@ -52,6 +57,7 @@ class Store:
     """
 
     def __init__(self, path: Path | str = MEMORY, *, read_only: bool = False) -> None:
+        self.path = str(path)
         self._lock = threading.RLock()
         self._head: HeadFile | None = None
         self._open(str(path), read_only)

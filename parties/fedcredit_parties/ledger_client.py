@@ -17,6 +17,7 @@ from fedcredit_ledger.errors import QuorumError, RejectedEntryError
 from fedcredit_ledger.note import SigningKey
 from fedcredit_ledger.replica import Replica
 from fedcredit_ledger.rules import State
+from fedcredit_ledger.witness import Witness
 from fedcredit_parties.front import Front
 
 T = TypeVar("T")
@@ -147,6 +148,18 @@ class LedgerClient:
             if left <= 0:
                 return None
             self.refresh(timeout_s=min(POLL_S, left))
+
+    def cosign(self, witness: Witness, note: bytes) -> bytes:
+        """Return `witness`'s co-signature of a checkpoint that this member's own copy confirms.
+
+        Raises
+        ------
+        LedgerError
+            When the checkpoint does not extend what was verified here.
+        """
+        self.refresh()
+        with self._lock:
+            return witness.cosign(note, self.replica)
 
     def witnessed(self, index: int, *, deadline: float) -> bytes:
         """Wait until leaf `index` is under a quorum checkpoint that this member verified.

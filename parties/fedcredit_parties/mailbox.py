@@ -36,12 +36,15 @@ class Letter:
 
     Attributes
     ----------
+    number : int
+        Its place in the inbox; a note is answered once.
     sender, kind, run_id : str
         Who wrote it, what it is, which run it is about ("" for none).
     body : dict
         Canonical JSON object.
     """
 
+    number: int
     sender: str
     kind: str
     run_id: str
@@ -150,11 +153,11 @@ class Mailbox:
                     continue
                 self._after = number
                 try:
-                    self._letters.append(self._open(note))
+                    self._letters.append(self._open(number, note))
                 except (LedgerError, MalformedMessageError, EncryptionError) as error:
                     self._refused.append(type(error).__name__)
 
-    def _open(self, data: bytes) -> Letter:
+    def _open(self, number: int, data: bytes) -> Letter:
         if len(data) > MAX_NOTE_BYTES:
             raise MalformedMessageError("an inbox note is larger than 64 KiB")
         note = Note.parse(data)
@@ -179,7 +182,7 @@ class Mailbox:
                 raise MalformedMessageError("an inbox note whose body is not sealed bytes") from error
         if not isinstance(body, dict):
             raise MalformedMessageError("an inbox note whose body is not an object")
-        return Letter(sender=sender, kind=head["kind"], run_id=head["run_id"], body=body)
+        return Letter(number=number, sender=sender, kind=head["kind"], run_id=head["run_id"], body=body)
 
 
 def _context(sender: str, recipient: str, kind: str, run_id: str) -> bytes:

@@ -72,9 +72,9 @@ class Released:
         """Return the fixed-point layout of the next sum; the same at every member."""
         if self.phase == "quantiles":
             grids = [_count(f"grid.{i}", grid.n_cells) for i, grid in self.grids.items()]
-            return Tensor("quantiles", (_count("n", 1), *grids))
+            return Tensor("quantiles", (*_HEAD, *grids))
         if self.phase == "bins":
-            fields = [_count("n", 1)]
+            fields = list(_HEAD)
             for i, raw in enumerate(self.raw):
                 fields += [_count(f"bads.{i}", raw.n), _count(f"goods.{i}", raw.n)]
             return Tensor("bins", tuple(fields))
@@ -86,11 +86,11 @@ class Released:
                 fields += [
                     _count(f"bads.{sample}", self.score_grid.cells),
                     _count(f"goods.{sample}", self.score_grid.cells),
-                    _real(f"sum_p2.{sample}", 1, COUNT_BOUND),
-                    _real(f"sum_py.{sample}", 1, COUNT_BOUND),
-                    _real(f"sum_p.{sample}", 1, COUNT_BOUND),
+                    self._real(f"sum_p2.{sample}", 1, COUNT_BOUND),
+                    self._real(f"sum_py.{sample}", 1, COUNT_BOUND),
+                    self._real(f"sum_p.{sample}", 1, COUNT_BOUND),
                 ]
-            return Tensor("metrics", (_count("n", 1), *fields))
+            return Tensor("metrics", (*_HEAD, *fields))
         raise MalformedMessageError("the run has released everything; there is no further sum")
 
     def _newton_fields(self) -> tuple[Field, ...]:
@@ -101,12 +101,19 @@ class Released:
         x = float(largest.max())
         eta = float(np.abs(beta) @ largest)
         return (
-            _count("n", 1),
-            _real("gradient", p, n * x),
-            _real("hessian", p * (p + 1) // 2, n * x * x / 4),
-            _real("log_loss", 1, n * (1.0 + eta)),
-            _real("weight_square", 1, n / 16),
+            *_HEAD,
+            self._real("gradient", p, n * x),
+            self._real("hessian", p * (p + 1) // 2, n * x * x / 4),
+            self._real("log_loss", 1, n * (1.0 + eta)),
+            self._real("weight_square", 1, n / 16),
         )
+
+    def _real(self, name: str, length: int, bound: float) -> Field:
+        """Lay out a real-valued field: as many fractional bits as its bound leaves room for."""
+        room = 2 * (self.task.parameters.modulus_bits - 8) - 6
+        scale_bits = min(40, room - math.ceil(math.log2(1.0 + bound)))
+        scaled = math.ceil(bound * 2.0**scale_bits) + 1024
+        return Field(name, length, scale_bits=scale_bits, limbs=2, bound=scaled)
 
     def _table(self, i: int) -> BinTable:
         table = self.tables[i]
@@ -171,8 +178,6 @@ def _count(name: str, length: int) -> Field:
     return Field(name, length, scale_bits=0, limbs=1, bound=COUNT_BOUND)
 
 
-def _real(name: str, length: int, bound: float) -> Field:
-    scale_bits = min(40, 58 - math.ceil(math.log2(1.0 + bound)))
-    return Field(
-        name, length, scale_bits=scale_bits, limbs=2, bound=math.ceil(bound * 2**scale_bits) + 1024
-    )
+
+_HEAD = (_count("n", 1), _count("clipped", 1))
+"""Every sum carries the training rows and the number of clipped numbers."""

@@ -144,7 +144,7 @@ class ScorecardTask(BaseModel):
         """Return the digest of the fixed-point rule: declared bounds, bits, how a scale follows."""
         rule = [
             "fedcredit-quantisation/v1",
-            "scale_bits = min(40, 58 - ceil(log2(1 + n_rows * bound)))",
+            "scale_bits = min(40, 2 * (log2(M) - 8) - 6 - ceil(log2(1 + bound)))",
             "two limbs of log2(M) - 8 bits",
             self.encryption,
         ]
@@ -174,7 +174,22 @@ class ScorecardTask(BaseModel):
     @property
     def parameters(self) -> Parameters:
         """The CKKS parameter set of the run."""
-        return WIDE if self.encryption == "wide" else NARROW
+        return self.parameters_named(self.encryption)
+
+    @staticmethod
+    def parameters_named(name: str) -> Parameters:
+        """Return one of the two parameter sets.
+
+        Raises
+        ------
+        MalformedMessageError
+            For any other name.
+        """
+        if name not in ("wide", "narrow"):
+            raise MalformedMessageError(
+                "an unknown CKKS parameter set", expected="wide or narrow", found="another name"
+            )
+        return WIDE if name == "wide" else NARROW
 
     @property
     def binning(self) -> BinningRules:

@@ -1,0 +1,55 @@
+"""FedCredit: credit and fraud models on encrypted sums, with a co-signed ledger of every round.
+
+>>> import fedcredit as fc
+>>> fc.DisclosurePolicy().min_parties
+3
+
+The names below are loaded when they are first used, so that the command line starts fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fedcredit.federation import Federation
+    from fedcredit.requests import HorizontalJob
+    from fedcredit.results import TrainingResult
+    from fedcredit_models.schema import Feature, Schema
+    from fedcredit_models.scorecard import Scorecard
+    from fedcredit_parties.disclosure import DisclosurePolicy
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "DisclosurePolicy": "fedcredit_parties.disclosure",
+    "Feature": "fedcredit_models.schema",
+    "Federation": "fedcredit.federation",
+    "HorizontalJob": "fedcredit.requests",
+    "Schema": "fedcredit_models.schema",
+    "Scorecard": "fedcredit_models.scorecard",
+    "TrainingResult": "fedcredit.results",
+}
+
+__all__ = [
+    "DisclosurePolicy",
+    "Feature",
+    "Federation",
+    "HorizontalJob",
+    "Schema",
+    "Scorecard",
+    "TrainingResult",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a public name when it is first asked for (PEP 562)."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'fedcredit' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

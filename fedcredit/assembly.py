@@ -1,0 +1,207 @@
+"""From releases and ledger entries to a result: the model, its figures, and the entry of each."""
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from fedcredit.requests import HorizontalJob
+from fedcredit.result_file import ResultFile
+from fedcredit.results import RELEASED, DisclosureStatement, TrainingResult
+from fedcredit_ledger.chain import Leaf
+from fedcredit_ledger.rules import RunState
+from fedcredit_models.metrics import readable
+from fedcredit_models.scorecard import ONE_BIN, Scorecard
+from fedcredit_parties.member import Member
+from fedcredit_parties.released import Released
+from fedcredit_parties.tasks import COEFFICIENT_BITS
+
+QUORUM_S = 30.0
+
+
+def assemble(
+    member: Member,
+    run_id: str,
+    request: HorizontalJob,
+    released: Released,
+    *,
+    bytes_sent: Mapping[str, int],
+    ledger: str,
+) -> TrainingResult:
+    """Build the model, register it in the ledger, and cite an entry for every figure.
+
+    Parameters
+    ----------
+    member : Member
+        The requester.
+    run_id : str
+        A finished run.
+    request : HorizontalJob
+        What was asked.
+    released : Released
+        The run's whole released course.
+    bytes_sent : mapping of str to int
+        What each party sent, both lanes.
+    ledger : str
+        Where the ledger lies.
+    """
+    run = member.ledger.state.runs[run_id]
+    model = scorecard(released, request.model)
+    model_json = model.to_json()
+    registered = _register(member, run, model_json, released)
+    index = member.ledger.replica.find(registered)
+    checkpoint = member.ledger.witnessed(index, deadline=time.monotonic() + QUORUM_S).decode()
+    facts = ledger_facts(member)
+    received = {fact["entry_id"]: str(fact["received"]) for fact in facts}
+    assert run.finished is not None, "follow() returns finished runs"
+    finished = run.finished.entry_id
+    recipients = (*run.roster, run.requester)
+    file = ResultFile.model_validate(
+        {
+            "format": "fedcredit-result/v1",
+            "run_id": run_id,
+            "label": request.label,
+            "purpose": request.purpose,
+            "requester": run.requester,
+            "parties": run.roster,
+            "started": received[str(run.started)],
+            "finished": received[finished],
+            "model": json.loads(model_json),
+            "history": _history(run, released),
+            "metrics": {
+                name: readable(document, offset=model.offset, factor=model.factor)
+                for name, document in released.metrics.items()
+            },
+            "participation": {
+                name: {
+                    "bytes_sent": bytes_sent[name],
+                    "n_contributions": len(entries),
+                    "entries": entries,
+                }
+                for name, entries in _contributions(run).items()
+            },
+            "disclosure": [
+                {
+                    "function": RELEASED[opened.data["phase"]][0],
+                    "released": RELEASED[opened.data["phase"]][1],
+                    "to": recipients,
+                    "entry": opened.entry_id,
+                }
+                for opened in run.opened
+            ],
+            "figures": _figures(run, released, registered),
+            "entries": {
+                "proposal": run.proposal_id,
+                "started": run.started,
+                "finished": finished,
+                "model": registered,
+                "grants": _grants(member, run),
+            },
+            "checkpoint": checkpoint,
+            "ledger": ledger,
+        }
+    )
+    disclosure = DisclosureStatement(
+        releases=file.disclosure,
+        parties=file.parties,
+        requester=run.requester,
+        key_holder=member.role("key-holder"),
+        coordinator=member.role("coordinator"),
+    )
+    return TrainingResult(file=file, model=model, disclosure=disclosure, facts=facts)
+
+
+def scorecard(released: Released, settings: Scorecard) -> Scorecard:
+    """Return the fitted model that the releases describe."""
+    unit = 2.0**-COEFFICIENT_BITS
+    kept = released.kept
+    features = released.task.features
+    return Scorecard.from_parts(
+        [table for table in released.tables if table is not None],
+        released.coefficients,
+        [released.standard_errors[i] * unit for i in (0, *(i + 1 for i in kept))],
+        features=[feature.name for feature in features],
+        dropped={f.name: ONE_BIN for i, f in enumerate(features) if i not in kept},
+        params=settings.get_params(),
+        n_iter=sum(1 for row in released.history if row["phase"] == "newton"),
+    )
+
+
+def ledger_facts(member: Member) -> list[dict[str, object]]:
+    """Return index, id, type, author and received time of every entry of a verified copy."""
+    facts: list[dict[str, object]] = []
+    replica = member.ledger.replica
+    for index in range(replica.size):
+        leaf = Leaf.parse(replica.leaf(index))
+        entry = leaf.signed.entry
+        facts.append(
+            {
+                "index": index,
+                "entry_id": leaf.signed.id,
+                "type": entry.type,
+                "author": entry.author,
+                "received": leaf.received,
+            }
+        )
+    return facts
+
+
+def _register(member: Member, run: RunState, model_json: str, released: Released) -> str:
+    digest = hashlib.sha256(model_json.encode()).hexdigest()
+    data: dict[str, Any] = {
+        "model_id": run.run_id,
+        "version": "1",
+        "model_digest": digest,
+        "card_digest": digest,
+        "run_id": run.run_id,
+    }
+    best = next(
+        (m for s in ("holdout", "train") if "auc_nano" in (m := released.metrics.get(s, {}))), None
+    )
+    if best is not None:
+        data["auc_micro"] = round(best["auc_nano"] / 1000)
+        data["ks_micro"] = round(best["ks_nano"] / 1000)
+    return member.ledger.append("model-registered", data)
+
+
+def _history(run: RunState, released: Released) -> list[dict[str, Any]]:
+    return [
+        {**row, "round": opened.data["round"], "entry": opened.entry_id, "index": opened.index}
+        for row, opened in zip(released.history, run.opened, strict=True)
+    ]
+
+
+def _contributions(run: RunState) -> dict[str, list[str]]:
+    return {
+        name: [a.contributions[name].entry_id for a in run.rounds if name in a.contributions]
+        for name in run.roster
+    }
+
+
+def _figures(run: RunState, released: Released, registered: str) -> dict[str, str]:
+    """Figure -> id of the entry whose opening released it."""
+    last = {opened.data["phase"]: opened.entry_id for opened in run.opened}
+    figures = {
+        "edges": last["quantiles"],
+        "bins": last["bins"],
+        "coefficients": last["newton"],
+        "standard_errors": last["newton"],
+        "points": last["newton"],
+        "metrics": last["metrics"],
+        "model": registered,
+    }
+    for sample in released.metrics:
+        for name in ("auc", "ks", "gini", "brier", "bands", "roc", "calibration", "stability", "n"):
+            figures[f"{name}.{sample}"] = last["metrics"]
+    for name in run.roster:
+        figures[f"participation.{name}"] = run.rounds[-1].contributions[name].entry_id
+    return figures
+
+
+def _grants(member: Member, run: RunState) -> dict[str, str]:
+    state = member.ledger.state
+    return {
+        name: state.grants[approval.grant_ids[0]].entry_id
+        for name, approval in run.approvals.items()
+    }

@@ -1,0 +1,321 @@
+"""The front door: a federation, and one verb to ask it something."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pandas as pd
+
+from fedcredit.assembly import assemble
+from fedcredit.progress import show_progress, show_schema
+from fedcredit.requester import Progress
+from fedcredit.requests import DEFAULT_DEFINITION, HorizontalJob
+from fedcredit.results import TrainingResult
+from fedcredit.simulation import ANALYST, Simulation
+from fedcredit_ledger.entry import format_time
+from fedcredit_models import schema as schemas
+from fedcredit_models.schema import Feature, Schema, SchemaError
+from fedcredit_parties.data import as_data_error
+from fedcredit_parties.disclosure import DisclosurePolicy
+from fedcredit_parties.errors import DataError, GrantError
+from fedcredit_parties.grants import EVERY_FEATURE
+from fedcredit_parties.member import utc_now
+
+
+class Federation:
+    """Several data holders, a key holder and a coordinator that compute together.
+
+    Make one with `simulate`; end it with `close`, or use it as a context manager.
+    """
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        *,
+        features: Mapping[str, Feature],
+        unusable: Mapping[str, DataError],
+        quiet: bool,
+    ) -> None:
+        self._simulation = simulation
+        self._features = dict(features)
+        self._unusable = dict(unusable)
+        self._quiet = quiet
+
+    @classmethod
+    def simulate(
+        cls,
+        frames: Mapping[str, pd.DataFrame],
+        *,
+        seed: int = 0,
+        policy: DisclosurePolicy | None = None,
+        schema: Schema | None = None,
+        bad_definition: str | Mapping[str, str] = DEFAULT_DEFINITION,
+        purposes: Sequence[str] = ("modelling",),
+        ledger: Path | str | None = None,
+        quiet: bool = False,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> Self:
+        """Found a federation in this process: real keys, real encryption, no ports.
+
+        Parameters
+        ----------
+        frames : mapping of str to DataFrame
+            One tidy table a party: numbers, text, missing values.
+        seed : int
+            Decides who is in the hold-out. Keys and masks are always random.
+        policy : DisclosurePolicy, optional
+            Smallest cells and smallest number of parties; stands in the founding entry.
+        schema : Schema, optional
+            Declared columns with bounds. When absent it is inferred from all frames and shown,
+            which only a simulation can do.
+        bad_definition : str or mapping of str to str
+            What label 1 means, for all parties or for each.
+        purposes : sequence of str
+            Purposes for which every party grants the analyst all its columns; ``()`` for none.
+        ledger : path, optional
+            SQLite file of the ledger; in memory when absent.
+        quiet : bool
+            Show neither schema nor progress on standard error.
+        clock : callable, optional
+            Returns the current time in UTC.
+
+        Raises
+        ------
+        DataError
+            When there is no table, or one without rows.
+
+        Examples
+        --------
+        >>> fed = Federation.simulate({"bank-0": f0, "bank-1": f1, "bank-2": f2})  # doctest: +SKIP
+        """
+        features, unusable = _declared(frames, schema)
+        definitions = (
+            dict.fromkeys(frames, bad_definition)
+            if isinstance(bad_definition, str)
+            else {name: bad_definition.get(name, DEFAULT_DEFINITION) for name in frames}
+        )
+        simulation = Simulation(
+            frames,
+            policy=policy or DisclosurePolicy(),
+            seed=seed,
+            bad_definitions=definitions,
+            ledger=None if ledger is None else Path(ledger),
+            clock=clock,
+        )
+        federation = cls(simulation, features=features, unusable=unusable, quiet=quiet)
+        for purpose in purposes:
+            for party in frames:
+                federation.grant(party, purpose=purpose)
+        if not quiet:
+            show_schema(
+                list(features.values()),
+                n_rows={name: len(frame) for name, frame in frames.items()},
+                inferred=schema is None,
+                stream=sys.stderr,
+            )
+        return federation
+
+    def __enter__(self) -> Self:
+        """Return the federation itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """The data holders."""
+        return tuple(self._simulation.holders)
+
+    @property
+    def policy(self) -> DisclosurePolicy:
+        """The founding disclosure policy."""
+        return self._simulation.policy
+
+    @property
+    def features(self) -> tuple[Feature, ...]:
+        """Declared columns."""
+        return tuple(self._features.values())
+
+    def grant(
+        self,
+        party: str,
+        *,
+        purpose: str,
+        features: Sequence[str] = (),
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+        max_uses: int | None = None,
+    ) -> str:
+        """Let a party allow the analyst to compute on its table; return the grant's id.
+
+        Parameters
+        ----------
+        party : str
+            Issuer.
+        purpose : str
+            The one purpose that is allowed.
+        features : sequence of str
+            Columns, the label included; every column when empty.
+        valid_from, valid_until : datetime, optional
+            From now, for thirty days, when absent.
+        max_uses : int, optional
+            Runs that may use it.
+
+        Raises
+        ------
+        GrantError
+            When `party` is not a data holder of this federation.
+        """
+        holder = self._simulation.holders.get(party)
+        if holder is None:
+            raise GrantError(
+                f"{party} is not a data holder of this federation",
+                party=party,
+                expected=", ".join(self.parties),
+                found=party,
+                remedy="name one of the data holders",
+            )
+        now = self._simulation.clock()
+        n_grants = len(holder.member.ledger.state.grants)
+        grant_id = f"{party}-{purpose.replace('_', '-')}-{n_grants}"
+        data: dict[str, object] = {
+            "grant_id": grant_id,
+            "basis": "contract",
+            "subject_type": "applicants",
+            "grantee": ANALYST,
+            "purpose": purpose,
+            "categories": sorted(features) or [EVERY_FEATURE],
+            "holders": [party],
+            "assets": [self._simulation.asset(party)],
+            "operations": ["sum"],
+            "valid_from": format_time(valid_from or now),
+            "valid_until": format_time(valid_until or now + timedelta(days=30)),
+        }
+        if max_uses is not None:
+            data["max_uses"] = max_uses
+        holder.member.ledger.append("grant-issued", data)
+        return grant_id
+
+    def revoke(self, grant_id: str) -> None:
+        """Withdraw a grant; the next round that needs it is not answered.
+
+        Raises
+        ------
+        GrantError
+            When the ledger holds no such grant.
+        """
+        grant = self._simulation.requester.member.ledger
+        grant.refresh()
+        found = grant.state.grants.get(grant_id)
+        if found is None:
+            raise GrantError(
+                f"the ledger holds no grant {grant_id}",
+                expected="the id that grant() returned",
+                found=grant_id,
+                remedy="list grants with fedcredit ledger show --type grant-issued",
+            )
+        holder = self._simulation.holders[found.issuer]
+        holder.member.ledger.append(
+            "grant-revoked", {"grant_id": grant_id, "reason": "withdrawn"}
+        )
+
+    def schema(self, job: HorizontalJob) -> Schema:
+        """Return the declared columns that `job` uses.
+
+        Raises
+        ------
+        DataError
+            When a column it uses cannot be declared: text here and numbers there, infinity.
+        """
+        used = job.features or tuple(self._features)
+        for name in (*used, job.label):
+            if name in self._unusable:
+                raise self._unusable[name]
+        roles = {job.label, job.id_column, job.time_column, job.split_column}
+        return Schema(
+            features=tuple(f for name, f in self._features.items() if name not in roles),
+            label=job.label,
+            id_column=job.id_column,
+            time_column=job.time_column,
+            split_column=job.split_column,
+        )
+
+    def run(
+        self, request: HorizontalJob, *, progress: Callable[[Progress], None] | None = None
+    ) -> TrainingResult:
+        """Carry out a request.
+
+        Parameters
+        ----------
+        request : HorizontalJob
+            What to compute.
+        progress : callable, optional
+            Told after every change; a line on standard error when absent.
+
+        Raises
+        ------
+        PartyError, JobError
+            What stopped the run, as the member that stopped it described it. The ledger holds
+            ``run-failed`` with the class name.
+        """
+        simulation = self._simulation
+        task = request.task(
+            self.schema(request), parties=self.parties, policy=simulation.policy
+        )
+        before = simulation.bytes_sent()
+        with show_progress(progress, quiet=self._quiet, stream=sys.stderr) as told:
+            run_id = simulation.requester.propose(
+                task, label_definition_digest=request.definition_digest
+            )
+            released = simulation.requester.follow(run_id, task, progress=told)
+        sent = {
+            name: after - before[name] for name, after in simulation.bytes_sent().items()
+        }
+        return assemble(
+            simulation.requester.member,
+            run_id,
+            request,
+            released,
+            bytes_sent=sent,
+            ledger=simulation.ledger,
+        )
+
+    def close(self) -> None:
+        """End every member and its child process."""
+        self._simulation.close()
+
+
+def _declared(
+    frames: Mapping[str, pd.DataFrame], schema: Schema | None
+) -> tuple[dict[str, Feature], dict[str, DataError]]:
+    """Return the usable columns, and for the others why they are not."""
+    if not frames or all(len(frame) == 0 for frame in frames.values()):
+        raise DataError(
+            "there is no table with rows",
+            expected="one table with rows for every party",
+            found="none",
+            remedy='pass {"bank-0": frame0, ...}',
+        )
+    if schema is not None:
+        return {feature.name: feature for feature in schema.features}, {}
+    usable: dict[str, Feature] = {}
+    unusable: dict[str, DataError] = {}
+    names = dict.fromkeys(str(name) for frame in frames.values() for name in frame.columns)
+    for name in names:
+        try:
+            found = schemas.infer(frames, label="", features=[name])
+        except SchemaError as error:
+            unusable[name] = as_data_error(error, party=error.party)
+        else:
+            usable[name] = found.features[0]
+    return usable, unusable

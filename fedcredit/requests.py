@@ -1,0 +1,202 @@
+"""What a data scientist asks for: a frozen, strict description, the same in a notebook and a file.
+
+A request names columns, rules and limits; it names no code. `HorizontalJob.from_toml` reads what
+`fedcredit job run` is given.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from fedcredit_models.scorecard import Scorecard
+from fedcredit_models.schema import Schema
+from fedcredit_parties.disclosure import DisclosurePolicy
+from fedcredit_parties.errors import ConfigError, SchemaMismatchError
+from fedcredit_parties.data import definition_digest
+from fedcredit_parties.tasks import ScorecardTask
+
+DEFAULT_DEFINITION = "the label column is 1"
+
+
+class HorizontalJob(BaseModel):
+    """Fit one scorecard on the rows of several parties that hold the same columns.
+
+    Parameters
+    ----------
+    purpose : str
+        What the grants must allow, such as ``"modelling"``.
+    label : str
+        0/1 column, 1 = bad.
+    features : sequence of str, optional
+        Columns to use; every column but the label when empty.
+    model : Scorecard
+        Unfitted; its settings are the job's.
+    min_parties : int
+        Least number of parties in every sum.
+    parties : sequence of str, optional
+        Whom to ask; every data holder of the federation when empty.
+    holdout : float
+        Share of subjects kept out of training; 0 trains on every row.
+    oot_from : str, optional
+        Rows whose `time_column` is this or later are the out-of-time sample.
+    id_column, time_column, split_column : str, optional
+        Subject id (both of a subject's banks put it on one side), time, own split.
+    bad_definition : str
+        What label 1 means; must be each party's own words.
+    encryption : {"wide", "narrow"}
+        CKKS parameter set.
+    run_deadline_s : int
+        A lost party is waited for until then.
+
+    Examples
+    --------
+    >>> HorizontalJob(purpose="modelling", label="bad", features=["age_years"]).min_parties
+    3
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    kind: Literal["horizontal"] = "horizontal"
+    purpose: str = Field(pattern=r"^[a-z0-9_-]{1,64}$")
+    label: str = Field(min_length=1)
+    features: tuple[str, ...] = ()
+    model: Scorecard = Field(default_factory=Scorecard)
+    min_parties: int = Field(default=3, ge=2)
+    parties: tuple[str, ...] = ()
+    holdout: float = Field(default=0.3, ge=0.0, le=0.9)
+    oot_from: str | None = None
+    id_column: str | None = None
+    time_column: str | None = None
+    split_column: str | None = None
+    bad_definition: str = DEFAULT_DEFINITION
+    encryption: Literal["wide", "narrow"] = "wide"
+    run_deadline_s: int = Field(default=3600, ge=1)
+
+    @field_validator("features")
+    @classmethod
+    def _distinct(cls, features: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(features)) != len(features):
+            raise ValueError("a feature stands twice")
+        return features
+
+    @classmethod
+    def from_dict(cls, table: dict[str, Any]) -> Self:
+        """Build a job from the tables of a TOML file.
+
+        Raises
+        ------
+        ConfigError
+            One line per wrong field, by its path.
+        """
+        fields = dict(table)
+        model = fields.pop("model", {"kind": "scorecard"})
+        try:
+            fields["model"] = _scorecard(model)
+            return cls(**fields)
+        except ValidationError as error:
+            lines = [
+                f"{'.'.join(map(str, e['loc'])) or 'job'} - {e['msg']}" for e in error.errors()
+            ]
+            raise ConfigError(
+                "the job is not valid: " + "; ".join(lines),
+                remedy="fedcredit job check job.toml explains every field",
+            ) from None
+
+    @classmethod
+    def from_toml(cls, path: Path) -> Self:
+        """Read the ``[job]`` table (or the whole) of a TOML file.
+
+        Raises
+        ------
+        ConfigError
+            When the file is not TOML or not a job.
+        """
+        try:
+            table = tomllib.loads(path.read_text("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path.name} cannot be read as TOML: {error}") from None
+        return cls.from_dict(table)
+
+    @property
+    def definition_digest(self) -> str:
+        """Digest of the definition of bad."""
+        return definition_digest(self.bad_definition)
+
+    def task(
+        self, schema: Schema, *, parties: tuple[str, ...], policy: DisclosurePolicy
+    ) -> ScorecardTask:
+        """Return the task document that parties approve.
+
+        Parameters
+        ----------
+        schema : Schema
+            Declared columns of the federation.
+        parties : tuple of str
+            Every data holder.
+        policy : DisclosurePolicy
+            The founding policy.
+
+        Raises
+        ------
+        SchemaMismatchError
+            When a feature is not a declared column.
+        """
+        declared = {feature.name: feature for feature in schema.features}
+        used = (self.label, self.id_column, self.time_column, self.split_column)
+        names = self.features or tuple(name for name in declared if name not in used)
+        unknown = [name for name in names if name not in declared]
+        if unknown:
+            raise SchemaMismatchError(
+                f"the job asks for columns that the parties' schema does not declare: "
+                f"{', '.join(unknown)}",
+                expected=f"some of {', '.join(declared)}",
+                found=", ".join(unknown),
+                remedy="correct the names in the job's features",
+            )
+        model = self.model
+        return ScorecardTask(
+            purpose=self.purpose,
+            label=self.label,
+            features=tuple(declared[name] for name in names),
+            bad_definition_digest=self.definition_digest,
+            holdout=self.holdout,
+            oot_from=self.oot_from,
+            id_column=self.id_column,
+            time_column=self.time_column,
+            split_column=self.split_column,
+            parties=tuple(sorted(self.parties or parties)),
+            min_parties=self.min_parties,
+            deadline_s=self.run_deadline_s,
+            encryption=self.encryption,
+            policy=policy,
+            fine_bins=model.fine_bins,
+            max_bins=model.max_bins,
+            min_bin=model.min_bin,
+            monotone=model.monotone,
+            signs=model.signs,
+            l2=model.l2,
+            tolerance=model.tolerance,
+            max_rounds=model.max_rounds,
+            grid_cells=model.grid_cells,
+        )
+
+
+def _scorecard(table: Any) -> Scorecard:
+    if not isinstance(table, dict) or table.get("kind", "scorecard") != "scorecard":
+        raise ConfigError(
+            "the job's [model] is not a scorecard",
+            expected='kind = "scorecard"',
+            found=str(table.get("kind")) if isinstance(table, dict) else "no table",
+        )
+    settings = {key: value for key, value in table.items() if key != "kind"}
+    known = Scorecard().get_params()
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise ConfigError(
+            f"the job's [model] has unknown settings: {', '.join(unknown)}",
+            expected=", ".join(sorted(known)),
+            found=", ".join(unknown),
+        )
+    return Scorecard(**settings)

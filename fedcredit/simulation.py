@@ -1,0 +1,211 @@
+"""A whole federation in one process: separate roles, separate keys, real encryption, no ports.
+
+Every role is the object that the deployment puts into a process of its own. They exchange bytes
+through an in-process front and an in-process Flower grid, and each verifies its own copy of the
+ledger. What a simulation does not show is a network, and what it adds is a single operator who
+sees all frames: it infers one schema from them and deals the keys.
+"""
+
+import hmac
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+
+import pandas as pd
+
+from fedcredit.coordinator.front import Desk, Window
+from fedcredit.coordinator.in_process_grid import InProcessGrid
+from fedcredit.coordinator.rounds import Coordinator
+from fedcredit.requester import Requester
+from fedcredit_ledger.entry import Entry, SignedEntry, format_time
+from fedcredit_ledger.log import Log
+from fedcredit_ledger.note import SigningKey
+from fedcredit_ledger.store import Store
+from fedcredit_parties.data import Table
+from fedcredit_parties.data_holder import DataHolder
+from fedcredit_parties.disclosure import DisclosurePolicy
+from fedcredit_parties.handlers import client_app
+from fedcredit_parties.identity import Identity
+from fedcredit_parties.key_holder import KeyHolder
+from fedcredit_parties.member import Member, utc_now
+from fedcredit_parties.trust import Trust
+
+ORIGIN = "ledger.example/simulation"
+
+COORDINATOR, KEY_HOLDER, ANALYST = "coordinator", "key-holder", "analyst"
+
+
+class Simulation:
+    """Found a federation and start its members.
+
+    Parameters
+    ----------
+    frames : mapping of str to DataFrame
+        One table a data holder, by party name.
+    policy : DisclosurePolicy
+        Stands in the founding entry.
+    seed : int
+        Fixes the split key, and with it who is in the hold-out. Keys and masks are always random.
+    bad_definitions : mapping of str to str
+        What label 1 means at each data holder.
+    ledger : Path, optional
+        SQLite file of the ledger; in memory when absent.
+    clock : callable, optional
+        Returns the current time in UTC.
+    """
+
+    def __init__(
+        self,
+        frames: Mapping[str, pd.DataFrame],
+        *,
+        policy: DisclosurePolicy,
+        seed: int,
+        bad_definitions: Mapping[str, str],
+        ledger: Path | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.policy = policy
+        self.clock = clock
+        self.ledger = ":memory:" if ledger is None else str(ledger)
+        self.store = Store(self.ledger)
+        self.identities = {
+            **{name: Identity.generate(name, ("data-holder", "witness")) for name in frames},
+            COORDINATOR: Identity.generate(COORDINATOR, ("coordinator",)),
+            KEY_HOLDER: Identity.generate(KEY_HOLDER, ("key-holder",)),
+            ANALYST: Identity.generate(ANALYST, ("result-user",)),
+        }
+        log_key = SigningKey.generate(ORIGIN)
+        self.log = Log(self.store, log_key, ORIGIN, clock)
+        self.founding_entry = self._found(log_key)
+        self.desk = Desk(self.log)
+        self.windows: dict[str, Window] = {}
+        self.requester = Requester(member=self._member(ANALYST))
+        self.key_holder = KeyHolder(
+            member=self._member(KEY_HOLDER), policy=policy, split_key=_split_key(seed)
+        )
+        self.holders = {
+            name: DataHolder(
+                member=self._member(name),
+                tables=(
+                    Table(
+                        asset=f"{name}/{_TABLE}",
+                        frame=frame,
+                        bad_definition=bad_definitions[name],
+                        period=("1970-01-01", format_time(clock())[:10]),
+                    ),
+                ),
+                policy=policy,
+            )
+            for name, frame in frames.items()
+        }
+        self.grid = InProcessGrid(
+            {name: client_app(holder) for name, holder in self.holders.items()}
+        )
+        self.coordinator = Coordinator(
+            member=self._member(COORDINATOR), grid=self.grid, node_of=self.grid.node_of
+        )
+        self._start()
+
+    @staticmethod
+    def asset(party: str) -> str:
+        """Return the name of a data holder's table in the ledger."""
+        return f"{party}/{_TABLE}"
+
+    def _found(self, log_key: SigningKey) -> str:
+        """Write the founding entry, signed by the coordinator and co-signed by every founder."""
+        witnesses = [i for i in self.identities.values() if "witness" in i.roles]
+        policy_lines = [
+            f"log {log_key.vkey}",
+            *(f"witness {i.name} {i.witness.vkey}" for i in witnesses),
+            f"group parties all {' '.join(i.name for i in witnesses)}",
+            "quorum parties",
+        ]
+        data = {
+            "federation": "simulation",
+            "spec": "fedcredit-ledger/v1",
+            "suite": "sha256-ed25519",
+            "log_vkey": log_key.vkey,
+            "min_parties": self.policy.min_parties,
+            "founders": [identity.founder() for identity in self.identities.values()],
+            "witness_policy": policy_lines,
+            "disclosure_policy_digest": self.policy.digest(),
+        }
+        entry = Entry(
+            author=COORDINATOR,
+            author_seq=0,
+            author_prev="0" * 64,
+            ledger=ORIGIN,
+            type="federation-created",
+            time=format_time(self.clock()),
+            seen_size=0,
+            seen_root=_EMPTY_ROOT,
+            readers=["all"],
+            data=data,
+        )
+        others = [i.signing for name, i in self.identities.items() if name != COORDINATOR]
+        signed = SignedEntry.sign(entry, self.identities[COORDINATOR].signing, *others)
+        self.log.found(signed)
+        return signed.id
+
+    def trust(self, name: str) -> Trust:
+        """Return the anchors that member `name` pins: what founders exchange by telephone."""
+        return Trust(
+            founding_entry=self.founding_entry,
+            key_holder=self.identities[KEY_HOLDER].signing.vkey,
+            peers={
+                other: identity.signing.vkey
+                for other, identity in self.identities.items()
+                if "data-holder" in identity.roles and other != name
+            },
+        )
+
+    def _member(self, name: str) -> Member:
+        self.windows[name] = self.desk.window(name)
+        return Member(
+            identity=self.identities[name],
+            origin=ORIGIN,
+            trust=self.trust(name),
+            front=self.windows[name],
+            clock=self.clock,
+        )
+
+    def _start(self) -> None:
+        for holder in self.holders.values():
+            holder.register()
+        for holder in self.holders.values():
+            holder.member.start(holder.serve)
+        self.key_holder.hand_out_split_key()
+        self.key_holder.member.start(self.key_holder.serve)
+        self.coordinator.member.start(self.coordinator.serve)
+        self.requester.member.start()
+
+    def bytes_sent(self) -> dict[str, int]:
+        """Return what every data holder has sent on both lanes, in bytes."""
+        return {
+            name: self.windows[name].n_bytes_sent + self.grid.n_bytes_sent[name]
+            for name in self.holders
+        }
+
+    def close(self) -> None:
+        """Stop every member, end every child process and close the store."""
+        members = [self.coordinator.member, self.key_holder.member, self.requester.member]
+        members += [holder.member for holder in self.holders.values()]
+        for member in members:
+            member.ask_to_stop()
+        self.desk.close()
+        for member in members:
+            member.stop()
+        self.grid.close()
+        self.coordinator.close()
+        self.key_holder.close()
+        for holder in self.holders.values():
+            holder.close()
+        self.store.close()
+
+
+_TABLE = "table"
+_EMPTY_ROOT = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def _split_key(seed: int) -> bytes:
+    return hmac.digest(b"fedcredit-simulation/v1", f"split {seed}".encode(), "sha256")

@@ -1,0 +1,116 @@
+"""A party's local table: named, described by digests, never sent.
+
+Rows leave this file only towards the derivations in `sums.py`. What the federation learns of a
+table stands in `data-asset-registered`: its schema's digest, its columns and how the party defines
+*bad*; nothing of a row.
+"""
+
+import hashlib
+from typing import Any
+
+import pandas as pd
+
+from fedcredit_ledger.canonical import encode
+from fedcredit_ledger.entry import commit
+from fedcredit_models import schema as schemas
+from fedcredit_models.schema import Schema, SchemaError
+from fedcredit_parties.errors import (
+    BoundsError,
+    DataError,
+    LabelError,
+    SchemaMismatchError,
+)
+
+_ERRORS: dict[str, type[DataError]] = {
+    "bounds": BoundsError,
+    "label": LabelError,
+    "empty": DataError,
+}
+
+
+def as_data_error(error: SchemaError, *, party: str) -> DataError:
+    """Return the named error of this room for what a schema check found."""
+    return _ERRORS.get(error.kind, SchemaMismatchError)(
+        error.problem,
+        party=party,
+        expected=error.expected,
+        found=error.found,
+        remedy=error.remedy,
+    )
+
+
+def definition_digest(bad_definition: str) -> str:
+    """Return the SHA-256 (hex) under which the ledger knows a definition of *bad*.
+
+    The words are compared, not understood: two parties whose words differ are refused a sum, and
+    find out before a row is read.
+    """
+    words = " ".join(bad_definition.split()).lower()
+    return hashlib.sha256(encode(["fedcredit-bad-definition/v1", words])).hexdigest()
+
+
+class Table:
+    """One table of one party.
+
+    Parameters
+    ----------
+    asset : str
+        Name in the ledger, ``party/table``.
+    frame : DataFrame
+        The rows.
+    bad_definition : str
+        What label 1 means, in words.
+    period : tuple of str
+        First and last day that the rows describe, ``YYYY-MM-DD``.
+    """
+
+    def __init__(
+        self, *, asset: str, frame: pd.DataFrame, bad_definition: str, period: tuple[str, str]
+    ) -> None:
+        self.asset = asset
+        self.party = asset.partition("/")[0]
+        self.bad_definition = bad_definition
+        self.period = period
+        self._frame = frame.reset_index(drop=True)
+
+    def registration(self) -> dict[str, Any]:
+        """Return the fields of ``data-asset-registered``."""
+        columns = [
+            {"name": str(name), "kind": _kind(self._frame[name]), "unit": "", "data_level": "row"}
+            for name in self._frame.columns
+        ]
+        missing = [[str(c), int(self._frame[c].isna().sum())] for c in self._frame.columns]
+        digest = hashlib.sha256(encode([[c["name"], c["kind"]] for c in columns])).hexdigest()
+        return {
+            "asset": self.asset,
+            "version": "1",
+            "schema_digest": digest,
+            "columns": columns,
+            "period_from": self.period[0],
+            "period_to": self.period[1],
+            "commits": {
+                "n_rows": commit("n_rows", len(self._frame))[0],
+                "statistics": commit("statistics", missing)[0],
+            },
+            "bad_definition_digest": definition_digest(self.bad_definition),
+        }
+
+    def rows(self, schema: Schema) -> pd.DataFrame:
+        """Return the columns of `schema`, checked.
+
+        Raises
+        ------
+        SchemaMismatchError, BoundsError, LabelError, DataError
+            Naming the column, what was expected and what to do; never a value.
+        """
+        try:
+            schemas.check(self._frame, schema)
+        except SchemaError as error:
+            raise as_data_error(error, party=self.party) from None
+        optional = (schema.id_column, schema.time_column, schema.split_column)
+        names = [f.name for f in schema.features] + [schema.label]
+        return self._frame[names + [c for c in dict.fromkeys(optional) if c and c not in names]]
+
+
+def _kind(series: "pd.Series[Any]") -> str:
+    return "numeric" if pd.api.types.is_numeric_dtype(series.dtype) else "categorical"

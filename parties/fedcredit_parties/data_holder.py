@@ -1,0 +1,482 @@
+"""A data holder: approves runs on its rows and answers their rounds with masked ciphertexts.
+
+Nothing here trusts the coordinator. It may say "attempt so-and-so"; everything else (the task, the
+roster, the point of evaluation, the peers' mask keys) this party reads from its own verified copy
+of the ledger and from releases that open the ledger's commitments.
+"""
+
+import hashlib
+import threading
+import time
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedcredit_ledger.entry import commit, parse_time
+from fedcredit_ledger.errors import LedgerError
+from fedcredit_ledger.rules import AttemptState, RunState
+from fedcredit_parties import grants
+from fedcredit_parties.ckks import Engine
+from fedcredit_parties.code_digest import code_digest
+from fedcredit_parties.contributions import Contributions
+from fedcredit_parties.data import Table, definition_digest
+from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
+from fedcredit_parties.errors import (
+    ContextMismatchError,
+    InputNotReleasedError,
+    NoBadsError,
+    PartyError,
+    ReplayedMessageError,
+    SchemaMismatchError,
+    WireError,
+)
+from fedcredit_parties.failure import FAILED, describe
+from fedcredit_parties.ledger_client import POLL_S
+from fedcredit_parties.mask_keys import MaskKeys
+from fedcredit_parties.masks import MaskStatement, PeerKeys, mask, roster_digest
+from fedcredit_parties.member import Member
+from fedcredit_parties.released import Released
+from fedcredit_parties.releases import catch_up
+from fedcredit_parties.sums import Rows, addend
+from fedcredit_parties.tasks import GROUPS, PHASES, ScorecardTask
+from fedcredit_parties.wire import (
+    AttemptHeader,
+    Contribution,
+    pack_ciphertexts,
+    payload_digest,
+    unpack_ciphertexts,
+)
+
+SPLIT_KEY = "split-key"
+"""Kind of the letter in which the key holder hands out the federation's split key."""
+
+ROW_COUNT = "row-count"
+"""Kind of the letter that opens a contribution's committed row count to the key holder."""
+
+
+class DataHolder:
+    """One bank's side of every run.
+
+    Parameters
+    ----------
+    member : Member
+        Keys, ledger, mailbox.
+    tables : sequence of Table
+        Local tables; a run reads the one whose grant it cites.
+    policy : DisclosurePolicy
+        This party's own copy of the federation's policy.
+    engine : Engine, optional
+        Encrypts in a child process; own one when absent.
+    contributions : Contributions, optional
+        Where ciphertexts are kept before they are sent.
+
+    Disclosure
+    ----------
+    Per answered round the coordinator receives ciphertexts it cannot read and their digest; the key
+    holder receives the same ciphertexts, whose plaintexts are uniform without the other parties'
+    masks, and the number of rows this party trains on.
+    """
+
+    def __init__(
+        self,
+        *,
+        member: Member,
+        tables: tuple[Table, ...],
+        policy: DisclosurePolicy,
+        engine: Engine | None = None,
+        contributions: Contributions | None = None,
+    ) -> None:
+        self.member = member
+        self.tables = {table.asset: table for table in tables}
+        self.policy = policy
+        self.engine = engine or Engine()
+        self.mask_keys = MaskKeys()
+        self.contributions = contributions or Contributions()
+        self._runs: dict[str, _LocalRun] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """The party's name in the ledger."""
+        return self.member.name
+
+    def register(self) -> None:
+        """Write ``data-asset-registered`` for every table the ledger does not know yet."""
+        for table in self.tables.values():
+            if table.asset not in self.member.ledger.state.assets:
+                self.member.ledger.append("data-asset-registered", table.registration())
+
+    def serve(self, stop: threading.Event) -> None:
+        """Approve or decline proposed runs until `stop` is set; clean up after finished ones."""
+        while not stop.is_set():
+            for run in list(self.member.ledger.state.runs.values()):
+                if run.status == "proposed":
+                    if self.name in run.proposal["parties"] and self.name not in run.approvals:
+                        self.consider(run)
+                elif run.status in ("finished", "failed"):
+                    self._forget(run.run_id)
+            self.member.mailbox.collect()
+            self.member.ledger.refresh(timeout_s=POLL_S)
+
+    def consider(self, run: RunState) -> None:
+        """Approve a proposed run, or decline it and tell the requester why."""
+        try:
+            local = self._prepare(run)
+        except PartyError as error:
+            self._tell(run, error)
+            self._answer_proposal(run, {"decision": "decline"})
+            return
+        with self._lock:
+            self._runs[run.run_id] = local
+        self._answer_proposal(
+            run,
+            {
+                "decision": "approve",
+                "grant_ids": [local.grant_id],
+                "mask_epk": self.mask_keys.fresh(),
+            },
+        )
+
+    def _answer_proposal(self, run: RunState, answer: dict[str, object]) -> None:
+        data = {"run_id": run.run_id, "proposal": run.proposal_id, **answer}
+        try:
+            self.member.ledger.append("run-approved", data)
+        except LedgerError:
+            self.member.ledger.refresh()
+            if self.member.ledger.state.runs[run.run_id].status == "proposed":
+                raise
+
+    def _prepare(self, run: RunState) -> "_LocalRun":
+        """Check everything about a proposed run; the grant before the rows."""
+        proposal = run.proposal
+        task = ScorecardTask.parse(self.member.front.get_blob(proposal["request_digest"]))
+        check_proposal(task, proposal, policy=self.policy)
+        check_parties(
+            self.policy, n_parties=len(task.parties), min_parties=proposal["min_parties"]
+        )
+        grant_id, table = self._find_grant(run, task)
+        if proposal.get("label_definition_digest") != definition_digest(table.bad_definition):
+            raise SchemaMismatchError(
+                f"{self.name} defines bad differently from the job",
+                party=self.name,
+                expected=f"definition {definition_digest(table.bad_definition)[:12]}",
+                found=f"{str(proposal.get('label_definition_digest'))[:12]}",
+                remedy="agree on one definition of bad; its words must be the same at all parties",
+            )
+        frame = table.rows(task.schema)
+        rows = Rows(
+            frame,
+            task.schema,
+            holdout=task.holdout,
+            oot_from=task.oot_from,
+            split_key=self._split_key(time.monotonic() + task.deadline_s),
+        )
+        n_bads = int(rows.y[rows.train].sum())
+        if n_bads == 0 or n_bads == rows.n_train:
+            raise NoBadsError(
+                f"{self.name} has only {'goods' if n_bads == 0 else 'bads'} among its training rows",
+                party=self.name,
+                expected="at least one bad and one good",
+                found="one class",
+                remedy="widen the observation window, or leave this party out of the job",
+            )
+        return _LocalRun(task=task, rows=rows, grant_id=grant_id, table=table)
+
+    def _find_grant(self, run: RunState, task: ScorecardTask) -> tuple[str, Table]:
+        columns = [f.name for f in task.features] + [task.label]
+        columns += [c for c in (task.id_column, task.time_column, task.split_column) if c]
+        error: PartyError | None = None
+        for table in self.tables.values():
+            try:
+                grant_id = grants.find_grant(
+                    self.member.ledger.state,
+                    issuer=self.name,
+                    grantee=run.requester,
+                    purpose=task.purpose,
+                    asset=table.asset,
+                    columns=columns,
+                    operation="sum",
+                    now=self.member.clock(),
+                    run_id=run.run_id,
+                )
+            except grants.GrantError as refused:
+                error = refused
+                continue
+            return grant_id, table
+        assert error is not None, "a data holder has at least one table"
+        raise error
+
+    def _split_key(self, deadline: float) -> bytes:
+        key_holder = self.member.role("key-holder")
+        letter = self.member.mailbox.wait(
+            lambda x: x.sender == key_holder and x.kind == SPLIT_KEY, deadline=deadline
+        )
+        if letter is None:
+            raise WireError(
+                "the federation's split key has not arrived",
+                party=self.name,
+                expected="a sealed letter from the key holder",
+                found="none",
+                remedy="start the key holder",
+            )
+        return bytes.fromhex(str(letter.body["split_key"]))
+
+    def answer(self, header: AttemptHeader) -> Contribution:
+        """Answer one attempt: check, compute, mask, encrypt, commit, wait, and only then send.
+
+        Raises
+        ------
+        PartyError
+            With the rule that stopped it; the requester is told by a sealed letter.
+        """
+        deadline = time.monotonic() + POLL_S
+        run, attempt = self._find_attempt(header, deadline=deadline)
+        try:
+            packed = self.contributions.get(run.run_id, attempt.entry_id)
+            if packed is None:
+                packed = self._contribute(run, attempt)
+            self._wait_for_all(run.run_id, attempt)
+        except PartyError as error:
+            self._tell(run, error)
+            raise
+        n = attempt.contributions[self.name].data["n_ciphertexts"]
+        return Contribution(
+            run_id=run.run_id,
+            entry_id=attempt.entry_id,
+            party=self.name,
+            ciphertexts=unpack_ciphertexts(packed, n, len(packed)),
+        )
+
+    def _find_attempt(
+        self, header: AttemptHeader, *, deadline: float
+    ) -> tuple[RunState, AttemptState]:
+        found = self.member.ledger.wait(
+            lambda state: state.attempts.get(header.entry_id), deadline=deadline
+        )
+        if found is None or found[0] != header.run_id or header.run_id not in self._runs:
+            raise WireError(
+                "a header names an attempt that this party does not know",
+                party=self.name,
+                expected="a round-attempted entry of a run this party approved",
+                found="none in its verified ledger",
+                remedy="compare ledger heads with the coordinator",
+            )
+        run = self.member.ledger.state.runs[header.run_id]
+        attempt = found[1]
+        if run.status != "started" or attempt.abandoned or attempt is not run.rounds[-1]:
+            raise ReplayedMessageError(
+                "a header names an attempt that is over",
+                party=self.name,
+                expected="the newest attempt of a running run",
+                found="an older one",
+                remedy="nothing: it was refused",
+            )
+        return run, attempt
+
+    def _contribute(self, run: RunState, attempt: AttemptState) -> bytes:
+        local = self._runs[run.run_id]
+        deadline = _monotonic(parse_time(attempt.deadline), self.member.clock())
+        catch_up(self.member, run, local.released, deadline=deadline)
+        check_input(run, attempt, local.released, party=self.name)
+        # Asked again every round: a revocation stops the next one.
+        self._find_grant(run, local.task)
+        tensor = local.released.tensor()
+        parameters = local.task.parameters
+        found = addend(local.rows, local.released)
+        found["clipped"] = np.array([0])
+        slots, n_clipped = tensor.quantise(found, parameters.modulus_bits)
+        if n_clipped:
+            found["clipped"] = np.array([n_clipped])
+            slots, _ = tensor.quantise(found, parameters.modulus_bits)
+        masked = (slots + self._mask(run, attempt, tensor.name, len(slots))) % (
+            1 << parameters.modulus_bits
+        )
+        ciphertexts = self.engine.encrypt(parameters, self._context(run, local), masked)
+        packed = pack_ciphertexts(ciphertexts)
+        self.contributions.put(run.run_id, attempt.entry_id, packed)
+        n_rows, n_rows_salt = commit("n_rows", local.rows.n_train)
+        entry = {
+            "run_id": run.run_id,
+            "round": attempt.round,
+            "attempt": attempt.attempt,
+            "phase": attempt.phase,
+            "group": attempt.group,
+            "roster_digest": roster_digest(attempt.roster),
+            "input_digest": attempt.input_digest,
+            "payload_digest": payload_digest({tensor.name: ciphertexts}),
+            "mask_epk": self.mask_keys.fresh(),
+            "n_ciphertexts": len(ciphertexts),
+            "he_context_digest": run.proposal["he_context_digest"],
+            "grant_ids": [local.grant_id],
+            "commits": {
+                "n_clipped": commit("n_clipped", n_clipped)[0],
+                "n_grants": commit("n_grants", 1)[0],
+                "n_rows": n_rows,
+            },
+        }
+        entry_id = self.member.ledger.append("round-contributed", entry)
+        self.member.mailbox.send(
+            self.member.role("key-holder"),
+            ROW_COUNT,
+            {"entry": entry_id, "n_rows": local.rows.n_train, "salt": n_rows_salt},
+            run_id=run.run_id,
+        )
+        return packed
+
+    def _mask(
+        self, run: RunState, attempt: AttemptState, tensor: str, length: int
+    ) -> NDArray[np.int64]:
+        parties = self.member.ledger.state.parties
+        peers = {
+            name: PeerKeys(parties[name].mask_key, attempt.mask_epks[name])
+            for name in attempt.roster
+            if name != self.name
+        }
+        statement = MaskStatement(
+            ledger=self.member.ledger.origin,
+            run=run.run_id,
+            round=attempt.round,
+            attempt=attempt.attempt,
+            phase=attempt.phase,
+            group=attempt.group,
+            roster_digest=roster_digest(attempt.roster),
+            input_digest=attempt.input_digest,
+            he_context_digest=run.proposal["he_context_digest"],
+            modulus_bits=self._runs[run.run_id].task.parameters.modulus_bits,
+        )
+        return mask(
+            statement,
+            name=self.name,
+            static=self.member.identity.mask_key,
+            ephemeral=self.mask_keys.take(attempt.mask_epks[self.name]),
+            peers=peers,
+            tensor=tensor,
+            length=length,
+        )
+
+    def _context(self, run: RunState, local: "_LocalRun") -> bytes:
+        """Fetch the run's public context; it must be the one in the key holder's entry."""
+        if local.context is None:
+            digest = run.proposal["he_context_digest"]
+            context = self.member.front.get_blob(digest)
+            published = run.context.data["context_digest"] if run.context else None
+            if hashlib.sha256(context).hexdigest() != digest or digest != published:
+                raise ContextMismatchError(
+                    "the encryption context is not the one the key holder published",
+                    party=self.name,
+                    expected=f"digest {str(published)[:12]}",
+                    found=f"digest {digest[:12]}",
+                    remedy="stop the run: somebody offered a context of their own",
+                )
+            local.context = context
+        return local.context
+
+    def _wait_for_all(self, run_id: str, attempt: AttemptState) -> None:
+        """Commit, then send: wait until the whole roster's digests are witnessed (lock B)."""
+        deadline = _monotonic(parse_time(attempt.deadline), self.member.clock())
+        self.member.ledger.wait(
+            lambda state: True
+            if attempt.abandoned
+            or attempt.is_committed
+            or state.runs[run_id].status != "started"
+            else None,
+            deadline=deadline,
+        )
+        if attempt.abandoned or not attempt.is_committed:
+            raise WireError(
+                "an attempt ended before every party had committed; nothing was sent",
+                party=self.name,
+                expected="a commitment of every rostered party",
+                found=f"{len(attempt.contributions)} of {len(attempt.roster)}",
+                remedy="run the job again when all parties answer",
+            )
+        last = max(c.index for c in attempt.contributions.values())
+        self.member.ledger.witnessed(last, deadline=deadline)
+
+    def _tell(self, run: RunState, error: PartyError) -> None:
+        self.member.mailbox.send(
+            run.requester, FAILED, describe(error, party=self.name), run_id=run.run_id
+        )
+        self.member.mailbox.send(
+            self.member.role("coordinator"),
+            FAILED,
+            {"error": type(error).__name__},
+            run_id=run.run_id,
+        )
+
+    def _forget(self, run_id: str) -> None:
+        with self._lock:
+            if self._runs.pop(run_id, None) is not None:
+                self.contributions.forget(run_id)
+
+    def close(self) -> None:
+        """End the engine's child process."""
+        self.engine.close()
+
+
+class _LocalRun:
+    """What a data holder keeps of one approved run."""
+
+    def __init__(self, *, task: ScorecardTask, rows: Rows, grant_id: str, table: Table) -> None:
+        self.task = task
+        self.rows = rows
+        self.grant_id = grant_id
+        self.table = table
+        self.released = Released(task)
+        self.context: bytes | None = None
+
+
+def check_proposal(task: ScorecardTask, proposal: dict[str, object], *, policy: DisclosurePolicy) -> None:
+    """Compare a proposal's digests with the task's document and this member's own code and policy.
+
+    Raises
+    ------
+    WireError
+        Naming the field that differs.
+    """
+    expected = {
+        "initial_digest": task.initial_digest(),
+        "quantisation_digest": task.quantisation_digest(),
+        "disclosure_policy_digest": policy.digest(),
+        "code_digest": code_digest(),
+        "request_digest": task.digest(),
+        "parties": list(task.parties),
+        "phases": list(PHASES),
+        "groups": list(GROUPS),
+        "purpose": task.purpose,
+        "min_parties": task.min_parties,
+    }
+    for field, value in expected.items():
+        if proposal[field] != value:
+            raise WireError(
+                f"the proposal's {field} is not this member's",
+                expected=str(value)[:80],
+                found=str(proposal[field])[:80],
+                remedy="install the same version of FedCredit everywhere, under the same policy",
+            )
+    if task.policy != policy:
+        raise WireError("the task carries another disclosure policy than the federation's")
+
+
+def check_input(
+    run: RunState, attempt: AttemptState, released: Released, *, party: str
+) -> None:
+    """Refuse to evaluate anything but what was released (lock C).
+
+    Raises
+    ------
+    InputNotReleasedError
+    """
+    if attempt.input_digest != run.next_input or attempt.phase != released.phase:
+        raise InputNotReleasedError(
+            "the attempt's point of evaluation is not what the key holder released",
+            party=party,
+            expected=f"phase {released.phase}, input {run.next_input[:12]}",
+            found=f"phase {attempt.phase}, input {attempt.input_digest[:12]}",
+            remedy="stop the run: somebody chose the point of evaluation",
+        )
+
+
+def _monotonic(moment: datetime, now: datetime) -> float:
+    return time.monotonic() + max(0.0, (moment - now).total_seconds())

@@ -1,0 +1,44 @@
+"""An error told to another member: class name and the four sentences, never a stack or a value.
+
+The requester receives it sealed and raises the same error as if it had happened at home; the
+coordinator is told the class name only. The table of classes is closed: a name that this package
+does not know is a `WireError`, not code.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fedcredit_parties.errors import MalformedMessageError, PartyError, by_name
+
+FAILED = "failed"
+"""Kind of the letter that carries a failure."""
+
+_SENTENCES = ("message", "party", "expected", "found", "remedy")
+_MOST = 2_000
+
+
+def describe(error: PartyError, *, party: str) -> dict[str, str]:
+    """Return the letter's body; `party` is named where the error names nobody."""
+    return {
+        "error": type(error).__name__,
+        "message": error.message[:_MOST],
+        "party": error.party or party,
+        "expected": error.expected[:_MOST],
+        "found": error.found[:_MOST],
+        "remedy": error.remedy[:_MOST],
+    }
+
+
+def rebuild(body: Mapping[str, Any]) -> PartyError:
+    """Return the error that a letter describes.
+
+    Raises
+    ------
+    MalformedMessageError
+        When the letter is not a description of a known error.
+    """
+    kind = by_name.get(str(body.get("error")))
+    if kind is None or not all(isinstance(body.get(name), str) for name in _SENTENCES):
+        raise MalformedMessageError("a failure letter of an unknown form")
+    texts = {name: body[name] for name in _SENTENCES}
+    return kind(texts.pop("message"), **texts)

@@ -1,0 +1,401 @@
+"""The key holder: opens sums that it formed itself, releases functions of them, forgets the rest.
+
+It holds no rows. It holds one CKKS secret key per run, for the length of that run. It believes
+neither the coordinator nor any single party: what it opens is the sum of the contributions whose
+digests stand, signed by every rostered party, under a quorum checkpoint that it verified (lock A).
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+
+from fedcredit_ledger.entry import commit, open_commitment
+from fedcredit_ledger.errors import LedgerError, QuorumError, RejectedEntryError
+from fedcredit_ledger.rules import AttemptState, RunState
+from fedcredit_parties.ckks import Engine, KeyPair, Parameters
+from fedcredit_parties.data_holder import ROW_COUNT, SPLIT_KEY, check_input, check_proposal
+from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
+from fedcredit_parties.errors import (
+    DisclosureError,
+    ForgedAggregateError,
+    MalformedMessageError,
+    PartyError,
+    PrecisionError,
+    WireError,
+)
+from fedcredit_parties.failure import FAILED, describe
+from fedcredit_parties.ledger_client import POLL_S
+from fedcredit_parties.mailbox import Letter
+from fedcredit_parties.member import Member
+from fedcredit_parties.release import release
+from fedcredit_parties.released import Released
+from fedcredit_parties.releases import RELEASE, seal_release
+from fedcredit_parties.tasks import ScorecardTask
+from fedcredit_parties.wire import MAX_PAYLOAD_BYTES, payload_digest, unpack_ciphertexts
+
+CONTEXT_PLEASE = "context-please"
+"""Kind of the letter in which a requester asks for a context for a new run."""
+
+OPEN_PLEASE = "open-please"
+"""Kind of the letter in which the coordinator asks for an opening."""
+
+MAX_REFUSALS = 3
+"""After so many refused openings a run's key is dead (crypto.md 2)."""
+
+
+@dataclass
+class _Key:
+    """The key of one run and what was done with it."""
+
+    pair: KeyPair
+    parameters: Parameters
+    requester: str
+    n_refused: int = 0
+    released: Released | None = None
+
+
+class KeyHolder:
+    """Opens what the ledger vouches for.
+
+    Parameters
+    ----------
+    member : Member
+        Keys, ledger, mailbox.
+    policy : DisclosurePolicy
+        Applied to whatever a release function returns.
+    split_key : bytes
+        Federation-wide key of the hold-out; drawn by this role, sealed to the data holders.
+    engine : Engine, optional
+        Adds and opens in a child process.
+
+    Disclosure
+    ----------
+    For the length of a call this role sees an opened sum. It sees no single contribution: under
+    CKKS every one is masked by keys it does not have. Together with n - 1 parties it sees the last.
+    """
+
+    def __init__(
+        self,
+        *,
+        member: Member,
+        policy: DisclosurePolicy,
+        split_key: bytes,
+        engine: Engine | None = None,
+    ) -> None:
+        self.member = member
+        self.policy = policy
+        self.engine = engine or Engine()
+        self._split_key = split_key
+        self._keys: dict[str, _Key] = {}
+        self._done: set[int] = set()
+
+    def hand_out_split_key(self) -> None:
+        """Seal the split key to every data holder of the founding entry."""
+        for name, party in self.member.ledger.state.parties.items():
+            if "data-holder" in party.roles:
+                self.member.mailbox.send(name, SPLIT_KEY, {"split_key": self._split_key.hex()})
+
+    def serve(self, stop: threading.Event) -> None:
+        """Answer letters until `stop` is set; destroy the keys of runs that are over."""
+        while not stop.is_set():
+            for letter in self.member.mailbox.all(lambda x: x.kind in (CONTEXT_PLEASE, OPEN_PLEASE)):
+                if letter.number not in self._done:
+                    self._done.add(letter.number)
+                    self._answer(letter)
+            self.member.ledger.refresh()
+            for run in self.member.ledger.state.runs.values():
+                if run.status in ("finished", "failed") and run.run_id in self._keys:
+                    self.destroy(run.run_id)
+            self.member.mailbox.collect(timeout_s=POLL_S)
+
+    def destroy(self, run_id: str) -> None:
+        """Forget the secret key of a run; nothing of it can be opened afterwards."""
+        key = self._keys.pop(run_id, None)
+        if key is not None:
+            self.engine.forget(key.pair.secret)
+        self.member.mailbox.forget(run_id)
+
+    def _answer(self, letter: Letter) -> None:
+        if letter.kind == CONTEXT_PLEASE:
+            self.publish_context(letter.run_id, str(letter.body.get("parameters")), letter.sender)
+        elif letter.sender == self.member.role("coordinator"):
+            self.open(letter.run_id, letter.body)
+
+    def publish_context(self, run_id: str, parameters_name: str, requester: str) -> None:
+        """Make a key pair for one run and publish the public context."""
+        parameters = ScorecardTask.parameters_named(parameters_name)
+        if run_id in self._keys:
+            return
+        pair = self.engine.new_keys(parameters)
+        digest = self.member.front.put_blob(pair.public)
+        self._keys[run_id] = _Key(pair=pair, parameters=parameters, requester=requester)
+        self.member.ledger.append(
+            "he-context-published",
+            {
+                "run_id": run_id,
+                "context_digest": digest,
+                "scheme": "ckks",
+                "poly_modulus_degree": parameters.poly_modulus_degree,
+                "coeff_bits": list(parameters.coeff_bits),
+                "scale_bits": parameters.scale_bits,
+                "security_bits": 128,
+            },
+        )
+
+    def open(self, run_id: str, request: dict[str, Any]) -> None:
+        """Open the newest aggregate of a run and release its function, or refuse and say the rule.
+
+        Parameters
+        ----------
+        run_id : str
+            The run.
+        request : dict
+            ``aggregated`` (entry id) and ``blobs`` (pairs of party and digest of its blob).
+
+        Notes
+        -----
+        Every refusal is an ``opening-refused`` entry with the rule's name; after three the key of
+        the run is destroyed.
+        """
+        self.member.ledger.refresh()
+        run = self.member.ledger.state.runs.get(run_id)
+        key = self._keys.get(run_id)
+        if run is None or key is None:
+            return
+        aggregated = str(request.get("aggregated"))
+        try:
+            document, attempt = self._open(run, key, aggregated, request.get("blobs"))
+            self._publish(run, key, attempt, document)
+        except PartyError as error:
+            self._refuse(run, key, aggregated, error)
+        except RejectedEntryError as error:
+            self._refuse(run, key, aggregated, _as_refusal(error))
+        except QuorumError:
+            self._refuse(run, key, aggregated, _no_quorum("round-opened"))
+
+    def _open(
+        self, run: RunState, key: _Key, aggregated: str, blobs: object
+    ) -> tuple[dict[str, Any], AttemptState]:
+        released = self._course(run, key)
+        attempt = self._vouched(run, aggregated)
+        check_input(run, attempt, released, party=self.member.name)
+        roster = attempt.roster
+        check_parties(
+            self.policy, n_parties=len(roster), min_parties=run.proposal["min_parties"]
+        )
+        contributions = self._contributions(attempt, blobs, key, released)
+        tensor = released.tensor()
+        total = self.engine.add(
+            key.parameters, key.pair.public, contributions, length=tensor.n_slots
+        )
+        assert attempt.aggregated is not None
+        formed = payload_digest({tensor.name: total})
+        claimed = attempt.aggregated.data["aggregate_digest"]
+        if formed != claimed:
+            raise ForgedAggregateError(
+                "the coordinator's aggregate is not the sum of the committed contributions",
+                party=self.member.role("coordinator"),
+                expected=f"digest {formed[:12]}",
+                found=f"digest {claimed[:12]}",
+                remedy="nothing was opened; ask the coordinator's operator to explain the entry",
+            )
+        slots = self.engine.open(
+            key.parameters,
+            key.pair.secret,
+            total,
+            length=tensor.n_slots,
+            n_parties=len(roster),
+        )
+        opened = tensor.dequantise(slots, key.parameters.modulus_bits, n_parties=len(roster))
+        self._check_row_count(attempt, int(opened["n"][0]))
+        sums = {name: tensor.to_float(name, values) for name, values in opened.items()}
+        return release(released, sums), attempt
+
+    def _course(self, run: RunState, key: _Key) -> Released:
+        """Return the run's public course; the task is read and checked once."""
+        if key.released is None:
+            task = ScorecardTask.parse(self.member.front.get_blob(run.proposal["request_digest"]))
+            check_proposal(task, run.proposal, policy=self.policy)
+            key.released = Released(task)
+        return key.released
+
+    def _vouched(self, run: RunState, aggregated: str) -> AttemptState:
+        """Return the attempt behind an aggregate that stands under a quorum checkpoint."""
+        attempt = next(
+            (a for a in run.rounds if a.aggregated and a.aggregated.entry_id == aggregated), None
+        )
+        if attempt is None or attempt.aggregated is None:
+            raise WireError(
+                "an opening was asked for an aggregate that the ledger does not hold",
+                expected="a round-aggregated entry of this run",
+                found="none in the key holder's verified ledger",
+                remedy="nothing was opened",
+            )
+        try:
+            self.member.ledger.witnessed(
+                attempt.aggregated.index, deadline=time.monotonic() + _QUORUM_S
+            )
+        except QuorumError:
+            raise _no_quorum("round-aggregated") from None
+        if attempt.opened is not None:
+            raise WireError("this round was opened before; a key opens once", remedy="nothing")
+        return attempt
+
+    def _contributions(
+        self, attempt: AttemptState, blobs: object, key: _Key, released: Released
+    ) -> dict[str, tuple[bytes, ...]]:
+        """Fetch every rostered contribution and compare it with its author's signed digest."""
+        roster = set(attempt.roster)
+        digests = _pairs(blobs)
+        if set(digests) != roster:
+            raise WireError(
+                "an opening names other contributions than the attempt's roster",
+                expected=", ".join(sorted(roster)),
+                found=", ".join(sorted(digests)) or "nothing",
+                remedy="nothing was opened",
+            )
+        found: dict[str, tuple[bytes, ...]] = {}
+        n = key.parameters.n_ciphertexts(released.tensor().n_slots)
+        for name in sorted(roster):
+            packed = self.member.front.get_blob(digests[name])
+            ciphertexts = unpack_ciphertexts(packed, n, MAX_PAYLOAD_BYTES)
+            digest = payload_digest({released.tensor().name: ciphertexts})
+            if digest != attempt.contributions[name].data["payload_digest"]:
+                raise MalformedMessageError(
+                    f"the bytes offered as {name}'s contribution are not what it committed to",
+                    party=name,
+                    expected=f"digest {attempt.contributions[name].data['payload_digest'][:12]}",
+                    found=f"digest {digest[:12]}",
+                    remedy="nothing was opened; run the job again",
+                )
+            found[name] = ciphertexts
+        return found
+
+    def _check_row_count(self, attempt: AttemptState, n: int) -> None:
+        """The opened row total must be the sum of the committed row counts (crypto.md 1)."""
+        by_entry = {c.entry_id: (name, c) for name, c in attempt.contributions.items()}
+        deadline = time.monotonic() + _QUORUM_S
+        total = 0
+        for entry_id, (name, contribution) in by_entry.items():
+
+            def opens(letter: Letter, entry_id: str = entry_id, name: str = name) -> bool:
+                return (
+                    letter.kind == ROW_COUNT
+                    and letter.sender == name
+                    and letter.body.get("entry") == entry_id
+                )
+
+            letter = self.member.mailbox.wait(opens, deadline=deadline)
+            body = letter.body if letter else {}
+            commitment = contribution.data["commits"]["n_rows"]
+            if not open_commitment(
+                commitment, str(body.get("salt")), "n_rows", body.get("n_rows")
+            ):
+                raise WireError(
+                    "a party's committed row count was not opened to the key holder",
+                    party=name,
+                    expected="the opening of its n_rows commitment",
+                    found="none, or another number",
+                    remedy="nothing was released; restart that party",
+                )
+            total += int(body["n_rows"])
+        if total != n:
+            raise PrecisionError(
+                "the opened row total is not the sum of the committed row counts",
+                expected="equal totals",
+                found="different ones",
+                remedy="nothing was released; a party computed on other rows than it committed to",
+            )
+
+    def _publish(
+        self, run: RunState, key: _Key, attempt: AttemptState, document: dict[str, Any]
+    ) -> None:
+        """Append ``round-opened``, wait for the quorum over it, and only then send releases."""
+        assert attempt.aggregated is not None and key.released is not None
+        commitment, salt = commit("result", document)
+        opened = self.member.ledger.append(
+            "round-opened",
+            {
+                "run_id": run.run_id,
+                "round": attempt.round,
+                "aggregated": attempt.aggregated.entry_id,
+                "aggregate_digest": attempt.aggregated.data["aggregate_digest"],
+                "n_parties": len(attempt.roster),
+                "phase": attempt.phase,
+                "group": attempt.group,
+                "healthy": True,
+                "rules_passed": ["cells", "input-released", "roster", "row-count"],
+                "outcome": document["outcome"],
+                "commits": {"result": commitment},
+            },
+        )
+        index = self.member.ledger.replica.find(opened)
+        self.member.ledger.witnessed(index, deadline=time.monotonic() + _QUORUM_S)
+        key.released.absorb(document)
+        state = self.member.ledger.state
+        for recipient in dict.fromkeys([*attempt.roster, run.requester]):
+            blob = seal_release(
+                document,
+                salt,
+                run_id=run.run_id,
+                opened=opened,
+                recipient=recipient,
+                mask_key=state.parties[recipient].mask_key,
+            )
+            digest = self.member.front.put_blob(blob)
+            self.member.mailbox.send(
+                recipient, RELEASE, {"blob": digest, "opened": opened}, run_id=run.run_id
+            )
+
+    def _refuse(self, run: RunState, key: _Key, aggregated: str, error: PartyError) -> None:
+        """Write the rule, tell the requester, and count."""
+        key.n_refused += 1
+        body = describe(error, party="")
+        self.member.mailbox.send(run.requester, FAILED, body, run_id=run.run_id)
+        kind = "disclosure-refused" if isinstance(error, DisclosureError) else "opening-refused"
+        about = aggregated if len(aggregated) == 64 else run.proposal_id
+        try:
+            self.member.ledger.append(kind, {"about": about, "rule": type(error).__name__})
+        except LedgerError as rejected:
+            self.member.failures.append(rejected)
+        if key.n_refused >= MAX_REFUSALS:
+            self.destroy(run.run_id)
+
+    def close(self) -> None:
+        """Destroy every key and end the engine's child process."""
+        self._keys.clear()
+        self.engine.close()
+
+
+_QUORUM_S = 30.0
+
+
+def _pairs(value: object) -> dict[str, str]:
+    """Read pairs of texts; anything else is no pair at all."""
+    if not isinstance(value, list):
+        return {}
+    return {
+        pair[0]: pair[1]
+        for pair in value
+        if isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, str) for x in pair)
+    }
+
+
+def _no_quorum(what: str) -> PartyError:
+    return WireError(
+        f"{what} is not under a checkpoint of the witness quorum",
+        expected=f"a quorum checkpoint over {what}",
+        found="none in time",
+        remedy="nothing was released; see that the witnesses run",
+    )
+
+
+def _as_refusal(error: RejectedEntryError) -> PartyError:
+    return WireError(
+        f"the ledger's rules refuse this opening ({error.code})",
+        expected="an opening that the rules allow",
+        found=error.code,
+        remedy="see fedcredit ledger show for the entries that forbid it",
+    )

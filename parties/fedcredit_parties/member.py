@@ -1,0 +1,132 @@
+"""A member of a federation: its keys, its pinned trust, its own copy of the ledger, its mailbox.
+
+Every role is a member first: a data holder, the key holder, the coordinator, the requester. A
+member that is a witness also co-signs checkpoints, in a thread of its own, because a handler may
+be waiting for exactly that co-signature.
+"""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from fedcredit_ledger.errors import LedgerError
+from fedcredit_ledger.witness import Witness
+from fedcredit_parties.front import Front
+from fedcredit_parties.identity import Identity
+from fedcredit_parties.ledger_client import POLL_S, LedgerClient
+from fedcredit_parties.mailbox import Mailbox
+from fedcredit_parties.trust import Trust
+
+
+def utc_now() -> datetime:
+    """Return the current time in UTC."""
+    return datetime.now(UTC)
+
+
+class Member:
+    """Keys, trust, ledger and mailbox of one organisation.
+
+    Parameters
+    ----------
+    identity : Identity
+        Private keys; they never leave this process.
+    origin : str
+        The ledger's origin line.
+    trust : Trust
+        Anchors exchanged outside the system.
+    front : Front
+        The coordinator's counter, the only address this member talks to.
+    clock : callable, optional
+        Returns the current time in UTC.
+
+    Raises
+    ------
+    UntrustedFederationError
+        When the ledger's founders are not the pinned ones.
+    LedgerError
+        When the ledger does not verify.
+    """
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        origin: str,
+        trust: Trust,
+        front: Front,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.identity = identity
+        self.trust = trust
+        self.front = front
+        self.clock = clock
+        self.ledger = LedgerClient(
+            key=identity.signing,
+            origin=origin,
+            founding_entry=trust.founding_entry,
+            front=front,
+            clock=clock,
+        )
+        self.mailbox = Mailbox(
+            key=identity.signing,
+            mask_key=identity.mask_key,
+            front=front,
+            state=lambda: self.ledger.state,
+        )
+        self.failures: list[LedgerError] = []
+        self._stop = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.ledger.refresh()
+        trust.check(self.ledger.state, member=identity.name)
+
+    @property
+    def name(self) -> str:
+        """The party's name in the ledger."""
+        return self.identity.name
+
+    def start(self, *loops: Callable[[threading.Event], None]) -> None:
+        """Start the witness, when that is a role of this member, and the given serving loops."""
+        named = list(loops)
+        if "witness" in self.identity.roles:
+            named.append(self._witness)
+        for loop in named:
+            thread = threading.Thread(target=loop, args=(self._stop,), daemon=True)
+            thread.name = f"{self.name}-{loop.__name__.strip('_')}"
+            thread.start()
+            self._threads.append(thread)
+
+    def ask_to_stop(self) -> None:
+        """Tell the threads to end; they look at least every two seconds."""
+        self._stop.set()
+
+    def stop(self) -> None:
+        """End the threads; returns when they have ended."""
+        self.ask_to_stop()
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
+
+    def role(self, role: str) -> str:
+        """Return the name of the founder with `role` (``"coordinator"`` or ``"key-holder"``)."""
+        for name, party in self.ledger.state.parties.items():
+            if role in party.roles:
+                return name
+        raise LedgerError(f"the founding entry names no {role}")
+
+    def _witness(self, stop: threading.Event) -> None:
+        """Co-sign what extends this member's own verified copy, and nothing else.
+
+        A checkpoint that does not extend it ends the witness: the refusal is kept in `failures`,
+        and without this co-signature no quorum forms over the other branch.
+        """
+        witness = Witness(self.identity.witness, clock=self.clock)
+        while not stop.is_set():
+            note = self.front.witness_pending(witness.size, timeout_s=POLL_S)
+            if note is None:
+                continue
+            try:
+                line = self.ledger.cosign(witness, note)
+            except LedgerError as error:
+                self.failures.append(error)
+                return
+            self.front.cosign(line)

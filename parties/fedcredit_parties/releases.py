@@ -1,0 +1,107 @@
+"""Sealed releases: what the key holder hands to the rostered parties and the requester.
+
+A release travels as a blob that only its recipient opens; the ledger's ``round-opened`` carries
+the salted commitment to it. A recipient believes a document only when it opens that commitment, so
+everybody evaluates the next round at the same, released point, or not at all (lock C).
+"""
+
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from fedcredit_ledger.canonical import decode, encode
+from fedcredit_ledger.entry import open_commitment
+from fedcredit_ledger.errors import LedgerError
+from fedcredit_ledger.rules import RunState
+from fedcredit_parties.errors import InputNotReleasedError, MalformedMessageError
+from fedcredit_parties.member import Member
+from fedcredit_parties.released import Released
+from fedcredit_parties.sealing import seal, unseal
+
+RELEASE = "release"
+"""Kind of the letter that names a sealed release."""
+
+
+def _context(run_id: str, opened: str, recipient: str) -> bytes:
+    return encode(["fedcredit-release/v1", run_id, opened, recipient])
+
+
+def seal_release(
+    document: dict[str, Any], salt: str, *, run_id: str, opened: str, recipient: str, mask_key: str
+) -> bytes:
+    """Return the release sealed to one recipient.
+
+    Disclosure
+    ----------
+    The recipient learns the document; whoever relays it learns its size.
+    """
+    content = encode({"document": document, "salt": salt})
+    return seal(mask_key, content, context=_context(run_id, opened, recipient))
+
+
+def open_release(
+    blob: bytes, *, run_id: str, opened: str, recipient: str, key: X25519PrivateKey, commitment: str
+) -> dict[str, Any]:
+    """Unseal a release and check it against the commitment in the ledger.
+
+    Raises
+    ------
+    EncryptionError
+        When it was not sealed for this recipient, run and opening.
+    InputNotReleasedError
+        When the document is not what ``round-opened`` commits to.
+    """
+    try:
+        content = decode(unseal(key, blob, context=_context(run_id, opened, recipient)))
+    except LedgerError as error:
+        raise MalformedMessageError("a sealed release that is not canonical JSON") from error
+    if not isinstance(content, dict) or set(content) != {"document", "salt"}:
+        raise MalformedMessageError("a sealed release with other fields")
+    document, salt = content["document"], content["salt"]
+    if not open_commitment(commitment, salt, "result", document):
+        raise InputNotReleasedError(
+            "a release does not open the commitment in the ledger",
+            expected="the document that round-opened commits to",
+            found="another document",
+            remedy="stop the run and compare ledgers: the key holder sent different documents",
+        )
+    return dict(document)
+
+
+def catch_up(member: Member, run: RunState, released: Released, *, deadline: float) -> None:
+    """Absorb every opened round of `run` that `released` has not seen yet.
+
+    Raises
+    ------
+    InputNotReleasedError
+        When a release has not arrived by `deadline` (monotonic seconds) or is not the one that
+        the ledger commits to.
+    """
+    key_holder = member.role("key-holder")
+    for opened in run.opened[len(released.history) :]:
+
+        def is_it(letter: Any, entry_id: str = opened.entry_id) -> bool:
+            return (
+                letter.sender == key_holder
+                and letter.kind == RELEASE
+                and letter.body.get("opened") == entry_id
+            )
+
+        letter = member.mailbox.wait(is_it, deadline=deadline)
+        if letter is None:
+            raise InputNotReleasedError(
+                "the release of the previous round has not arrived",
+                party=member.name,
+                expected="a sealed release from the key holder",
+                found="none before the deadline",
+                remedy="check that the key holder runs, then run the job again",
+            )
+        document = open_release(
+            member.front.get_blob(str(letter.body.get("blob"))),
+            run_id=run.run_id,
+            opened=opened.entry_id,
+            recipient=member.name,
+            key=member.identity.mask_key,
+            commitment=opened.data["commits"]["result"],
+        )
+        released.absorb(document)
