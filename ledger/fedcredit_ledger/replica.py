@@ -96,8 +96,8 @@ class Replica:
         """Return the root over the first `size` leaves."""
         return self.tree.root_at(size)
 
-    def leaf(self, index: int) -> Leaf:
-        """Return one leaf.
+    def leaf(self, index: int) -> bytes:
+        """Return the bytes of one leaf; `Leaf.parse` reads them.
 
         Raises
         ------
@@ -106,7 +106,7 @@ class Replica:
         """
         if not 0 <= index < self.size:
             raise LedgerError(f"this copy has no leaf {index}")
-        return Leaf.parse(self._leaves[index])
+        return self._leaves[index]
 
     def leaves(self, start: int = 0, end: int | None = None) -> list[bytes]:
         """Return the bytes of leaves `start` to `end` - 1."""

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from fedcredit_ledger.canonical import decode, encode
+from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.entry import utc_now
 from fedcredit_ledger.errors import CheckpointError, ForkError, LedgerError, RollbackError
 from fedcredit_ledger.merkle import EMPTY_ROOT
@@ -105,7 +106,7 @@ class Witness:
                 )
             now = self._clock()
             if head.size:
-                received = replica.leaf(head.size - 1).received_at
+                received = Leaf.parse(replica.leaf(head.size - 1)).received_at
                 if abs(now - received) > timedelta(seconds=MAX_DRIFT_S):
                     raise CheckpointError(
                         "the newest leaf was received at another time than this witness's clock",
