@@ -75,9 +75,9 @@ def _text(x: float, y: float, content: str, css: str = "tick", anchor: str = "mi
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, css: str) -> Markup:
-    return Markup(
-        '<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" class="{}"/>'
-    ).format(x1, y1, x2, y2, css)
+    return Markup('<line x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}" class="{}"/>').format(
+        x1, y1, x2, y2, css
+    )
 
 
 def _bar(x: float, y: float, width: float, height: float, css: str, tip: str) -> Markup:
@@ -143,9 +143,7 @@ def score_distribution(bands: Sequence[Band]) -> Markup:
         for offset, share, css, word in ((0.08, good, "good", "goods"), (0.5, bad, "bad", "bads")):
             y = _plot_y(share / top)
             tip = f"{span}{percent(share)} of all {word}"
-            marks.append(
-                _bar(left + offset * slot, y, 0.42 * slot, _plot_y(0) - y, css, tip)
-            )
+            marks.append(_bar(left + offset * slot, y, 0.42 * slot, _plot_y(0) - y, css, tip))
         if place % every == 0 and place > 0:
             marks.append(_text(left, HEIGHT - BOTTOM + 13, f"{band.low:.0f}"))
     marks.append(_text(WIDTH - RIGHT, HEIGHT - 5, "points (higher is safer)", "label", "end"))

@@ -225,9 +225,7 @@ class Federation:
                 remedy="list grants with fedcredit ledger show --type grant-issued",
             )
         holder = self._simulation.holders[found.issuer]
-        holder.member.ledger.append(
-            "grant-revoked", {"grant_id": grant_id, "reason": "withdrawn"}
-        )
+        holder.member.ledger.append("grant-revoked", {"grant_id": grant_id, "reason": "withdrawn"})
 
     def schema(self, job: HorizontalJob) -> Schema:
         """Return the declared columns that `job` uses.
@@ -269,18 +267,14 @@ class Federation:
             ``run-failed`` with the class name.
         """
         simulation = self._simulation
-        task = request.task(
-            self.schema(request), parties=self.parties, policy=simulation.policy
-        )
+        task = request.task(self.schema(request), parties=self.parties, policy=simulation.policy)
         before = simulation.bytes_sent()
         with show_progress(progress, quiet=self._quiet, stream=sys.stderr) as told:
             run_id = simulation.requester.propose(
                 task, label_definition_digest=request.definition_digest
             )
             released = simulation.requester.follow(run_id, task, progress=told)
-        sent = {
-            name: after - before[name] for name, after in simulation.bytes_sent().items()
-        }
+        sent = {name: after - before[name] for name, after in simulation.bytes_sent().items()}
         return assemble(
             simulation.requester.member,
             run_id,

@@ -323,9 +323,7 @@ def _moment(time: str) -> str:
 def _features(points: Sequence[PointsRow]) -> list[_Feature]:
     """Group the points table by feature, strongest first, on one WOE scale."""
     limit = max((abs(row.woe) for row in points), default=1.0)
-    groups = [
-        (name, tuple(rows)) for name, rows in groupby(points, key=lambda row: row.feature)
-    ]
+    groups = [(name, tuple(rows)) for name, rows in groupby(points, key=lambda row: row.feature)]
     features = [
         _Feature(
             name=name, rows=rows, chart=charts.woe_bars([row.woe for row in rows], limit=limit)
@@ -448,5 +446,3 @@ def _head(checkpoint: str) -> dict[str, str]:
         "root": lines[2],
         "n_signatures": str(len(signatures)),
     }
-
-

@@ -10,11 +10,11 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from fedcredit_models.scorecard import Scorecard
 from fedcredit_models.schema import Schema
+from fedcredit_models.scorecard import Scorecard
+from fedcredit_parties.data import definition_digest
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import ConfigError, SchemaMismatchError
-from fedcredit_parties.data import definition_digest
 from fedcredit_parties.tasks import ScorecardTask
 
 DEFAULT_DEFINITION = "the label column is 1"

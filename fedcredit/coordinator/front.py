@@ -123,9 +123,7 @@ class Window:
         self.n_bytes_sent += sum(map(len, notes))
         outcomes = self._desk.log.submit(notes)
         self._desk.wake()
-        return [
-            SubmitAnswer(receipt=o.receipt, code=o.code, detail=o.detail) for o in outcomes
-        ]
+        return [SubmitAnswer(receipt=o.receipt, code=o.code, detail=o.detail) for o in outcomes]
 
     def leaves(self, start: int, *, timeout_s: float = 0.0) -> list[bytes]:
         """Return leaves from `start` on."""

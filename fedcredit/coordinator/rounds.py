@@ -129,10 +129,12 @@ class Coordinator:
         found = None
         while found is None and not stop.is_set() and time.monotonic() < deadline:
             found = self.member.ledger.wait(
-                lambda _: True
-                if set(roster) <= run.approvals.keys()
-                or any(a.decision == "decline" for a in run.approvals.values())
-                else None,
+                lambda _: (
+                    True
+                    if set(roster) <= run.approvals.keys()
+                    or any(a.decision == "decline" for a in run.approvals.values())
+                    else None
+                ),
                 deadline=min(deadline, time.monotonic() + POLL_S),
             )
         for name, approval in run.approvals.items():
@@ -182,9 +184,7 @@ class Coordinator:
                 "attempt": attempt.attempt,
                 "phase": phase,
                 "group": GROUPS[0],
-                "contributions": [
-                    attempt.contributions[name].entry_id for name in attempt.roster
-                ],
+                "contributions": [attempt.contributions[name].entry_id for name in attempt.roster],
                 "aggregate_digest": payload_digest({phase: total}),
             },
         )

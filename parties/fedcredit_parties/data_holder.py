@@ -152,9 +152,7 @@ class DataHolder:
         proposal = run.proposal
         task = ScorecardTask.parse(self.member.front.get_blob(proposal["request_digest"]))
         check_proposal(task, proposal, policy=self.policy)
-        check_parties(
-            self.policy, n_parties=len(task.parties), min_parties=proposal["min_parties"]
-        )
+        check_parties(self.policy, n_parties=len(task.parties), min_parties=proposal["min_parties"])
         grant_id, table = self._find_grant(run, task)
         if proposal.get("label_definition_digest") != definition_digest(table.bad_definition):
             raise SchemaMismatchError(
@@ -376,11 +374,13 @@ class DataHolder:
         """Commit, then send: wait until the whole roster's digests are witnessed (lock B)."""
         deadline = _monotonic(parse_time(attempt.deadline), self.member.clock())
         self.member.ledger.wait(
-            lambda state: True
-            if attempt.abandoned
-            or attempt.is_committed
-            or state.runs[run_id].status != "started"
-            else None,
+            lambda state: (
+                True
+                if attempt.abandoned
+                or attempt.is_committed
+                or state.runs[run_id].status != "started"
+                else None
+            ),
             deadline=deadline,
         )
         if attempt.abandoned or not attempt.is_committed:
@@ -427,7 +427,9 @@ class _LocalRun:
         self.context: bytes | None = None
 
 
-def check_proposal(task: ScorecardTask, proposal: dict[str, object], *, policy: DisclosurePolicy) -> None:
+def check_proposal(
+    task: ScorecardTask, proposal: dict[str, object], *, policy: DisclosurePolicy
+) -> None:
     """Compare a proposal's digests with the task's document and this member's own code and policy.
 
     Raises
@@ -459,9 +461,7 @@ def check_proposal(task: ScorecardTask, proposal: dict[str, object], *, policy: 
         raise WireError("the task carries another disclosure policy than the federation's")
 
 
-def check_input(
-    run: RunState, attempt: AttemptState, released: Released, *, party: str
-) -> None:
+def check_input(run: RunState, attempt: AttemptState, released: Released, *, party: str) -> None:
     """Refuse to evaluate anything but what was released (lock C).
 
     Raises

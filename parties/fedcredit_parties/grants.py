@@ -58,7 +58,13 @@ def find_grant(
         if grant.issuer != issuer or grant.grantee != grantee or grant.purpose != purpose:
             continue
         reason = _why_not(
-            grant_id, grant, asset=asset, columns=wanted, operation=operation, now=now, run_id=run_id
+            grant_id,
+            grant,
+            asset=asset,
+            columns=wanted,
+            operation=operation,
+            now=now,
+            run_id=run_id,
         )
         if reason is None:
             return grant_id

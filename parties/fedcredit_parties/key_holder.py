@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-
 from fedcredit_ledger.entry import commit, open_commitment
 from fedcredit_ledger.errors import LedgerError, QuorumError, RejectedEntryError
 from fedcredit_ledger.rules import AttemptState, RunState
@@ -100,7 +99,9 @@ class KeyHolder:
     def serve(self, stop: threading.Event) -> None:
         """Answer letters until `stop` is set; destroy the keys of runs that are over."""
         while not stop.is_set():
-            for letter in self.member.mailbox.all(lambda x: x.kind in (CONTEXT_PLEASE, OPEN_PLEASE)):
+            for letter in self.member.mailbox.all(
+                lambda x: x.kind in (CONTEXT_PLEASE, OPEN_PLEASE)
+            ):
                 if letter.number not in self._done:
                     self._done.add(letter.number)
                     self._answer(letter)
@@ -182,9 +183,7 @@ class KeyHolder:
         attempt = self._vouched(run, aggregated)
         check_input(run, attempt, released, party=self.member.name)
         roster = attempt.roster
-        check_parties(
-            self.policy, n_parties=len(roster), min_parties=run.proposal["min_parties"]
-        )
+        check_parties(self.policy, n_parties=len(roster), min_parties=run.proposal["min_parties"])
         contributions = self._contributions(attempt, blobs, key, released)
         tensor = released.tensor()
         total = self.engine.add(
@@ -290,9 +289,7 @@ class KeyHolder:
             letter = self.member.mailbox.wait(opens, deadline=deadline)
             body = letter.body if letter else {}
             commitment = contribution.data["commits"]["n_rows"]
-            if not open_commitment(
-                commitment, str(body.get("salt")), "n_rows", body.get("n_rows")
-            ):
+            if not open_commitment(commitment, str(body.get("salt")), "n_rows", body.get("n_rows")):
                 raise WireError(
                     "a party's committed row count was not opened to the key holder",
                     party=name,

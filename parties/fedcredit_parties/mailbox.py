@@ -87,9 +87,7 @@ class Mailbox:
         self._refused: list[str] = []
         self._lock = threading.Lock()
 
-    def send(
-        self, recipient: str, kind: str, body: Mapping[str, Any], *, run_id: str = ""
-    ) -> None:
+    def send(self, recipient: str, kind: str, body: Mapping[str, Any], *, run_id: str = "") -> None:
         """Sign a note, seal its body unless it goes to the coordinator, and post it."""
         party = self._state().parties[recipient]
         sealed = "coordinator" not in party.roles
@@ -99,21 +97,23 @@ class Mailbox:
             content = base64.b64encode(
                 seal(party.mask_key, encode(content), context=context)
             ).decode()
-        text = HEADER + encode(
-            {
-                "body": content,
-                "kind": kind,
-                "recipient": recipient,
-                "run_id": run_id,
-                "sealed": sealed,
-                "sender": self._key.name,
-            }
-        ) + b"\n"
+        text = (
+            HEADER
+            + encode(
+                {
+                    "body": content,
+                    "kind": kind,
+                    "recipient": recipient,
+                    "run_id": run_id,
+                    "sealed": sealed,
+                    "sender": self._key.name,
+                }
+            )
+            + b"\n"
+        )
         self._front.post(recipient, Note(text, (self._key.sign(text),)).encode())
 
-    def wait(
-        self, matches: Callable[[Letter], bool], *, deadline: float
-    ) -> Letter | None:
+    def wait(self, matches: Callable[[Letter], bool], *, deadline: float) -> Letter | None:
         """Return the first letter that matches, or None after `deadline` (monotonic seconds)."""
         while True:
             found = self._find(matches)
@@ -179,10 +179,14 @@ class Mailbox:
                     unseal(self._mask_key, base64.b64decode(body, validate=True), context=context)
                 )
             except (TypeError, ValueError) as error:
-                raise MalformedMessageError("an inbox note whose body is not sealed bytes") from error
+                raise MalformedMessageError(
+                    "an inbox note whose body is not sealed bytes"
+                ) from error
         if not isinstance(body, dict):
             raise MalformedMessageError("an inbox note whose body is not an object")
-        return Letter(number=number, sender=sender, kind=head["kind"], run_id=head["run_id"], body=body)
+        return Letter(
+            number=number, sender=sender, kind=head["kind"], run_id=head["run_id"], body=body
+        )
 
 
 def _context(sender: str, recipient: str, kind: str, run_id: str) -> bytes:

@@ -178,6 +178,5 @@ def _count(name: str, length: int) -> Field:
     return Field(name, length, scale_bits=0, limbs=1, bound=COUNT_BOUND)
 
 
-
 _HEAD = (_count("n", 1), _count("clipped", 1))
 """Every sum carries the training rows and the number of clipped numbers."""

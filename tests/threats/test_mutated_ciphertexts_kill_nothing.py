@@ -264,28 +264,28 @@ def _outcomes(
 ) -> dict[str, int]:
     """Send `n` mutants as bank-b's contribution; count what comes of them."""
     public, secret = keys[parameters.name].public, keys[parameters.name].secret
-    found = {"refused": 0, "not opened": 0, "unchanged": 0, "other sum": 0}
+    found = {"refused": 0, "not opened": 0, "same sum": 0, "other sum": 0}
+    length = parameters.slots
+    (blob,) = engine.add(parameters, public, {"a": (honest,), "b": (honest,)}, length=length)
+    same = engine.open(parameters, secret, (blob,), length=length, n_parties=2)
     process_id = engine.process_id
     for _ in range(n):
         mutant = mutate()
         contributions = {"bank-a": (honest,), "bank-b": (mutant,)}
         try:
-            aggregate = engine.add(parameters, public, contributions, length=parameters.slots)
+            aggregate = engine.add(parameters, public, contributions, length=length)
         except MalformedMessageError as error:
             assert error.party == "bank-b"
             found["refused"] += 1
         else:
-            # A well-formed ciphertext of something else. Its digest is not the committed one, so
-            # the key holder would not get here; even so nothing dies, and nothing is opened.
-            if mutant == honest:
-                found["unchanged"] += 1
-                continue
+            # A well-formed ciphertext, perhaps of something else. Its digest is not the committed
+            # one, so the key holder would not get here; even so nothing dies, nothing is opened.
             try:
-                engine.open(parameters, secret, aggregate, length=parameters.slots, n_parties=2)
+                opened = engine.open(parameters, secret, aggregate, length=length, n_parties=2)
             except PrecisionError:
                 found["not opened"] += 1
             else:
-                found["other sum"] += 1
+                found["same sum" if np.array_equal(opened, same) else "other sum"] += 1
         assert engine.process_id == process_id
     return found
 
@@ -322,7 +322,10 @@ def test_mutants_of_the_structure_are_refused_and_kill_nothing(
     )
 
     print(found)
-    assert found == {"refused": N_MUTANTS, "not opened": 0, "unchanged": 0, "other sum": 0}
+    # What passes is the same ciphertext with its flag "true" spelled 2 or 255.
+    assert found["refused"] > 0.98 * N_MUTANTS
+    assert found["not opened"] == found["other sum"] == 0
+    assert sum(found.values()) == N_MUTANTS
 
 
 @pytest.mark.parametrize("parameters", [NARROW, WIDE], ids=lambda p: str(p.name))
@@ -371,8 +374,8 @@ def test_twelve_bytes_that_kill_the_library_are_refused_here(
 ) -> None:
     died = _library_alone(
         f"""
-        one = ts.ckks_vector_from(context, bytes.fromhex("{TWELVE_BYTES.hex()}"))
-        print(one + one)
+        honest = ts.ckks_vector(context, [1.0] * 4096, scale=2.0**40)
+        honest + ts.ckks_vector_from(context, bytes.fromhex("{TWELVE_BYTES.hex()}"))
         """
     )
     honest = _ciphertext(engine, keys, WIDE)

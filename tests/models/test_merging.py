@@ -1,0 +1,176 @@
+"""The merge is the best one among all that keep the rules: brute force says so."""
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import pytest
+from fedcredit_models.binning import BinningRules, CellRules, RawCells, merge, totals
+from fedcredit_models.schema import Feature
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ANY = CellRules(0, 0, 0)
+
+
+def number(n_ordinary: int, special: tuple[float, ...] = ()) -> RawCells:
+    feature = Feature("x", "numeric", lower=0, upper=100, special=special)
+    return RawCells(feature, tuple(float(i) for i in range(1, n_ordinary)))
+
+
+def partitions(n: int) -> Iterator[list[range]]:
+    for size in range(n):
+        for cuts in combinations(range(1, n), size):
+            ends = [0, *cuts, n]
+            yield [range(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+
+
+def information_value(bads: Sequence[int], goods: Sequence[int]) -> float:
+    """Return IV with the smoothed weight of evidence of B.2, the number of bins included."""
+    m, all_bads, all_goods = len(bads), sum(bads), sum(goods)
+    return sum(
+        (g / all_goods - b / all_bads)
+        * (
+            math.log((g + 0.5) / (all_goods + 0.5 * m))
+            - math.log((b + 0.5) / (all_bads + 0.5 * m))
+        )
+        for b, g in zip(bads, goods, strict=True)
+    )
+
+
+def is_monotone(bads: Sequence[int], goods: Sequence[int]) -> bool:
+    cross = [
+        bads[i + 1] * (bads[i] + goods[i]) - bads[i] * (bads[i + 1] + goods[i + 1])
+        for i in range(len(bads) - 1)
+    ]
+    return all(c > 0 for c in cross) or all(c < 0 for c in cross)
+
+
+def best_by_force(
+    bads: list[int], goods: list[int], rules: BinningRules
+) -> tuple[float, int] | None:
+    n = sum(bads) + sum(goods)
+    found = []
+    for partition in partitions(len(bads)):
+        b = [sum(bads[i] for i in part) for part in partition]
+        g = [sum(goods[i] for i in part) for part in partition]
+        if (
+            len(b) <= rules.max_bins
+            and all(x + y >= rules.min_bin * n for x, y in zip(b, g, strict=True))
+            and all(rules.cells.broken(x, y) is None for x, y in zip(b, g, strict=True))
+            and (not rules.monotone or is_monotone(b, g))
+        ):
+            found.append((information_value(b, g), len(b)))
+    if not found:
+        return None
+    if not rules.monotone:
+        most = max(size for _, size in found)
+        found = [pair for pair in found if pair[1] == most]
+    return max(found)
+
+
+counts = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 80)), min_size=2, max_size=8)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    counts.filter(lambda c: all(b + g for b, g in c) and sum(b for b, _ in c) and sum(g for _, g in c)),
+    st.booleans(),
+    st.integers(1, 8),
+    st.sampled_from([0.0, 0.1, 0.25]),
+    st.integers(0, 10),
+)
+def test_no_allowed_merge_has_more_information(
+    cells: list[tuple[int, int]], monotone: bool, max_bins: int, min_bin: float, least: int
+) -> None:
+    bads, goods = [b for b, _ in cells], [g for _, g in cells]
+    rules = BinningRules(max_bins, min_bin, monotone, CellRules(least, least, least))
+    assignment = merge(number(len(cells)), [*bads, 0], [*goods, 0], rules)
+    expected = best_by_force(bads, goods, rules)
+    b, g = totals(assignment, [*bads, 0]), totals(assignment, [*goods, 0])
+    if expected is None:
+        assert len(b) == 1
+    else:
+        assert information_value(b, g) == pytest.approx(expected[0], abs=1e-10)
+        assert len(b) <= max_bins
+        assert is_monotone(b, g) or not monotone
+        assert all(rules.cells.broken(x, y) is None for x, y in zip(b, g, strict=True))
+        assert monotone or len(b) == expected[1]
+    assert list(assignment[:-1]) == sorted(assignment[:-1])
+    assert assignment[-1] == -1
+
+
+def test_a_u_shaped_feature_is_merged_until_its_bad_rate_rises() -> None:
+    # Bad rates 30 %, 10 %, 20 %, 40 %: the first two must go together.
+    rules = BinningRules(max_bins=8, min_bin=0.0, monotone=True, cells=ANY)
+    bads, goods = [30, 10, 20, 40, 0], [70, 90, 80, 60, 0]
+    assert merge(number(4), bads, goods, rules) == (0, 0, 0, 1, -1)
+
+
+def test_with_every_constraint_off_nothing_is_merged() -> None:
+    rules = BinningRules(max_bins=20, min_bin=0.0, monotone=False, cells=CellRules(1, 1, 1))
+    bads, goods = [3, 1, 6, 2, 0], [1, 3, 2, 6, 0]
+    assert merge(number(4), bads, goods, rules) == (0, 1, 2, 3, -1)
+
+
+def test_an_empty_cell_between_edges_belongs_to_its_neighbour() -> None:
+    rules = BinningRules(max_bins=20, min_bin=0.0, monotone=False, cells=CellRules(1, 1, 1))
+    bads, goods = [0, 5, 0, 9, 0], [0, 5, 0, 1, 0]
+    assert merge(number(4), bads, goods, rules) == (0, 0, 0, 1, -1)
+
+
+def test_missing_and_special_keep_their_own_bins_when_they_pass() -> None:
+    raw = number(2, special=(-9.0, -8.0))
+    bads, goods = [50, 10, 12, 30, 0], [50, 90, 30, 30, 0]
+    assert merge(raw, bads, goods, BinningRules()) == (0, 1, 2, 3, -1)
+
+
+def test_a_small_missing_cell_joins_the_nearest_bad_rate() -> None:
+    # Bad rates 50 % and 10 %; three missing rows, two of them bad: 67 %.
+    bads, goods = [50, 10, 2], [50, 90, 1]
+    assignment = merge(number(2), bads, goods, BinningRules())
+    assert assignment == (0, 1, 0)
+    assert totals(assignment, bads) == (52, 10)
+
+
+def test_few_ordinary_values_beside_many_missing_ones_form_one_bin() -> None:
+    bads, goods = [6, 6, 100], [10, 10, 900]  # 3 % of the rows hold a value
+    assert merge(number(2), bads, goods, BinningRules()) == (0, 0, 1)
+
+
+def test_ordinary_values_below_the_cell_rules_join_the_missing() -> None:
+    bads, goods = [1, 1, 100], [5, 5, 900]
+    assert merge(number(2), bads, goods, BinningRules()) == (0, 0, 0)
+
+
+def test_when_nothing_passes_everything_is_one_bin() -> None:
+    assert merge(number(3), [1, 2, 1, 1], [9, 9, 9, 9], BinningRules()) == (0, 0, 0, 0)
+
+
+def test_a_feature_nobody_has_gets_no_bin() -> None:
+    assert merge(number(1), [0, 0], [0, 0], BinningRules()) == (-1, -1)
+
+
+def test_levels_are_ordered_by_bad_rate_and_merged() -> None:
+    raw = RawCells(Feature("job", "categorical", levels=("a", "b", "c", "d")))
+    # Bad rates: a 40 %, b 10 %, c 40 %, d nobody, other 20 %, missing 5 %.
+    bads, goods = [40, 10, 20, 0, 20, 10], [60, 90, 30, 0, 80, 190]
+    assert merge(raw, bads, goods, BinningRules()) == (2, 0, 2, -1, 1, 3)
+
+
+def test_a_rare_level_joins_its_neighbour_by_bad_rate() -> None:
+    raw = RawCells(Feature("job", "categorical", levels=("a", "b", "rare")))
+    bads, goods = [40, 10, 4, 0, 0], [60, 90, 5, 0, 0]
+    assert merge(raw, bads, goods, BinningRules()) == (1, 0, 1, -1, -1)
+
+
+def test_counts_of_another_feature_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected 3 non-negative counts"):
+        merge(number(2), [1, 2], [1, 2], BinningRules())
+    with pytest.raises(ValueError, match="non-negative"):
+        merge(number(2), [1, 2, -1], [1, 2, 3], BinningRules())
+
+
+def test_the_assignment_and_its_totals_are_plain_integers() -> None:
+    assignment = merge(number(2), [50, 10, 0], [50, 90, 0], BinningRules())
+    assert all(type(x) is int for x in (*assignment, *totals(assignment, [50, 10, 0])))
