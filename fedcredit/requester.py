@@ -1,4 +1,4 @@
-"""The requester: proposes a run, follows it in its own verified ledger, assembles what was released.
+"""The requester: proposes a run, follows it in its own verified ledger, takes delivery.
 
 It is a member like the others: it believes the ledger's signatures and the key holder's
 commitments, and neither the coordinator nor any progress message.

@@ -1,6 +1,6 @@
 """What a run gives back: a model for offline use, its course, and who learned what."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class DisclosureStatement:
         )
         return "\n".join(lines)
 
-    def __iter__(self) -> Iterable[Disclosure]:  # type: ignore[override]
+    def __iter__(self) -> Iterator[Disclosure]:
         """Iterate over the releases."""
         return iter(self.releases)
 

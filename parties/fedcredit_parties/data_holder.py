@@ -24,6 +24,7 @@ from fedcredit_parties.data import Table, definition_digest
 from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
 from fedcredit_parties.errors import (
     ContextMismatchError,
+    GrantError,
     InputNotReleasedError,
     NoBadsError,
     PartyError,
@@ -162,10 +163,10 @@ class DataHolder:
                 found=f"{str(proposal.get('label_definition_digest'))[:12]}",
                 remedy="agree on one definition of bad; its words must be the same at all parties",
             )
-        frame = table.rows(task.schema)
+        frame = table.rows(task.table_schema)
         rows = Rows(
             frame,
-            task.schema,
+            task.table_schema,
             holdout=task.holdout,
             oot_from=task.oot_from,
             split_key=self._split_key(time.monotonic() + task.deadline_s),
@@ -173,7 +174,7 @@ class DataHolder:
         n_bads = int(rows.y[rows.train].sum())
         if n_bads == 0 or n_bads == rows.n_train:
             raise NoBadsError(
-                f"{self.name} has only {'goods' if n_bads == 0 else 'bads'} among its training rows",
+                f"{self.name} trains on {'goods' if n_bads == 0 else 'bads'} only",
                 party=self.name,
                 expected="at least one bad and one good",
                 found="one class",
@@ -198,7 +199,7 @@ class DataHolder:
                     now=self.member.clock(),
                     run_id=run.run_id,
                 )
-            except grants.GrantError as refused:
+            except GrantError as refused:
                 error = refused
                 continue
             return grant_id, table

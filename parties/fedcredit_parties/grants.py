@@ -1,4 +1,4 @@
-"""The gate on the way in: may this task use these rows?
+"""The gate on the way in: whether this task may use these rows.
 
 Evaluated at the data holder, before a row is read, and again before every contribution, so that a
 revocation takes effect for the next round. Pure: the state of the ledger and the clock are

@@ -273,7 +273,7 @@ class KeyHolder:
         return found
 
     def _check_row_count(self, attempt: AttemptState, n: int) -> None:
-        """The opened row total must be the sum of the committed row counts (crypto.md 1)."""
+        """Compare the opened row total with the sum of the committed row counts (crypto.md 1)."""
         by_entry = {c.entry_id: (name, c) for name, c in attempt.contributions.items()}
         deadline = time.monotonic() + _QUORUM_S
         total = 0

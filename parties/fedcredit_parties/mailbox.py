@@ -1,4 +1,4 @@
-"""Signed, sealed notes between two members, relayed by a front that can neither read nor forge them.
+"""Signed, sealed notes between two members; the front that relays them can only lose them.
 
 A note is a C2SP signed note whose first line separates it from ledger entries and checkpoints; its
 second line is canonical JSON. The body of a note is sealed to the recipient's static X25519 key

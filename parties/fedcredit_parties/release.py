@@ -135,7 +135,7 @@ def _newton(released: Released, sums: Sums) -> tuple[Document, str]:
     ):
         raise SeparableDataError(
             f"Newton's method found no optimum within {task.max_rounds} rounds",
-            expected=f"coefficients within {COEFFICIENT_LIMIT:g} of zero and rows that carry weight",
+            expected=f"coefficients within {COEFFICIENT_LIMIT:g}, and rows that carry weight",
             found="coefficients that grow, or almost no row with weight",
             remedy="drop the feature that decides alone, or raise l2",
         )

@@ -66,7 +66,8 @@ class Released:
     def coefficients(self) -> NDArray[np.float64]:
         """Intercept and kept coefficients as floats, shape (1 + n_kept,)."""
         positions = [0, *(i + 1 for i in self.kept)]
-        return np.array([self.point[i] for i in positions], dtype=np.float64) / 2**COEFFICIENT_BITS
+        point = np.array([self.point[i] for i in positions], dtype=np.float64)
+        return np.ldexp(point, -COEFFICIENT_BITS)
 
     def tensor(self) -> Tensor:
         """Return the fixed-point layout of the next sum; the same at every member."""

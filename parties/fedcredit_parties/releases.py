@@ -14,6 +14,7 @@ from fedcredit_ledger.entry import open_commitment
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.rules import RunState
 from fedcredit_parties.errors import InputNotReleasedError, MalformedMessageError
+from fedcredit_parties.mailbox import Letter
 from fedcredit_parties.member import Member
 from fedcredit_parties.released import Released
 from fedcredit_parties.sealing import seal, unseal
@@ -80,11 +81,11 @@ def catch_up(member: Member, run: RunState, released: Released, *, deadline: flo
     key_holder = member.role("key-holder")
     for opened in run.opened[len(released.history) :]:
 
-        def is_it(letter: Any, entry_id: str = opened.entry_id) -> bool:
-            return (
-                letter.sender == key_holder
-                and letter.kind == RELEASE
-                and letter.body.get("opened") == entry_id
+        def is_it(letter: Letter, entry_id: str = opened.entry_id) -> bool:
+            return (letter.sender, letter.kind, letter.body.get("opened")) == (
+                key_holder,
+                RELEASE,
+                entry_id,
             )
 
         letter = member.mailbox.wait(is_it, deadline=deadline)

@@ -161,7 +161,7 @@ class ScorecardTask(BaseModel):
         )
 
     @property
-    def schema(self) -> Schema:
+    def table_schema(self) -> Schema:
         """The task's columns in the words of the models room."""
         return Schema(
             features=self.features,
