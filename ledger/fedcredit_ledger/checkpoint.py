@@ -11,7 +11,7 @@ c2sp.org/tlog-checkpoint; c2sp.org/tlog-cosignature; c2sp.org/tlog-policy; c2sp.
 
 import base64
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from fedcredit_ledger.errors import (
@@ -157,6 +157,7 @@ class Policy:
         if self._quorum is None:
             raise MalformedEntryError("a policy has exactly one quorum line")
         self.logs = tuple(logs)
+        self._by_id = {(key.name, key.key_id): name for name, key in self.witnesses.items()}
 
     def _defined(self, name: str) -> bool:
         return name in self.witnesses or name in self._groups
@@ -201,15 +202,22 @@ class Policy:
         SignatureError
             When such a line does not verify. Lines by unknown keys are passed over, as C2SP says.
         """
-        by_id = {(key.name, key.key_id): name for name, key in self.witnesses.items()}
         found: dict[str, int] = {}
-        for signature in signatures:
-            name = by_id.get((signature.name, signature.key_id))
-            if name is not None:
-                key = self.witnesses[name]
-                key.verify(text, signature)
-                found[name] = key.time_s(signature)
+        for name, signature in self._known(signatures):
+            key = self.witnesses[name]
+            key.verify(text, signature)
+            found[name] = key.time_s(signature)
         return found
+
+    def claimed(self, signatures: Iterable[Signature]) -> Mapping[str, int]:
+        """Return what the lines say without verifying them: for a quick look only."""
+        return {name: self.witnesses[name].time_s(s) for name, s in self._known(signatures)}
+
+    def _known(self, signatures: Iterable[Signature]) -> Iterator[tuple[str, Signature]]:
+        for signature in signatures:
+            name = self._by_id.get((signature.name, signature.key_id))
+            if name is not None:
+                yield name, signature
 
     def check(self, note: Note) -> tuple[int, ...]:
         """Demand the quorum over a checkpoint; return the times of its co-signatures.

@@ -207,6 +207,12 @@ class Store:
             ).fetchall()
         return [bytes(row[0]) for row in rows]
 
+    def hashed_leaves(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield every leaf with its stored hash, in order of the stored index."""
+        with self._lock:
+            for raw, value in self._db.execute("SELECT leaf, hash FROM leaf ORDER BY i"):
+                yield bytes(raw), bytes(value)
+
     def checkpoint(self, size: int) -> bytes | None:
         """Return the log-signed checkpoint of a size, without co-signatures."""
         with self._lock:

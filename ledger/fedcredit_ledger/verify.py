@@ -1,0 +1,341 @@
+"""Check a whole ledger file, trusting nobody who wrote it.
+
+Four levels, each containing the ones before it: the head (signature of the log, quorum); the chain
+(every leaf hash, link, stored node and checkpoint); the rules (canonical bytes, author chains,
+replay of every rule, time brackets); the signatures (every entry, every co-signature). A finding
+does not raise: an auditor wants the list.
+"""
+
+import sqlite3
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from fedcredit_ledger.chain import HEADER, NO_LEAF, Leaf
+from fedcredit_ledger.checkpoint import Policy, open_checkpoint
+from fedcredit_ledger.errors import (
+    BrokenChainError,
+    CheckpointError,
+    ForkError,
+    LedgerError,
+    MalformedEntryError,
+    QuorumError,
+    RejectedEntryError,
+    SignatureError,
+)
+from fedcredit_ledger.merkle import Tree, leaf_hash
+from fedcredit_ledger.note import Note, Signature, VerifierKey
+from fedcredit_ledger.replica import Replica
+from fedcredit_ledger.rules import MAX_DRIFT_S
+from fedcredit_ledger.store import Store
+
+MAX_FINDINGS = 100
+
+
+class Level(IntEnum):
+    """How far to check."""
+
+    HEAD = 0
+    CHAIN = 1
+    RULES = 2
+    SIGNATURES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that is wrong.
+
+    Attributes
+    ----------
+    index : int or None
+        The leaf, where there is one; for a checkpoint, its size.
+    code : str
+        What kind of thing.
+    sentence : str
+        What was found.
+    exit_code : int
+        That of the error class a reader would have met.
+    """
+
+    index: int | None
+    code: str
+    sentence: str
+    exit_code: int
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What a verification found.
+
+    Attributes
+    ----------
+    level : Level
+    size : int
+        Leaves in the file.
+    root : str
+        Root over them in hex, as recomputed; empty at the head level.
+    quorum_size : int
+        Leaves under the newest checkpoint with a quorum.
+    founding_entry : str
+        Entry id of leaf 0.
+    is_pinned : bool
+        Whether it was compared with an id from outside. Without that, the file is only consistent
+        with the keys *in the file*.
+    findings : list of Finding
+    """
+
+    level: Level
+    size: int = 0
+    root: str = ""
+    quorum_size: int = 0
+    founding_entry: str = ""
+    is_pinned: bool = False
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when nothing is wrong; otherwise that of the first finding."""
+        return self.findings[0].exit_code if self.findings else 0
+
+    def add(self, index: int | None, code: str, error: LedgerError) -> None:
+        """Keep one finding, up to a limit."""
+        if len(self.findings) < MAX_FINDINGS:
+            self.findings.append(
+                Finding(index=index, code=code, sentence=str(error), exit_code=error.exit_code)
+            )
+
+    def document(self) -> dict[str, Any]:
+        """Return the report for ``--json``."""
+        return {
+            "level": self.level.name.lower(),
+            "size": self.size,
+            "root": self.root,
+            "quorum_size": self.quorum_size,
+            "founding_entry": self.founding_entry,
+            "is_pinned": self.is_pinned,
+            "exit_code": self.exit_code,
+            "findings": [vars(finding) for finding in self.findings],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Head:
+    """A stored checkpoint with its co-signatures."""
+
+    size: int
+    root: bytes
+    note: Note
+    times: tuple[int, ...]
+    has_quorum: bool
+
+
+def verify_file(
+    path: Path | str, *, level: Level = Level.CHAIN, founding_entry: str | None = None
+) -> Report:
+    """Verify a ledger file or an exported copy; nothing is written.
+
+    Parameters
+    ----------
+    path : Path or str
+        The SQLite file.
+    level : Level, default CHAIN
+    founding_entry : str, optional
+        Entry id that was learned outside.
+
+    Raises
+    ------
+    LedgerError
+        When the file cannot be read as a ledger at all.
+    """
+    with Store(path, read_only=True) as store:
+        return verify(store, level=level, founding_entry=founding_entry)
+
+
+def verify(
+    store: Store, *, level: Level = Level.CHAIN, founding_entry: str | None = None
+) -> Report:
+    """Verify an open store.
+
+    Raises
+    ------
+    LedgerError
+        When the database itself is damaged beyond reading.
+    """
+    try:
+        return _Verification(store, level, founding_entry).run()
+    except sqlite3.Error as error:
+        raise LedgerError(f"the file is damaged: {error}") from error
+
+
+class _Verification:
+    def __init__(self, store: Store, level: Level, founding_entry: str | None) -> None:
+        self.store = store
+        self.level = level
+        self.pinned = founding_entry
+        self.report = Report(level=level, is_pinned=founding_entry is not None)
+
+    def run(self) -> Report:
+        report = self.report
+        first = self.store.leaves(0, 1)
+        if not first:
+            report.add(None, "empty", LedgerError("the ledger has no leaves"))
+            return report
+        try:
+            founding = Leaf.parse(first[0]).signed
+            report.founding_entry = founding.id
+            log = VerifierKey.parse(str(founding.entry.data.get("log_vkey", "")))
+            lines = founding.entry.data.get("witness_policy", [])
+            policy = Policy([str(line) for line in lines])
+        except MalformedEntryError as error:
+            report.add(0, "malformed", error)
+            return report
+        if self.pinned is not None and self.pinned != founding.id:
+            report.add(
+                0,
+                "not-pinned",
+                BrokenChainError(
+                    "the ledger begins with another founding entry",
+                    index=0,
+                    expected=self.pinned,
+                    found=founding.id,
+                ),
+            )
+        sizes = self.store.checkpoint_sizes()
+        report.size = self.store.size
+        heads = self._heads(sizes, log, policy)
+        if not sizes or sizes[-1] != report.size:
+            report.add(
+                report.size,
+                "no-head",
+                CheckpointError("the newest leaves are under no checkpoint of the log"),
+            )
+        report.quorum_size = max((h.size for h in heads if h.has_quorum), default=0)
+        if not report.quorum_size:
+            report.add(
+                report.size, "unwitnessed", QuorumError("no checkpoint has the witnesses' quorum")
+            )
+        if self.level >= Level.CHAIN:
+            self._chain(heads)
+        if self.level >= Level.RULES and not report.findings:
+            self._rules(heads)
+        return report
+
+    def _heads(self, sizes: list[int], log: VerifierKey, policy: Policy) -> list[_Head]:
+        """Read the checkpoints, oldest first.
+
+        Co-signatures are verified from the newest back to the first quorum, and all of them at the
+        last level. The head level reads no further back than that.
+        """
+        heads: list[_Head] = []
+        is_witnessed = False
+        for size in reversed(sizes):
+            is_checked = self.level == Level.SIGNATURES or not is_witnessed
+            try:
+                head = self._read_head(size, log, policy, is_checked)
+            except (CheckpointError, MalformedEntryError, SignatureError) as error:
+                code = {54: "bad-checkpoint", 53: "bad-cosignature"}.get(error.exit_code)
+                self.report.add(size, code or "malformed", error)
+                continue
+            heads.append(head)
+            is_witnessed = is_witnessed or head.has_quorum
+            if is_witnessed and self.level == Level.HEAD:
+                break
+        return heads[::-1]
+
+    def _read_head(self, size: int, log: VerifierKey, policy: Policy, is_checked: bool) -> _Head:
+        bare = self.store.checkpoint(size)
+        if bare is None:
+            raise CheckpointError("a checkpoint vanished while it was read")
+        note = Note.parse(bare)
+        checkpoint = open_checkpoint(note, log)
+        if checkpoint.size != size:
+            raise CheckpointError(f"the checkpoint kept for size {size} is of another size")
+        lines = [Signature.parse(line) for line in self.store.cosignatures(size)]
+        if is_checked:
+            times = policy.cosigned(note.text, lines)
+        else:
+            times = policy.claimed(lines)
+        return _Head(
+            size=size,
+            root=checkpoint.root,
+            note=note,
+            times=tuple(times.values()),
+            has_quorum=policy.satisfied(times),
+        )
+
+    def _chain(self, heads: list[_Head]) -> None:
+        """Links, hashes, nodes, and the root under every checkpoint."""
+        tree = Tree()
+        nodes: dict[tuple[int, int], bytes] = {}
+        prev = NO_LEAF
+        for index, (raw, stored) in enumerate(self.store.hashed_leaves()):
+            value = leaf_hash(raw)
+            parts = raw.split(b"\n", 3)
+            wanted = [HEADER.encode(), str(index).encode(), prev.encode()]
+            if parts[:3] != wanted:
+                self.report.add(
+                    index,
+                    "broken-link",
+                    BrokenChainError("a leaf does not continue the one before it", index=index),
+                )
+            if value != stored:
+                self.report.add(
+                    index,
+                    "stored-hash",
+                    BrokenChainError("a leaf is not what its stored hash says", index=index),
+                )
+            nodes.update(((level, i), h) for level, i, h in tree.append(value) if level)
+            prev = value.hex()
+        self.report.size, self.report.root = tree.size, tree.root.hex()
+        if nodes != {(level, i): value for level, i, value in self.store.nodes()}:
+            self.report.add(
+                None,
+                "stored-node",
+                BrokenChainError("the stored tree is not that of the leaves", index=tree.size),
+            )
+        for head in heads:
+            if head.size > tree.size or tree.root_at(head.size) != head.root:
+                self.report.add(
+                    head.size,
+                    "wrong-root",
+                    ForkError(
+                        f"the leaves are not what the head of size {head.size} was signed on"
+                    ),
+                )
+
+    def _rules(self, heads: list[_Head]) -> None:
+        """Replay everything; the first leaf that does not fit ends it."""
+        replica = Replica(self.report.founding_entry)
+        quorum = [head for head in heads if head.has_quorum]
+        sizes = [head.size for head in quorum]
+        for index, raw in enumerate(self.store.leaves()):
+            position = bisect_right(sizes, index)
+            try:
+                leaf = Leaf.parse(raw)
+                replica.accept(
+                    leaf,
+                    quorum_size=sizes[position - 1] if position else 0,
+                    check_signatures=self.level == Level.SIGNATURES,
+                )
+            except RejectedEntryError as error:
+                self.report.add(index, error.code, error)
+                return
+            except (MalformedEntryError, BrokenChainError) as error:
+                self.report.add(index, "malformed", error)
+                return
+            received = leaf.received_at.timestamp()
+            before = quorum[position - 1].times if position else ()
+            after = quorum[position].times if position < len(quorum) else ()
+            is_early = bool(before) and received < min(before) - MAX_DRIFT_S
+            is_late = bool(after) and received > max(after) + MAX_DRIFT_S
+            if is_early or is_late:
+                self.report.add(
+                    index,
+                    "outside-bracket",
+                    RejectedEntryError(
+                        "outside-bracket",
+                        "the time of receipt is not between the witnesses' times around the leaf",
+                    ),
+                )
