@@ -145,8 +145,8 @@ def _is_late(frame: pd.DataFrame, time_column: str | None, oot_from: str) -> NDA
             times: Any = pd.Series(numbers(column))
             start: Any = float(oot_from)
         else:
-            times = pd.to_datetime(column, utc=True)
-            start = pd.to_datetime(oot_from, utc=True)
+            times = pd.to_datetime(column, utc=True, format="ISO8601")
+            start = pd.to_datetime(oot_from, utc=True, format="ISO8601")
     except (ValueError, TypeError):
         raise SchemaError(
             f"time column {time_column} or oot_from cannot be read as a time",

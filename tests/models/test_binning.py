@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+
 from fedcredit_models.binning import BinTable, RawCells, count
 from fedcredit_models.schema import Feature
 

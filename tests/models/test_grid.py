@@ -3,10 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from fedcredit_models.grid import Grid, quantiles
-from fedcredit_models.schema import Feature
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from fedcredit_models.grid import Grid, quantiles
+from fedcredit_models.schema import Feature
 
 
 def test_linear_cells_end_at_multiples_of_a_round_step() -> None:

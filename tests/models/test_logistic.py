@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
 from fedcredit_models.logistic import (
     NewtonRules,
     NewtonSums,
@@ -14,8 +17,6 @@ from fedcredit_models.logistic import (
     standard_errors,
     sums_carry_weight,
 )
-from numpy.typing import NDArray
-from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
 PLAIN = NewtonRules(l2=0.0, signs=False)

@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
-from fedcredit_models.binning import BinningRules, CellRules, RawCells, merge, totals
-from fedcredit_models.schema import Feature
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from fedcredit_models.binning import BinningRules, CellRules, RawCells, merge, totals
+from fedcredit_models.schema import Feature
 
 ANY = CellRules(0, 0, 0)
 
@@ -22,7 +23,7 @@ def partitions(n: int) -> Iterator[list[range]]:
     for size in range(n):
         for cuts in combinations(range(1, n), size):
             ends = [0, *cuts, n]
-            yield [range(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+            yield [range(a, b) for a, b in pairwise(ends)]
 
 
 def information_value(bads: Sequence[int], goods: Sequence[int]) -> float:
@@ -30,10 +31,7 @@ def information_value(bads: Sequence[int], goods: Sequence[int]) -> float:
     m, all_bads, all_goods = len(bads), sum(bads), sum(goods)
     return sum(
         (g / all_goods - b / all_bads)
-        * (
-            math.log((g + 0.5) / (all_goods + 0.5 * m))
-            - math.log((b + 0.5) / (all_bads + 0.5 * m))
-        )
+        * (math.log((g + 0.5) / (all_goods + 0.5 * m)) - math.log((b + 0.5) / (all_bads + 0.5 * m)))
         for b, g in zip(bads, goods, strict=True)
     )
 
@@ -74,7 +72,9 @@ counts = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 80)), min_size=2,
 
 @settings(max_examples=150, deadline=None)
 @given(
-    counts.filter(lambda c: all(b + g for b, g in c) and sum(b for b, _ in c) and sum(g for _, g in c)),
+    counts.filter(
+        lambda c: all(b + g for b, g in c) and sum(b for b, _ in c) and sum(g for _, g in c)
+    ),
     st.booleans(),
     st.integers(1, 8),
     st.sampled_from([0.0, 0.1, 0.25]),

@@ -7,6 +7,7 @@ import struct
 import numpy as np
 import pandas as pd
 import pytest
+
 from fedcredit_models.samples import assign
 from fedcredit_models.schema import Feature, Schema, SchemaError
 
@@ -71,7 +72,9 @@ def test_an_id_reads_the_same_as_number_and_as_text() -> None:
     frame = table(50).assign(id=np.arange(50))
     as_int = assign(frame, BY_ID, holdout=0.5, split_key=KEY)
     as_float = assign(frame.assign(id=np.arange(50.0)), BY_ID, holdout=0.5, split_key=KEY)
-    as_text = assign(frame.assign(id=[str(i) for i in range(50)]), BY_ID, holdout=0.5, split_key=KEY)
+    as_text = assign(
+        frame.assign(id=[str(i) for i in range(50)]), BY_ID, holdout=0.5, split_key=KEY
+    )
     assert as_int.tolist() == as_float.tolist() == as_text.tolist()
 
 
@@ -137,7 +140,9 @@ def test_rows_from_a_date_on_are_out_of_time(times: object, start: str) -> None:
 def test_a_time_that_is_missing_or_unreadable_is_refused(times: list[str | None]) -> None:
     schema = Schema(features=FEATURES, label="bad", time_column="when")
     with pytest.raises(SchemaError) as caught:
-        assign(table(3).assign(when=times), schema, holdout=0.0, split_key=KEY, oot_from="2024-01-01")
+        assign(
+            table(3).assign(when=times), schema, holdout=0.0, split_key=KEY, oot_from="2024-01-01"
+        )
     assert caught.value.kind == "time"
 
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import numpy as np
 import pandas as pd
 import pytest
+
 from fedcredit_models.schema import Feature, Schema, SchemaError, check, infer
 
 AGE = Feature("age", "numeric", unit="years", lower=18, upper=100, special=(-9,))
@@ -193,7 +194,9 @@ def test_text_at_one_party_and_numbers_at_another_names_the_party_with_text() ->
     assert (caught.value.kind, caught.value.party) == ("dtype", "b")
 
 
-@pytest.mark.parametrize("values", [[5.0, 5.0], [np.nan, np.nan], [0, 0], [-3.5, -3.5], [1e300, 1e300]])
+@pytest.mark.parametrize(
+    "values", [[5.0, 5.0], [np.nan, np.nan], [0, 0], [-3.5, -3.5], [1e300, 1e300]]
+)
 def test_a_constant_or_empty_column_still_gets_bounds_it_keeps(values: list[float]) -> None:
     frame = pd.DataFrame({"x": values, "bad": [0, 1]})
     assert check(frame, infer({"a": frame}, label="bad")) is None
