@@ -273,7 +273,12 @@ class Federation:
             run_id = simulation.requester.propose(
                 task, label_definition_digest=request.definition_digest
             )
-            released = simulation.requester.follow(run_id, task, progress=told)
+
+            def look(now: Progress) -> None:
+                simulation.check()
+                told(now)
+
+            released = simulation.requester.follow(run_id, task, progress=look)
         sent = {name: after - before[name] for name, after in simulation.bytes_sent().items()}
         return assemble(
             simulation.requester.member,

@@ -16,6 +16,7 @@ import pandas as pd
 from fedcredit.coordinator.front import Desk, Window
 from fedcredit.coordinator.in_process_grid import InProcessGrid
 from fedcredit.coordinator.rounds import Coordinator
+from fedcredit.errors import JobError
 from fedcredit.requester import Requester
 from fedcredit_ledger.entry import Entry, SignedEntry, format_time
 from fedcredit_ledger.log import Log
@@ -178,6 +179,24 @@ class Simulation:
         self.key_holder.member.start(self.key_holder.serve)
         self.coordinator.member.start(self.coordinator.serve)
         self.requester.member.start()
+
+    def check(self) -> None:
+        """Raise what ended a member's thread, rather than wait for a member that is gone.
+
+        Raises
+        ------
+        JobError
+            Naming the member and the class of the error.
+        """
+        members = [self.coordinator.member, self.key_holder.member]
+        for member in [*members, *(holder.member for holder in self.holders.values())]:
+            crash = member.crash or next(iter(member.failures), None)
+            if crash is not None:
+                raise JobError(
+                    f"{member.name} has stopped: {type(crash).__name__}",
+                    party=member.name,
+                    remedy="this is a defect or a broken ledger; the trace stands on standard error",
+                ) from crash
 
     def bytes_sent(self) -> dict[str, int]:
         """Return what every data holder has sent on both lanes, in bytes."""

@@ -10,13 +10,14 @@ References
 Flower's private names, in this file only.
 """
 
+import logging
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from flwr.app import Context, Message, RecordDict
+from flwr.app import Context, Error, Message, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
 from flwr.proto.recorddict_pb2 import RecordDict as ProtoRecordDict
@@ -123,11 +124,22 @@ class InProcessGrid(Grid):
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _deliver(self, name: str, message: Message) -> Message:
-        reply = self._apps[name](message, self._contexts[name])
+        try:
+            reply = self._apps[name](message, self._contexts[name])
+        except Exception as crash:
+            # The border of a party: what it did not foresee becomes Flower's error reply, which
+            # names the class and nothing else, and a trace in the party's own log.
+            logging.getLogger(__name__).exception("%s: an unforeseen error in a handler", name)
+            return Message(
+                Error(code=_HANDLER_CRASHED, reason=type(crash).__name__), reply_to=message
+            )
         if reply.has_content():
             reply.content, n_bytes = _through_bytes(reply.content)
             self.n_bytes_sent[name] += n_bytes
         return reply
+
+
+_HANDLER_CRASHED = 2
 
 
 def _through_bytes(content: RecordDict) -> tuple[RecordDict, int]:

@@ -119,7 +119,11 @@ class Coordinator:
         data: dict[str, Any] = {"run_id": run.run_id, "error": error}
         if round_number:
             data["round"] = round_number
-        self.member.ledger.append("run-failed", data)
+        try:
+            self.member.ledger.append("run-failed", data)
+        except LedgerError as rejected:
+            # The run is over already, or nothing can be written: the ledger shows which.
+            self.member.rejected.append(rejected)
 
     def _start(self, run: RunState, stop: threading.Event) -> ScorecardTask:
         """Wait for every approval, then write ``run-started``."""

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 from fedcredit_ledger.entry import commit, parse_time
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.rules import AttemptState, RunState
+from fedcredit_models.schema import SchemaError
 from fedcredit_parties import grants
 from fedcredit_parties.ckks import Engine
 from fedcredit_parties.code_digest import code_digest
 from fedcredit_parties.contributions import Contributions
-from fedcredit_parties.data import Table, definition_digest
+from fedcredit_parties.data import Table, as_data_error, definition_digest
 from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
 from fedcredit_parties.errors import (
     ContextMismatchError,
@@ -163,14 +164,18 @@ class DataHolder:
                 found=f"{str(proposal.get('label_definition_digest'))[:12]}",
                 remedy="agree on one definition of bad; its words must be the same at all parties",
             )
+        split_key = self._split_key(time.monotonic() + task.deadline_s)
         frame = table.rows(task.table_schema)
-        rows = Rows(
-            frame,
-            task.table_schema,
-            holdout=task.holdout,
-            oot_from=task.oot_from,
-            split_key=self._split_key(time.monotonic() + task.deadline_s),
-        )
+        try:
+            rows = Rows(
+                frame,
+                task.table_schema,
+                holdout=task.holdout,
+                oot_from=task.oot_from,
+                split_key=split_key,
+            )
+        except SchemaError as error:
+            raise as_data_error(error, party=self.name) from None
         n_bads = int(rows.y[rows.train].sum())
         if n_bads == 0 or n_bads == rows.n_train:
             raise NoBadsError(
@@ -278,6 +283,9 @@ class DataHolder:
         deadline = _monotonic(parse_time(attempt.deadline), self.member.clock())
         catch_up(self.member, run, local.released, deadline=deadline)
         check_input(run, attempt, local.released, party=self.name)
+        check_parties(
+            self.policy, n_parties=len(attempt.roster), min_parties=run.proposal["min_parties"]
+        )
         # Asked again every round: a revocation stops the next one.
         self._find_grant(run, local.task)
         tensor = local.released.tensor()

@@ -356,7 +356,7 @@ class KeyHolder:
         try:
             self.member.ledger.append(kind, {"about": about, "rule": type(error).__name__})
         except LedgerError as rejected:
-            self.member.failures.append(rejected)
+            self.member.rejected.append(rejected)
         if key.n_refused >= MAX_REFUSALS:
             self.destroy(run.run_id)
 

@@ -39,6 +39,15 @@ class Member:
     clock : callable, optional
         Returns the current time in UTC.
 
+    Attributes
+    ----------
+    failures : list of LedgerError
+        Checkpoints that the witness refused; the first one ends it.
+    rejected : list of LedgerError
+        Own entries that the rules refused although they were due.
+    crash : BaseException or None
+        What ended a serving loop.
+
     Raises
     ------
     UntrustedFederationError
@@ -74,6 +83,8 @@ class Member:
             state=lambda: self.ledger.state,
         )
         self.failures: list[LedgerError] = []
+        self.rejected: list[LedgerError] = []
+        self.crash: BaseException | None = None
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self.ledger.refresh()
@@ -90,10 +101,18 @@ class Member:
         if "witness" in self.identity.roles:
             named.append(self._witness)
         for loop in named:
-            thread = threading.Thread(target=loop, args=(self._stop,), daemon=True)
+            thread = threading.Thread(target=self._guard, args=(loop,), daemon=True)
             thread.name = f"{self.name}-{loop.__name__.strip('_')}"
             thread.start()
             self._threads.append(thread)
+
+    def _guard(self, loop: Callable[[threading.Event], None]) -> None:
+        """Run a loop; keep what ended it, so that whoever waits for this member learns why."""
+        try:
+            loop(self._stop)
+        except BaseException as crash:
+            self.crash = crash
+            raise
 
     def ask_to_stop(self) -> None:
         """Tell the threads to end; they look at least every two seconds."""
