@@ -195,7 +195,7 @@ class Simulation:
                 raise JobError(
                     f"{member.name} has stopped: {type(crash).__name__}",
                     party=member.name,
-                    remedy="this is a defect or a broken ledger; the trace stands on standard error",
+                    remedy="this is a defect or a broken ledger; its trace is on standard error",
                 ) from crash
 
     def bytes_sent(self) -> dict[str, int]:
