@@ -11,7 +11,6 @@ units of 1e-9 ("nano").
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,56 +18,14 @@ from numpy.typing import NDArray
 
 from fedcredit_models.logistic import probability
 from fedcredit_models.merging import CellRules
+from fedcredit_models.score_bands import NANO, ScoreGrid, ScoreHistogram, nano
 
-NANO = 1_000_000_000
-ETA_LIMIT = 12.0
-BAND_UNITS = 32
-"""Score bands begin and end at multiples of 24/32 = 0.75 in eta."""
-FINE_UNITS = 128
-"""Points of the ROC curve lie at multiples of 24/128 in eta."""
-CALIBRATION_GROUPS = 10
+__all__ = [
+    "ScoreGrid", "auc", "auc_bound", "brier", "gini", "gini_interval", "hosmer_lemeshow", "ks",
+    "nano", "population_stability", "readable", "release", "score_sums", "stability",
+]  # fmt: skip
+
 Z95 = 1.959963984540054
-
-
-@dataclass(frozen=True)
-class ScoreGrid:
-    """Equal cells over the log odds of bad, from -12 to 12; scores beyond fall in the outer cells.
-
-    Parameters
-    ----------
-    cells : int, default 8192
-        Number of cells, at least 64.
-
-    Raises
-    ------
-    ValueError
-        For fewer cells.
-    """
-
-    cells: int = 8192
-
-    def __post_init__(self) -> None:
-        """Refuse a grid that is too coarse for its bands."""
-        if self.cells < 64:
-            raise ValueError("a score grid needs at least 64 cells")
-
-    def cell_of(self, eta: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return each score's cell, ``floor((eta + 12) / 24 * cells)`` held within the grid."""
-        cell = np.floor((eta + ETA_LIMIT) / (2 * ETA_LIMIT) * self.cells)
-        return np.clip(cell, 0, self.cells - 1).astype(np.int64)
-
-    def edge(self, cell: int) -> float:
-        """Return the lower end of a cell (the upper end of the one before)."""
-        return 2 * ETA_LIMIT * cell / self.cells - ETA_LIMIT
-
-    @property
-    def middle(self) -> NDArray[np.float64]:
-        """Middle of each cell."""
-        return 2 * ETA_LIMIT * (np.arange(self.cells) + 0.5) / self.cells - ETA_LIMIT
-
-    def lattice(self, units: int) -> list[int]:
-        """Return cell numbers that cut the grid into `units` parts, both ends included."""
-        return sorted({round(k * self.cells / units) for k in range(units + 1)})
 
 
 def score_sums(
@@ -237,14 +194,8 @@ def release(sums: Mapping[str, Any], grid: ScoreGrid, rules: CellRules) -> dict[
     area = auc(bads, goods)
     low, high = gini_interval(area, n_bads, n_goods)
     sum_p2, sum_py, sum_p = (float(np.ravel(sums[k])[0]) for k in ("sum_p2", "sum_py", "sum_p"))
-    histogram = _Histogram(bads, goods, grid, rules)
-    bands = histogram.merged(grid.lattice(BAND_UNITS), 0, grid.cells)
-    fine = [
-        cell
-        for start, stop in bands
-        for cell in histogram.merged(grid.lattice(FINE_UNITS), start, stop)
-    ]
-    groups = histogram.grouped(fine)
+    histogram = ScoreHistogram(bads, goods, grid, rules)
+    bands, fine, groups = histogram.nested_cells()
     return {
         "n": n,
         "bads": n_bads,
@@ -307,11 +258,6 @@ def readable(released: Mapping[str, Any], *, offset: float, factor: float) -> di
     return found
 
 
-def nano(value: float) -> int:
-    """Return a figure as an integer in units of 1e-9."""
-    return round(value * NANO)
-
-
 def _without_nano(row: Mapping[str, int]) -> dict[str, float | int]:
     return {
         name.removesuffix("_nano"): value / NANO if name.endswith("_nano") else value
@@ -324,83 +270,3 @@ def _totals(bads: Sequence[int], goods: Sequence[int]) -> tuple[int, int]:
     if n_bads == 0 or n_goods == 0:
         raise ValueError("a figure of discrimination needs at least one bad and one good")
     return n_bads, n_goods
-
-
-class _Histogram:
-    """Prefix sums of one sample's fine histogram; cells are half-open ranges [start, stop)."""
-
-    def __init__(
-        self, bads: Sequence[int], goods: Sequence[int], grid: ScoreGrid, rules: CellRules
-    ) -> None:
-        counts_b, counts_g = np.array(bads, dtype=np.int64), np.array(goods, dtype=np.int64)
-        self._bads = np.concatenate([[0], np.cumsum(counts_b)])
-        self._goods = np.concatenate([[0], np.cumsum(counts_g)])
-        expected = (counts_b + counts_g) * probability(grid.middle)
-        self._expected = np.concatenate([[0.0], np.cumsum(expected)])
-        self._grid, self._rules = grid, rules
-
-    def n_bads(self, start: int, stop: int) -> int:
-        return int(self._bads[stop] - self._bads[start])
-
-    def n(self, start: int, stop: int) -> int:
-        return self.n_bads(start, stop) + int(self._goods[stop] - self._goods[start])
-
-    def mean_p(self, start: int, stop: int) -> float:
-        return float(self._expected[stop] - self._expected[start]) / self.n(start, stop)
-
-    def passes(self, start: int, stop: int) -> bool:
-        n_bads = self.n_bads(start, stop)
-        return self._rules.broken(n_bads, self.n(start, stop) - n_bads) is None
-
-    def merged(self, lattice: Sequence[int], start: int, stop: int) -> list[tuple[int, int]]:
-        """Cut [start, stop) at lattice points into passing cells, from the risky end down."""
-        found: list[tuple[int, int]] = []
-        high = stop
-        for low in reversed([start, *(cut for cut in lattice if start < cut < stop)]):
-            if self.passes(low, high):
-                found.append((low, high))
-                high = low
-        if high > start:  # the rest at the safe end fails alone: it joins its neighbour
-            found[-1] = (start, found[-1][1])
-        return found[::-1]
-
-    def grouped(self, cells: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """Join neighbouring cells into about ten groups of equal size."""
-        total = self.n(cells[0][0], cells[-1][1])
-        found: list[tuple[int, int]] = []
-        start, last = cells[0][0], cells[-1][1]
-        for _, stop in cells:
-            enough = CALIBRATION_GROUPS * self.n(start, stop) >= total
-            if enough and (stop == last or 2 * CALIBRATION_GROUPS * self.n(stop, last) >= total):
-                found.append((start, stop))
-                start = stop
-        if start < last:
-            found.append((start, last))
-        return found
-
-    def bands(self, bands: Sequence[tuple[int, int]]) -> list[dict[str, int]]:
-        cuts = self._grid.lattice(BAND_UNITS)
-        first, last = bands[0][0], bands[-1][1]
-        few = self._rules.min_subjects
-        low = max(c for c in cuts if c < bands[0][1] and (c == first or self.n(first, c) < few))
-        high = min(c for c in cuts if c > bands[-1][0] and (c == last or self.n(c, last) < few))
-        ends = [low, *(stop for _, stop in bands[:-1]), high]
-        return [
-            {
-                "eta_low_nano": nano(self._grid.edge(ends[i])),
-                "eta_high_nano": nano(self._grid.edge(ends[i + 1])),
-                "n": self.n(start, stop),
-                "bads": self.n_bads(start, stop),
-            }
-            for i, (start, stop) in enumerate(bands)
-        ]
-
-    def roc(self, cells: Sequence[tuple[int, int]]) -> list[dict[str, int]]:
-        all_bads, all_goods = int(self._bads[-1]), int(self._goods[-1])
-        return [
-            {
-                "fpr_nano": nano((all_goods - int(self._goods[cut])) / all_goods),
-                "tpr_nano": nano((all_bads - int(self._bads[cut])) / all_bads),
-            }
-            for cut in [cells[-1][1], *(start for start, _ in reversed(cells))]
-        ]

@@ -8,21 +8,17 @@ simulation or one bank's own notebook can do.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from fedcredit_models.columns import kind_of, level_text, numbers
+from fedcredit_models.columns import kind_of, numbers
 from fedcredit_models.errors import SchemaError
-from fedcredit_models.feature import MAX_TEXT, OTHER, Feature
+from fedcredit_models.feature import Feature
+from fedcredit_models.inference import infer_feature
 
 __all__ = ["Feature", "Schema", "SchemaError", "check", "infer"]
-
-INFERRED_LEVELS = 50
-"""Most levels that `infer` declares; rarer ones become "other"."""
 
 
 @dataclass(frozen=True)
@@ -242,7 +238,7 @@ def infer(
                     party=party,
                 )
             columns[party] = frame[name]
-        found.append(_infer_feature(name, columns))
+        found.append(infer_feature(name, columns))
     return Schema(
         features=tuple(found),
         label=label,
@@ -250,75 +246,3 @@ def infer(
         time_column=time_column,
         split_column=split_column,
     )
-
-
-def _infer_feature(name: str, columns: "Mapping[str, pd.Series[Any]]") -> Feature:
-    kinds = {}
-    for party, series in columns.items():
-        try:
-            kinds[party] = kind_of(series)
-        except SchemaError as error:
-            raise SchemaError(
-                error.problem,
-                kind=error.kind,
-                expected=error.expected,
-                found=error.found,
-                remedy=error.remedy,
-                party=party,
-            ) from None
-    stated = {kind: party for party, kind in kinds.items() if kind != "empty"}
-    if len(stated) > 1:
-        raise SchemaError(
-            f"column {name} is text in one table and numbers in another",
-            kind="dtype",
-            expected=f"one type everywhere; {stated['numeric']} has numbers",
-            found="text",
-            remedy="read the column as the same type everywhere",
-            party=stated["categorical"],
-        )
-    if "categorical" in stated:
-        counts: dict[str, int] = {}
-        for series in columns.values():
-            for value, n in series.value_counts().items():
-                level = level_text(value)[:MAX_TEXT]
-                counts[level] = counts.get(level, 0) + int(n)
-        usual = sorted(counts, key=lambda level: (-counts[level], level))
-        declared = [level for level in usual if level != OTHER and counts[level] > 0]
-        return Feature(name, "categorical", levels=tuple(sorted(declared[:INFERRED_LEVELS])))
-    if not stated:
-        return Feature(name, "numeric", lower=0.0, upper=1.0)  # nothing known; one bin, dropped
-    x = np.concatenate([numbers(columns[p]) for p, kind in kinds.items() if kind == "numeric"])
-    n_infinite = int(np.isinf(x).sum())
-    if n_infinite:
-        raise SchemaError(
-            f"column {name} holds infinity",
-            kind="infinity",
-            expected="finite numbers, or missing",
-            found=f"{n_infinite} rows with infinity",
-            remedy="a ratio with a zero denominator is missing or a special code",
-            party=next(
-                p for p, k in kinds.items() if k != "empty" and np.isinf(numbers(columns[p])).any()
-            ),
-        )
-    return _infer_numeric(name, x[~np.isnan(x)])
-
-
-def _infer_numeric(name: str, x: NDArray[np.float64]) -> Feature:
-    lower, upper = _outward(float(x.min()), ROUND_FLOOR), _outward(float(x.max()), ROUND_CEILING)
-    if lower == upper:
-        upper = _outward(upper + max(1.0, abs(upper) / 10), ROUND_CEILING)
-    q05, q95 = np.quantile(x, [0.05, 0.95], method="inverted_cdf")
-    linear_share = (q95 - q05) / (upper - lower)
-    scale = 1e-6 * max(abs(lower), abs(upper))
-    t = np.arcsinh(np.array([lower, q05, q95, upper]) / scale)
-    heavy = linear_share < 1 / 20 and (t[2] - t[1]) / (t[3] - t[0]) >= linear_share
-    return Feature(name, "numeric", lower=lower, upper=upper, scale="asinh" if heavy else "linear")
-
-
-def _outward(x: float, rounding: str) -> float:
-    """Round to two significant digits, away from the values."""
-    exact = Decimal(repr(x))
-    if exact == 0:
-        return 0.0
-    rounded = float(exact.quantize(Decimal(1).scaleb(exact.adjusted() - 1), rounding=rounding))
-    return rounded if np.isfinite(rounded) else x

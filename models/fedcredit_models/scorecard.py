@@ -17,18 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from fedcredit_models import card_json, logistic
-from fedcredit_models.binning import (
-    BinningRules,
-    BinTable,
-    CellRules,
-    RawCells,
-    count,
-    merge,
-    totals,
-)
-from fedcredit_models.errors import NotConvergedError, SchemaError
-from fedcredit_models.grid import Grid, quantiles
+from fedcredit_models import card_json, fitting, logistic
+from fedcredit_models.binning import BinningRules, BinTable, CellRules
 from fedcredit_models.schema import Schema, check, infer
 
 ONE_BIN = "fewer than two bins: constant, or too few bads or goods to tell values apart"
@@ -144,70 +134,26 @@ class Scorecard(ClassifierMixin, BaseEstimator):
         if schema is None:
             schema = infer({"": frame}, label=label)
         check(frame, Schema(features=schema.features, label=label))
-        target = frame[label].to_numpy().astype(np.int64)
-        if target.min() == target.max():
-            raise SchemaError(
-                "the table holds one outcome only",
-                kind="label",
-                expected="goods and bads",
-                found="no bads" if target.max() == 0 else "no goods",
-                remedy="use a longer window or more rows",
-            )
-        rules = BinningRules(self.max_bins, self.min_bin, self.monotone, cells or CellRules())
-        found = {f.name: self._bins(f, frame[f.name], target, rules) for f in schema.features}
-        tables = tuple(table for table in found.values() if table.n_bins > 1)
-        if not tables:
-            raise SchemaError(
-                "no feature tells goods from bads",
-                kind="constant",
-                expected="a feature with at least two bins",
-                found=f"{len(found)} features with one",
-                remedy="use more rows, or features that vary",
-            )
-        woe = np.column_stack([table.transform(frame[table.raw.feature.name]) for table in tables])
-        beta, errors, n_steps = self._newton(woe, target)
+        fitted = fitting.fit(
+            frame,
+            frame[label].to_numpy().astype(np.int64),
+            schema.features,
+            grid_cells=self.grid_cells,
+            fine_bins=self.fine_bins,
+            binning=BinningRules(self.max_bins, self.min_bin, self.monotone, cells or CellRules()),
+            newton=logistic.NewtonRules(
+                l2=self.l2, signs=self.signs, tolerance=self.tolerance, max_rounds=self.max_rounds
+            ),
+        )
         self._set(
-            tables,
-            beta,
-            errors,
-            names=[feature.name for feature in schema.features],
-            dropped={name: ONE_BIN for name, table in found.items() if table.n_bins < 2},
-            n_iter=n_steps,
+            fitted.tables,
+            fitted.coefficients,
+            fitted.standard_errors,
+            names=list(schema.names),
+            dropped={name: ONE_BIN for name in fitted.dropped},
+            n_iter=fitted.n_steps,
         )
         return self
-
-    def _bins(
-        self, feature: Any, series: "pd.Series[Any]", y: NDArray[np.int64], rules: BinningRules
-    ) -> BinTable:
-        edges: tuple[float, ...] = ()
-        if feature.kind == "numeric":
-            grid = Grid(feature, cells=self.grid_cells)
-            chosen = quantiles(grid, grid.histogram(series).tolist(), self.fine_bins)
-            edges = tuple(float(grid.upper[cell]) for cell in chosen)
-        raw = RawCells(feature, edges)
-        bads, goods = (counts.tolist() for counts in count(raw, series, y))
-        assignment = merge(raw, bads, goods, rules)
-        return BinTable(raw, assignment, totals(assignment, bads), totals(assignment, goods))
-
-    def _newton(
-        self, X: NDArray[np.float64], y: NDArray[np.int64]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], int]:
-        rules = logistic.NewtonRules(
-            l2=self.l2, signs=self.signs, tolerance=self.tolerance, max_rounds=self.max_rounds
-        )
-        beta = np.zeros(X.shape[1] + 1)
-        for n_steps in range(1, self.max_rounds + 1):
-            sums = logistic.newton_sums(X, y, beta)
-            step = logistic.newton_step(sums, beta, rules, len(y))
-            if step.outcome == "diverged":
-                break
-            beta = step.beta_new
-            if step.outcome == "converged":
-                return beta, logistic.standard_errors(sums, beta, rules), n_steps
-        raise NotConvergedError(
-            "the coefficients do not settle: the data may be separable or its columns collinear; "
-            "drop the feature that decides alone, or raise l2"
-        )
 
     @classmethod
     def from_parts(
