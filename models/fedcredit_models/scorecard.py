@@ -263,13 +263,16 @@ class Scorecard(ClassifierMixin, BaseEstimator):
             For a missing column, text where numbers belong, or infinity. Unseen categories, missing
             values and numbers beyond the bounds are scored.
         """
+        self._check(X)
+        columns = [table.transform(X[table.raw.feature.name]) for table in self.tables_]
+        return np.column_stack(columns) if columns else np.empty((len(X), 0))
+
+    def _check(self, X: pd.DataFrame) -> None:
         check_is_fitted(self)
         if not isinstance(X, pd.DataFrame):
             raise TypeError("a scorecard reads a pandas DataFrame with the features' names")
         features = tuple(table.raw.feature for table in self.tables_)
         check(X, Schema(features=features, label=self._free_name()), scoring=True)
-        columns = [table.transform(X[table.raw.feature.name]) for table in self.tables_]
-        return np.column_stack(columns) if columns else np.empty((len(X), 0))
 
     def _free_name(self) -> str:
         """Return a label name that no feature has."""
@@ -299,10 +302,7 @@ class Scorecard(ClassifierMixin, BaseEstimator):
 
     def _points(self, X: pd.DataFrame) -> NDArray[np.int64]:
         """Return points by row and feature, after the checks of `transform`."""
-        self.transform(X.iloc[:0])
-        check(
-            X, Schema(tuple(t.raw.feature for t in self.tables_), self._free_name()), scoring=True
-        )
+        self._check(X)
         if not self.tables_:
             return np.full((len(X), 1), self.neutral_points)
         columns = [

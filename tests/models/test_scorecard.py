@@ -13,6 +13,7 @@ from scipy.optimize import minimize
 from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import cross_val_score
 
 from fedcredit_models import NotConvergedError, SchemaError, Scorecard, logistic
 from fedcredit_models.binning import (
@@ -355,3 +356,8 @@ def test_parts_that_do_not_fit_together_are_refused(card: Scorecard) -> None:
         Scorecard.from_parts([table], [0, -1], [1, 1], dropped={table.raw.feature.name: "x"})
     with pytest.raises(ValueError, match="finite"):
         Scorecard.from_parts([table], [0, float("nan")], [1, 1])
+
+
+def test_it_can_be_cross_validated_and_searched() -> None:
+    areas = cross_val_score(Scorecard(max_bins=4), FRAME, Y, cv=3, scoring="roc_auc")
+    assert areas.min() > 0.65
