@@ -29,7 +29,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,6 +170,10 @@ class KeyPair:
 
     public: bytes
     secret: bytes = field(repr=False)
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: the secret half must not travel by accident."""
+        raise TypeError("a key pair holds a secret and is not pickled")
 
 
 class Engine:

@@ -69,7 +69,8 @@ def test_the_opened_sum_is_the_exact_sum_modulo_m(
 
     opened = engine.open(parameters, pair.secret, aggregate, length=length, n_parties=n_parties)
 
-    exact = [sum(int(v) for v in column) % 2**parameters.modulus_bits for column in zip(*vectors)]
+    modulus = 2**parameters.modulus_bits
+    exact = [sum(map(int, column)) % modulus for column in zip(*vectors, strict=True)]
     assert opened.tolist() == exact
 
 

@@ -139,7 +139,17 @@ def _patched(content: bytes, offset: int, data: bytes) -> bytes:
 
 # Where SEAL 4 stores what, inside the frame: parms_id, NTT flag, counts, scale, coefficients.
 PARMS_ID, NTT, SIZE, DEGREE, MODULI, SCALE, CORRECTION, ARRAY = 0, 32, 33, 41, 49, 57, 65, 73
-ODD_DOUBLES = (float("nan"), 0.0, float("inf"), -1.0, 1e300, 5e-324, 2.0**16, 2.0**17, -float("inf"))
+ODD_DOUBLES = (
+    float("nan"),
+    0.0,
+    float("inf"),
+    -1.0,
+    1e300,
+    5e-324,
+    2.0**16,
+    2.0**17,
+    -float("inf"),
+)
 ODD_COUNTS = (0, 1, 3, 5, 16, 2**31 - 1, 2**32, 2**63, 2**64 - 1)
 
 
@@ -201,7 +211,9 @@ def _headers(rng: random.Random, parts: _Parts) -> bytes:
 def _frames(rng: random.Random, parts: _Parts) -> bytes:
     kind = rng.randrange(4)
     if kind == 0:  # Stated size against content.
-        return parts.with_content(parts.content, stated=rng.choice([0, 1, 65_632, 2**31, 2**32 - 1]))
+        return parts.with_content(
+            parts.content, stated=rng.choice([0, 1, 65_632, 2**31, 2**32 - 1])
+        )
     if kind == 1:  # Run-length blocks: four bytes become 128 KiB each.
         n = rng.choice([1, 2, 100, 30_000])
         block = (131_072 << 3 | 1 << 1).to_bytes(3, "little") + b"\0"
@@ -298,9 +310,7 @@ def test_blind_mutants_are_refused_or_not_opened_and_kill_nothing(
     rng = random.Random(SEED)
     honest = _ciphertext(engine, keys, parameters)
 
-    found = _outcomes(
-        engine, keys, parameters, honest, lambda: _blind(rng, honest), N_MUTANTS // 2
-    )
+    found = _outcomes(engine, keys, parameters, honest, lambda: _blind(rng, honest), N_MUTANTS // 2)
 
     print(found)
     assert found["refused"] > N_MUTANTS // 4
