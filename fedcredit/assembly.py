@@ -11,7 +11,7 @@ from fedcredit.result_file import ResultFile
 from fedcredit.results import RELEASED, DisclosureStatement, TrainingResult
 from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.rules import RunState
-from fedcredit_models.metrics import readable
+from fedcredit_models.metrics import readable, stability
 from fedcredit_models.scorecard import ONE_BIN, Scorecard
 from fedcredit_parties.member import Member
 from fedcredit_parties.released import Released
@@ -69,10 +69,7 @@ def assemble(
             "finished": received[finished],
             "model": json.loads(model_json),
             "history": _history(run, released),
-            "metrics": {
-                name: readable(document, offset=model.offset, factor=model.factor)
-                for name, document in released.metrics.items()
-            },
+            "metrics": _metrics(released, model),
             "participation": {
                 name: {
                     "bytes_sent": bytes_sent[name],
@@ -163,6 +160,17 @@ def _register(member: Member, run: RunState, model_json: str, released: Released
         data["auc_micro"] = round(best["auc_nano"] / 1000)
         data["ks_micro"] = round(best["ks_nano"] / 1000)
     return member.ledger.append("model-registered", data)
+
+
+def _metrics(released: Released, model: Scorecard) -> dict[str, dict[str, Any]]:
+    """Return every sample's figures; stability is that of its bands against training's."""
+    train = released.metrics.get("train", {})
+    found = {}
+    for name, document in released.metrics.items():
+        found[name] = readable(document, offset=model.offset, factor=model.factor)
+        if name != "train" and "bands" in document and "bands" in train:
+            found[name]["population_stability"] = stability(train["bands"], document["bands"])
+    return found
 
 
 def _history(run: RunState, released: Released) -> list[dict[str, Any]]:

@@ -42,6 +42,7 @@ from fedcredit_parties.released import Released
 from fedcredit_parties.releases import catch_up
 from fedcredit_parties.sums import Rows, addend
 from fedcredit_parties.tasks import GROUPS, PHASES, ScorecardTask
+from fedcredit_parties.vault import Vault
 from fedcredit_parties.wire import (
     AttemptHeader,
     Contribution,
@@ -70,8 +71,8 @@ class DataHolder:
         This party's own copy of the federation's policy.
     engine : Engine, optional
         Encrypts in a child process; own one when absent.
-    contributions : Contributions, optional
-        Where ciphertexts are kept before they are sent.
+    vault : Vault, optional
+        Where mask keys and ciphertexts are kept across a crash; in memory when absent.
 
     Disclosure
     ----------
@@ -87,15 +88,17 @@ class DataHolder:
         tables: tuple[Table, ...],
         policy: DisclosurePolicy,
         engine: Engine | None = None,
-        contributions: Contributions | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.member = member
         self.tables = {table.asset: table for table in tables}
         self.policy = policy
         self.engine = engine or Engine()
-        self.mask_keys = MaskKeys()
-        self.contributions = contributions or Contributions()
+        vault = vault or Vault()
+        self.mask_keys = MaskKeys(vault)
+        self.contributions = Contributions(vault)
         self._runs: dict[str, _LocalRun] = {}
+        self._forgotten: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -117,7 +120,7 @@ class DataHolder:
                     if self.name in run.proposal["parties"] and self.name not in run.approvals:
                         self.consider(run)
                 elif run.status in ("finished", "failed"):
-                    self._forget(run.run_id)
+                    self._forget(run)
             self.member.mailbox.collect()
             self.member.ledger.refresh(timeout_s=POLL_S)
 
@@ -237,19 +240,23 @@ class DataHolder:
         deadline = time.monotonic() + POLL_S
         run, attempt = self._find_attempt(header, deadline=deadline)
         try:
+            local = self._local(run)
             packed = self.contributions.get(run.run_id, attempt.entry_id)
             if packed is None:
-                packed = self._contribute(run, attempt)
+                packed = self._make_contribution(run, attempt, local)
+            n = local.task.parameters.n_ciphertexts(local.released.tensor().n_slots)
+            ciphertexts = unpack_ciphertexts(packed, n, len(packed))
+            if self.name not in attempt.contributions:
+                self._commit(run, attempt, local, ciphertexts)
             self._wait_for_all(run.run_id, attempt)
         except PartyError as error:
             self._tell(run, error)
             raise
-        n = attempt.contributions[self.name].data["n_ciphertexts"]
         return Contribution(
             run_id=run.run_id,
             entry_id=attempt.entry_id,
             party=self.name,
-            ciphertexts=unpack_ciphertexts(packed, n, len(packed)),
+            ciphertexts=ciphertexts,
         )
 
     def _find_attempt(
@@ -258,7 +265,8 @@ class DataHolder:
         found = self.member.ledger.wait(
             lambda state: state.attempts.get(header.entry_id), deadline=deadline
         )
-        if found is None or found[0] != header.run_id or header.run_id not in self._runs:
+        run = self.member.ledger.state.runs.get(header.run_id)
+        if found is None or found[0] != header.run_id or run is None or not self._approved(run):
             raise WireError(
                 "a header names an attempt that this party does not know",
                 party=self.name,
@@ -266,7 +274,6 @@ class DataHolder:
                 found="none in its verified ledger",
                 remedy="compare ledger heads with the coordinator",
             )
-        run = self.member.ledger.state.runs[header.run_id]
         attempt = found[1]
         if run.status != "started" or attempt.abandoned or attempt is not run.rounds[-1]:
             raise ReplayedMessageError(
@@ -278,10 +285,24 @@ class DataHolder:
             )
         return run, attempt
 
-    def _contribute(self, run: RunState, attempt: AttemptState) -> bytes:
-        local = self._runs[run.run_id]
-        deadline = _monotonic(parse_time(attempt.deadline), self.member.clock())
+    def _approved(self, run: RunState) -> bool:
+        approval = run.approvals.get(self.name)
+        return approval is not None and approval.decision == "approve"
+
+    def _local(self, run: RunState) -> "_LocalRun":
+        """Return what is known of an approved run; after a restart, find it out again."""
+        with self._lock:
+            local = self._runs.get(run.run_id)
+        if local is None:
+            local = self._prepare(run)
+            with self._lock:
+                self._runs[run.run_id] = local
+        deadline = time.monotonic() + local.task.deadline_s
         catch_up(self.member, run, local.released, deadline=deadline)
+        return local
+
+    def _make_contribution(self, run: RunState, attempt: AttemptState, local: "_LocalRun") -> bytes:
+        """Compute, mask and encrypt; keep the bytes, then erase the mask key."""
         check_input(run, attempt, local.released, party=self.name)
         check_parties(
             self.policy, n_parties=len(attempt.roster), min_parties=run.proposal["min_parties"]
@@ -299,10 +320,29 @@ class DataHolder:
         masked = (slots + self._mask(run, attempt, tensor.name, len(slots))) % (
             1 << parameters.modulus_bits
         )
-        ciphertexts = self.engine.encrypt(parameters, self._context(run, local), masked)
-        packed = pack_ciphertexts(ciphertexts)
+        packed = pack_ciphertexts(
+            self.engine.encrypt(parameters, self._context(run, local), masked)
+        )
+        local.n_clipped = n_clipped
         self.contributions.put(run.run_id, attempt.entry_id, packed)
-        n_rows, n_rows_salt = commit("n_rows", local.rows.n_train)
+        self.mask_keys.erase(attempt.mask_epks[self.name])
+        return packed
+
+    def _commit(
+        self,
+        run: RunState,
+        attempt: AttemptState,
+        local: "_LocalRun",
+        ciphertexts: tuple[bytes, ...],
+    ) -> None:
+        """Open the row count to the key holder, then sign the contribution's digest."""
+        n_rows, salt = commit("n_rows", local.rows.n_train)
+        self.member.mailbox.send(
+            self.member.role("key-holder"),
+            ROW_COUNT,
+            {"attempt": attempt.entry_id, "n_rows": local.rows.n_train, "salt": salt},
+            run_id=run.run_id,
+        )
         entry = {
             "run_id": run.run_id,
             "round": attempt.round,
@@ -311,25 +351,18 @@ class DataHolder:
             "group": attempt.group,
             "roster_digest": roster_digest(attempt.roster),
             "input_digest": attempt.input_digest,
-            "payload_digest": payload_digest({tensor.name: ciphertexts}),
+            "payload_digest": payload_digest({local.released.tensor().name: ciphertexts}),
             "mask_epk": self.mask_keys.fresh(),
             "n_ciphertexts": len(ciphertexts),
             "he_context_digest": run.proposal["he_context_digest"],
             "grant_ids": [local.grant_id],
             "commits": {
-                "n_clipped": commit("n_clipped", n_clipped)[0],
+                "n_clipped": commit("n_clipped", local.n_clipped)[0],
                 "n_grants": commit("n_grants", 1)[0],
                 "n_rows": n_rows,
             },
         }
-        entry_id = self.member.ledger.append("round-contributed", entry)
-        self.member.mailbox.send(
-            self.member.role("key-holder"),
-            ROW_COUNT,
-            {"entry": entry_id, "n_rows": local.rows.n_train, "salt": n_rows_salt},
-            run_id=run.run_id,
-        )
-        return packed
+        self.member.ledger.append("round-contributed", entry)
 
     def _mask(
         self, run: RunState, attempt: AttemptState, tensor: str, length: int
@@ -356,7 +389,7 @@ class DataHolder:
             statement,
             name=self.name,
             static=self.member.identity.mask_key,
-            ephemeral=self.mask_keys.take(attempt.mask_epks[self.name]),
+            ephemeral=self.mask_keys.get(attempt.mask_epks[self.name]),
             peers=peers,
             tensor=tensor,
             length=length,
@@ -414,10 +447,17 @@ class DataHolder:
             run_id=run.run_id,
         )
 
-    def _forget(self, run_id: str) -> None:
+    def _forget(self, run: RunState) -> None:
+        """Erase what was kept for a run that is over, once."""
+        if run.run_id in self._forgotten:
+            return
+        self._forgotten.add(run.run_id)
         with self._lock:
-            if self._runs.pop(run_id, None) is not None:
-                self.contributions.forget(run_id)
+            self._runs.pop(run.run_id, None)
+        self.contributions.forget(run.run_id)
+        for key in run.mask_keys.get(self.name, []):
+            self.mask_keys.erase(key.epk)
+        self.member.mailbox.forget(run.run_id)
 
     def close(self) -> None:
         """End the engine's child process."""
@@ -433,6 +473,7 @@ class _LocalRun:
         self.grant_id = grant_id
         self.table = table
         self.released = Released(task)
+        self.n_clipped = 0
         self.context: bytes | None = None
 
 

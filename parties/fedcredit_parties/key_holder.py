@@ -274,22 +274,22 @@ class KeyHolder:
 
     def _check_row_count(self, attempt: AttemptState, n: int) -> None:
         """Compare the opened row total with the sum of the committed row counts (crypto.md 1)."""
-        by_entry = {c.entry_id: (name, c) for name, c in attempt.contributions.items()}
         deadline = time.monotonic() + _QUORUM_S
         total = 0
-        for entry_id, (name, contribution) in by_entry.items():
+        for name, contribution in attempt.contributions.items():
+            commitment = contribution.data["commits"]["n_rows"]
 
-            def opens(letter: Letter, entry_id: str = entry_id, name: str = name) -> bool:
+            def opens(letter: Letter, name: str = name, commitment: str = commitment) -> bool:
+                body = letter.body
                 return (
-                    letter.kind == ROW_COUNT
-                    and letter.sender == name
-                    and letter.body.get("entry") == entry_id
+                    (letter.kind, letter.sender) == (ROW_COUNT, name)
+                    and body.get("attempt") == attempt.entry_id
+                    and type(body.get("n_rows")) is int
+                    and open_commitment(commitment, str(body.get("salt")), "n_rows", body["n_rows"])
                 )
 
             letter = self.member.mailbox.wait(opens, deadline=deadline)
-            body = letter.body if letter else {}
-            commitment = contribution.data["commits"]["n_rows"]
-            if not open_commitment(commitment, str(body.get("salt")), "n_rows", body.get("n_rows")):
+            if letter is None:
                 raise WireError(
                     "a party's committed row count was not opened to the key holder",
                     party=name,
@@ -297,7 +297,7 @@ class KeyHolder:
                     found="none, or another number",
                     remedy="nothing was released; restart that party",
                 )
-            total += int(body["n_rows"])
+            total += int(letter.body["n_rows"])
         if total != n:
             raise PrecisionError(
                 "the opened row total is not the sum of the committed row counts",

@@ -2,50 +2,59 @@
 
 A key's public half is published one attempt ahead (in ``run-approved``, then in every
 ``round-contributed``), so that fresh keys cost no extra trip; a stolen long-term key opens no past
-(crypto.md 1).
+(crypto.md 1). The private half is kept, encrypted, before the public half is published, and erased
+as soon as the contribution that it masks is kept.
 """
-
-import threading
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from fedcredit_parties.errors import ReplayedMessageError
+from fedcredit_parties.vault import Vault
+
+_PREFIX = "mask-key."
 
 
 class MaskKeys:
-    """Private halves of the published and not yet used mask keys of one party."""
+    """Private halves of the published and not yet used mask keys of one party.
 
-    def __init__(self) -> None:
-        self._keys: dict[str, X25519PrivateKey] = {}
-        self._lock = threading.Lock()
+    Parameters
+    ----------
+    vault : Vault
+        Where they are kept.
+    """
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
 
     def fresh(self) -> str:
         """Make a key, keep its private half and return the public half in hex."""
         key = X25519PrivateKey.generate()
         public = key.public_key().public_bytes_raw().hex()
-        with self._lock:
-            self._keys[public] = key
+        self._vault.put(_PREFIX + public, key.private_bytes_raw())
         return public
 
-    def take(self, public: str) -> X25519PrivateKey:
-        """Return the private half and erase it here: a key masks one contribution.
+    def get(self, public: str) -> X25519PrivateKey:
+        """Return the private half.
 
         Raises
         ------
         ReplayedMessageError
             When the key was used, or never made here.
         """
-        with self._lock:
-            key = self._keys.pop(public, None)
-        if key is None:
+        raw = self._vault.get(_PREFIX + public)
+        if raw is None:
             raise ReplayedMessageError(
                 "the mask key of this attempt was used before or was not made here",
                 expected="an unused mask key of this party",
                 found="none",
                 remedy="abandon the attempt: the next one uses the next published key",
             )
-        return key
+        return X25519PrivateKey.from_private_bytes(raw)
+
+    def erase(self, public: str) -> None:
+        """Forget a used key: a key masks one contribution."""
+        self._vault.delete(_PREFIX + public)
 
     def __len__(self) -> int:
         """Return the number of unused keys."""
-        return len(self._keys)
+        return len(self._vault.names(_PREFIX))
