@@ -5,11 +5,13 @@ neither the coordinator nor any single party: what it opens is the sum of the co
 digests stand, signed by every rostered party, under a quorum checkpoint that it verified (lock A).
 """
 
+import base64
 import threading
 import time
 from dataclasses import dataclass
 from typing import Any
 
+from fedcredit_ledger.canonical import decode, encode
 from fedcredit_ledger.entry import commit, open_commitment
 from fedcredit_ledger.errors import LedgerError, QuorumError, RejectedEntryError
 from fedcredit_ledger.rules import AttemptState, RunState
@@ -19,6 +21,7 @@ from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
 from fedcredit_parties.errors import (
     DisclosureError,
     ForgedAggregateError,
+    InputNotReleasedError,
     MalformedMessageError,
     PartyError,
     PrecisionError,
@@ -32,6 +35,7 @@ from fedcredit_parties.release import release
 from fedcredit_parties.released import Released
 from fedcredit_parties.releases import RELEASE, seal_release
 from fedcredit_parties.tasks import ScorecardTask
+from fedcredit_parties.vault import Vault
 from fedcredit_parties.wire import MAX_PAYLOAD_BYTES, payload_digest, unpack_ciphertexts
 
 CONTEXT_PLEASE = "context-please"
@@ -68,6 +72,8 @@ class KeyHolder:
         Federation-wide key of the hold-out; drawn by this role, sealed to the data holders.
     engine : Engine, optional
         Adds and opens in a child process.
+    vault : Vault, optional
+        Where run keys and releases are kept across a crash; in memory when absent.
 
     Disclosure
     ----------
@@ -82,13 +88,16 @@ class KeyHolder:
         policy: DisclosurePolicy,
         split_key: bytes,
         engine: Engine | None = None,
+        vault: Vault | None = None,
     ) -> None:
         self.member = member
         self.policy = policy
         self.engine = engine or Engine()
         self._split_key = split_key
+        self._vault = vault or Vault()
         self._keys: dict[str, _Key] = {}
         self._done: set[int] = set()
+        self._over: set[str] = set()
 
     def hand_out_split_key(self) -> None:
         """Seal the split key to every data holder of the founding entry."""
@@ -106,8 +115,9 @@ class KeyHolder:
                     self._done.add(letter.number)
                     self._answer(letter)
             self.member.ledger.refresh()
-            for run in self.member.ledger.state.runs.values():
-                if run.status in ("finished", "failed") and run.run_id in self._keys:
+            for run in list(self.member.ledger.state.runs.values()):
+                if run.status in ("finished", "failed") and run.run_id not in self._over:
+                    self._over.add(run.run_id)
                     self.destroy(run.run_id)
             self.member.mailbox.collect(timeout_s=POLL_S)
 
@@ -116,6 +126,8 @@ class KeyHolder:
         key = self._keys.pop(run_id, None)
         if key is not None:
             self.engine.forget(key.pair.secret)
+        for name in (f"key.{run_id}", *self._vault.names(f"release.{run_id}.")):
+            self._vault.delete(name)
         self.member.mailbox.forget(run_id)
 
     def _answer(self, letter: Letter) -> None:
@@ -126,12 +138,17 @@ class KeyHolder:
 
     def publish_context(self, run_id: str, parameters_name: str, requester: str) -> None:
         """Make a key pair for one run and publish the public context."""
-        parameters = ScorecardTask.parameters_named(parameters_name)
-        if run_id in self._keys:
+        if run_id in self.member.ledger.state.contexts:
             return
-        pair = self.engine.new_keys(parameters)
-        digest = self.member.front.put_blob(pair.public)
-        self._keys[run_id] = _Key(pair=pair, parameters=parameters, requester=requester)
+        key = self._key(run_id)
+        if key is None:
+            parameters = ScorecardTask.parameters_named(parameters_name)
+            pair = self.engine.new_keys(parameters)
+            key = _Key(pair=pair, parameters=parameters, requester=requester)
+            self._keys[run_id] = key
+            self._keep(run_id, key)
+        parameters = key.parameters
+        digest = self.member.front.put_blob(key.pair.public)
         self.member.ledger.append(
             "he-context-published",
             {
@@ -144,6 +161,34 @@ class KeyHolder:
                 "security_bits": 128,
             },
         )
+
+    def _key(self, run_id: str) -> _Key | None:
+        """Return the key of a run; after a restart, from the vault."""
+        if run_id not in self._keys:
+            kept = self._vault.get(f"key.{run_id}")
+            if kept is None:
+                return None
+            record = decode(kept)
+            self._keys[run_id] = _Key(
+                pair=KeyPair(
+                    base64.b64decode(record["public"]), base64.b64decode(record["secret"])
+                ),
+                parameters=ScorecardTask.parameters_named(record["parameters"]),
+                requester=record["requester"],
+                n_refused=record["n_refused"],
+            )
+        return self._keys[run_id]
+
+    def _keep(self, run_id: str, key: _Key) -> None:
+        """Keep a run's key, encrypted at rest, before anybody can encrypt under it."""
+        record = {
+            "n_refused": key.n_refused,
+            "parameters": key.parameters.name,
+            "public": base64.b64encode(key.pair.public).decode(),
+            "requester": key.requester,
+            "secret": base64.b64encode(key.pair.secret).decode(),
+        }
+        self._vault.put(f"key.{run_id}", encode(record))
 
     def open(self, run_id: str, request: dict[str, Any]) -> None:
         """Open the newest aggregate of a run and release its function, or refuse and say the rule.
@@ -162,13 +207,17 @@ class KeyHolder:
         """
         self.member.ledger.refresh()
         run = self.member.ledger.state.runs.get(run_id)
-        key = self._keys.get(run_id)
-        if run is None or key is None:
+        key = self._key(run_id)
+        if run is None or key is None or run.status != "started":
             return
         aggregated = str(request.get("aggregated"))
         try:
-            document, attempt = self._open(run, key, aggregated, request.get("blobs"))
-            self._publish(run, key, attempt, document)
+            attempt = self._vouched(run, aggregated)
+            if attempt.opened is None:
+                document = self._open(run, key, attempt, request.get("blobs"))
+                self._publish(run, attempt, document)
+            # Asked again for what is open already, the same release goes out again.
+            self._send(run, attempt)
         except PartyError as error:
             self._refuse(run, key, aggregated, error)
         except RejectedEntryError as error:
@@ -177,10 +226,13 @@ class KeyHolder:
             self._refuse(run, key, aggregated, _no_quorum("round-opened"))
 
     def _open(
-        self, run: RunState, key: _Key, aggregated: str, blobs: object
-    ) -> tuple[dict[str, Any], AttemptState]:
+        self, run: RunState, key: _Key, attempt: AttemptState, blobs: object
+    ) -> dict[str, Any]:
+        """Form the sum, compare it with the coordinator's, open it, apply the release function."""
+        kept = self._kept(run, attempt)
+        if kept is not None:
+            return dict(kept["document"])
         released = self._course(run, key)
-        attempt = self._vouched(run, aggregated)
         check_input(run, attempt, released, party=self.member.name)
         roster = attempt.roster
         check_parties(self.policy, n_parties=len(roster), min_parties=run.proposal["min_parties"])
@@ -208,16 +260,37 @@ class KeyHolder:
             n_parties=len(roster),
         )
         opened = tensor.dequantise(slots, key.parameters.modulus_bits, n_parties=len(roster))
-        self._check_row_count(attempt, int(opened["n"][0]))
-        sums = {name: tensor.to_float(name, values) for name, values in opened.items()}
-        return release(released, sums), attempt
+        self._check_row_count(attempt, released, int(opened["n"][0]))
+        return release(
+            released, {name: tensor.to_float(name, values) for name, values in opened.items()}
+        )
+
+    def _kept(self, run: RunState, attempt: AttemptState) -> dict[str, Any] | None:
+        """Return the release that was made for an attempt's aggregate, if any."""
+        assert attempt.aggregated is not None
+        kept = self._vault.get(f"release.{run.run_id}.{attempt.round}")
+        if kept is None:
+            return None
+        record: dict[str, Any] = decode(kept)
+        return record if record["aggregated"] == attempt.aggregated.entry_id else None
 
     def _course(self, run: RunState, key: _Key) -> Released:
-        """Return the run's public course; the task is read and checked once."""
+        """Return the run's public course: the task, checked once, and every release so far."""
         if key.released is None:
             task = ScorecardTask.parse(self.member.front.get_blob(run.proposal["request_digest"]))
             check_proposal(task, run.proposal, policy=self.policy)
             key.released = Released(task)
+        for opened in run.opened[len(key.released.history) :]:
+            kept = self._vault.get(f"release.{run.run_id}.{opened.data['round']}")
+            if kept is None:
+                raise InputNotReleasedError(
+                    "the key holder does not hold a release that stands in the ledger",
+                    party=self.member.name,
+                    expected=f"the release of round {opened.data['round']}",
+                    found="none in its vault",
+                    remedy="its state folder was restored from an old copy: fail the run",
+                )
+            key.released.absorb(decode(kept)["document"])
         return key.released
 
     def _vouched(self, run: RunState, aggregated: str) -> AttemptState:
@@ -238,8 +311,6 @@ class KeyHolder:
             )
         except QuorumError:
             raise _no_quorum("round-aggregated") from None
-        if attempt.opened is not None:
-            raise WireError("this round was opened before; a key opens once", remedy="nothing")
         return attempt
 
     def _contributions(
@@ -272,7 +343,7 @@ class KeyHolder:
             found[name] = ciphertexts
         return found
 
-    def _check_row_count(self, attempt: AttemptState, n: int) -> None:
+    def _check_row_count(self, attempt: AttemptState, released: Released, n: int) -> None:
         """Compare the opened row total with the sum of the committed row counts (crypto.md 1)."""
         deadline = time.monotonic() + _QUORUM_S
         total = 0
@@ -298,7 +369,7 @@ class KeyHolder:
                     remedy="nothing was released; restart that party",
                 )
             total += int(letter.body["n_rows"])
-        if total != n:
+        if total != n or released.n_train not in (0, n):
             raise PrecisionError(
                 "the opened row total is not the sum of the committed row counts",
                 expected="equal totals",
@@ -306,13 +377,20 @@ class KeyHolder:
                 remedy="nothing was released; a party computed on other rows than it committed to",
             )
 
-    def _publish(
-        self, run: RunState, key: _Key, attempt: AttemptState, document: dict[str, Any]
-    ) -> None:
-        """Append ``round-opened``, wait for the quorum over it, and only then send releases."""
-        assert attempt.aggregated is not None and key.released is not None
-        commitment, salt = commit("result", document)
-        opened = self.member.ledger.append(
+    def _publish(self, run: RunState, attempt: AttemptState, document: dict[str, Any]) -> None:
+        """Keep the release, then append ``round-opened``."""
+        assert attempt.aggregated is not None
+        kept = self._kept(run, attempt)
+        if kept is None:
+            commitment, salt = commit("result", document)
+            kept = {
+                "aggregated": attempt.aggregated.entry_id,
+                "commitment": commitment,
+                "document": document,
+                "salt": salt,
+            }
+            self._vault.put(f"release.{run.run_id}.{attempt.round}", encode(kept))
+        self.member.ledger.append(
             "round-opened",
             {
                 "run_id": run.run_id,
@@ -325,21 +403,26 @@ class KeyHolder:
                 "healthy": True,
                 "rules_passed": ["cells", "input-released", "roster", "row-count"],
                 "outcome": document["outcome"],
-                "commits": {"result": commitment},
+                "commits": {"result": kept["commitment"]},
             },
         )
-        index = self.member.ledger.replica.find(opened)
-        self.member.ledger.witnessed(index, deadline=time.monotonic() + _QUORUM_S)
-        key.released.absorb(document)
-        state = self.member.ledger.state
+
+    def _send(self, run: RunState, attempt: AttemptState) -> None:
+        """Wait for the quorum over ``round-opened``; only then seal and send the release."""
+        kept = self._kept(run, attempt)
+        if kept is None or attempt.opened is None:
+            return
+        self.member.ledger.witnessed(attempt.opened.index, deadline=time.monotonic() + _QUORUM_S)
+        opened = attempt.opened.entry_id
+        parties = self.member.ledger.state.parties
         for recipient in dict.fromkeys([*attempt.roster, run.requester]):
             blob = seal_release(
-                document,
-                salt,
+                kept["document"],
+                kept["salt"],
                 run_id=run.run_id,
                 opened=opened,
                 recipient=recipient,
-                mask_key=state.parties[recipient].mask_key,
+                mask_key=parties[recipient].mask_key,
             )
             digest = self.member.front.put_blob(blob)
             self.member.mailbox.send(
@@ -359,6 +442,8 @@ class KeyHolder:
             self.member.rejected.append(rejected)
         if key.n_refused >= MAX_REFUSALS:
             self.destroy(run.run_id)
+        else:
+            self._keep(run.run_id, key)
 
     def close(self) -> None:
         """Destroy every key and end the engine's child process."""
