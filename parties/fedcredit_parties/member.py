@@ -17,6 +17,9 @@ from fedcredit_parties.ledger_client import POLL_S, LedgerClient
 from fedcredit_parties.mailbox import Mailbox
 from fedcredit_parties.trust import Trust
 
+BACK = "back"
+"""Kind of the letter with which a restarted party asks the coordinator to ask it again."""
+
 
 def utc_now() -> datetime:
     """Return the current time in UTC."""
