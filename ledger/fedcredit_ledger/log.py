@@ -426,7 +426,7 @@ class Log:
             names = self._replica.policy.cosigned(text, signatures)
         except SignatureError:
             return False
-        if len(names) != len(signatures):
+        if len(names) != len({(s.name, s.key_id) for s in signatures}):
             return False
         known = self._cosignatures.setdefault(size, {})
         for signature in signatures:
