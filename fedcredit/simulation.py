@@ -13,12 +13,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from fedcredit import founding
 from fedcredit.coordinator.front import Desk, Window
 from fedcredit.coordinator.in_process_grid import InProcessGrid
 from fedcredit.coordinator.rounds import Coordinator
 from fedcredit.errors import JobError
 from fedcredit.requester import Requester
-from fedcredit_ledger.entry import Entry, SignedEntry, format_time
+from fedcredit_ledger.entry import format_time
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.note import SigningKey
 from fedcredit_ledger.store import Store
@@ -113,52 +114,27 @@ class Simulation:
         return f"{party}/{_TABLE}"
 
     def _found(self, log_key: SigningKey) -> str:
-        """Write the founding entry, signed by the coordinator and co-signed by every founder."""
-        witnesses = [i for i in self.identities.values() if "witness" in i.roles]
-        policy_lines = [
-            f"log {log_key.vkey}",
-            *(f"witness {i.name} {i.witness.vkey}" for i in witnesses),
-            f"group parties all {' '.join(i.name for i in witnesses)}",
-            "quorum parties",
-        ]
-        data = {
-            "federation": "simulation",
-            "spec": "fedcredit-ledger/v1",
-            "suite": "sha256-ed25519",
-            "log_vkey": log_key.vkey,
-            "min_parties": self.policy.min_parties,
-            "founders": [identity.founder() for identity in self.identities.values()],
-            "witness_policy": policy_lines,
-            "disclosure_policy_digest": self.policy.digest(),
-        }
-        entry = Entry(
-            author=COORDINATOR,
-            author_seq=0,
-            author_prev="0" * 64,
-            ledger=ORIGIN,
-            type="federation-created",
-            time=format_time(self.clock()),
-            seen_size=0,
-            seen_root=_EMPTY_ROOT,
-            readers=["all"],
-            data=data,
+        """Write the founding entry; here every data holder must witness what is opened."""
+        founders = [identity.founder() for identity in self.identities.values()]
+        entry = founding.draft(
+            name="simulation",
+            origin=ORIGIN,
+            coordinator=COORDINATOR,
+            log_vkey=log_key.vkey,
+            founders=founders,
+            policy=self.policy,
+            needed=sum(1 for founder in founders if "witness" in founder["roles"]),
+            now=self.clock(),
         )
-        others = [i.signing for name, i in self.identities.items() if name != COORDINATOR]
-        signed = SignedEntry.sign(entry, self.identities[COORDINATOR].signing, *others)
+        keys = {name: identity.signing for name, identity in self.identities.items()}
+        others = [key for name, key in keys.items() if name != COORDINATOR]
+        signed = founding.sign(entry, keys[COORDINATOR], others)
         self.log.found(signed)
         return signed.id
 
     def trust(self, name: str) -> Trust:
         """Return the anchors that member `name` pins: what founders exchange by telephone."""
-        return Trust(
-            founding_entry=self.founding_entry,
-            key_holder=self.identities[KEY_HOLDER].signing.vkey,
-            peers={
-                other: identity.signing.vkey
-                for other, identity in self.identities.items()
-                if "data-holder" in identity.roles and other != name
-            },
-        )
+        return founding.trust_of(name, list(self.identities.values()), self.founding_entry)
 
     def _member(self, name: str) -> Member:
         self.windows[name] = self.desk.window(name)
@@ -223,7 +199,6 @@ class Simulation:
 
 
 _TABLE = "table"
-_EMPTY_ROOT = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 def _split_key(seed: int) -> bytes:
