@@ -8,8 +8,10 @@ quorum of co-signatures over its own tree.
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from fedcredit_ledger.entry import Entry, SignedEntry, format_time
@@ -18,6 +20,7 @@ from fedcredit_ledger.note import SigningKey
 from fedcredit_ledger.replica import Replica
 from fedcredit_ledger.rules import State
 from fedcredit_ledger.witness import Witness
+from fedcredit_parties.file_lock import exclusive
 from fedcredit_parties.front import Front
 
 T = TypeVar("T")
@@ -43,6 +46,8 @@ class LedgerClient:
         Where entries are handed in and leaves fetched.
     clock : callable
         Returns the current time in UTC.
+    pen : Path, optional
+        Lock file shared by all processes that write as this author.
 
     Notes
     -----
@@ -57,6 +62,7 @@ class LedgerClient:
         founding_entry: str,
         front: Front,
         clock: Callable[[], datetime],
+        pen: Path | None = None,
     ) -> None:
         self.key = key
         self.origin = origin
@@ -65,6 +71,7 @@ class LedgerClient:
         self.replica = Replica(founding_entry)
         self._lock = threading.RLock()
         self._pen = threading.Lock()
+        self._pen_file = pen
 
     @property
     def state(self) -> State:
@@ -101,7 +108,7 @@ class LedgerClient:
         RejectedEntryError
             With the code of the rule that refused it.
         """
-        with self._pen:
+        with self._pen, self._shared_pen():
             with self._lock:
                 sequence, previous = self._next_number()
                 entry = Entry(
@@ -123,6 +130,16 @@ class LedgerClient:
             self.refresh()
             self.replica.find(signed.id)
             return signed.id
+
+    @contextmanager
+    def _shared_pen(self) -> Iterator[None]:
+        """Keep other processes of this author from writing the same number."""
+        if self._pen_file is None:
+            yield
+            return
+        with exclusive(self._pen_file):
+            self.refresh()
+            yield
 
     def _next_number(self) -> tuple[int, str]:
         head = self.state.author_heads.get(self.key.name)

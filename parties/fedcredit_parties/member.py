@@ -8,6 +8,7 @@ be waiting for exactly that co-signature.
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.witness import Witness
@@ -42,6 +43,9 @@ class Member:
     clock : callable, optional
         Returns the current time in UTC.
 
+    state : Path, optional
+        Folder of what this member keeps: its lock files and the newest head it has co-signed.
+
     Attributes
     ----------
     failures : list of LedgerError
@@ -67,6 +71,7 @@ class Member:
         trust: Trust,
         front: Front,
         clock: Callable[[], datetime] = utc_now,
+        state: Path | None = None,
     ) -> None:
         self.identity = identity
         self.trust = trust
@@ -78,6 +83,7 @@ class Member:
             founding_entry=trust.founding_entry,
             front=front,
             clock=clock,
+            pen=None if state is None else state / "pen",
         )
         self.mailbox = Mailbox(
             key=identity.signing,
@@ -88,6 +94,7 @@ class Member:
         self.failures: list[LedgerError] = []
         self.rejected: list[LedgerError] = []
         self.crash: BaseException | None = None
+        self._state = state
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
         self.ledger.refresh()
@@ -141,7 +148,8 @@ class Member:
         A checkpoint that does not extend it ends the witness: the refusal is kept in `failures`,
         and without this co-signature no quorum forms over the other branch.
         """
-        witness = Witness(self.identity.witness, clock=self.clock)
+        path = None if self._state is None else self._state / "witness.json"
+        witness = Witness(self.identity.witness, path=path, clock=self.clock)
         while not stop.is_set():
             note = self.front.witness_pending(witness.size, timeout_s=POLL_S)
             if note is None:

@@ -1,0 +1,48 @@
+"""Locks between processes of one member: one daemon per identity, one pen per author chain."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fedcredit_parties.errors import ConfigError
+
+
+@contextmanager
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold the lock file, waiting for another holder to leave."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def only_one(path: Path, what: str) -> Iterator[None]:
+    """Hold the lock file of a daemon; the operating system lets go of it when the process dies.
+
+    Raises
+    ------
+    ConfigError
+        When another process holds it.
+    """
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            found = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
+            raise ConfigError(
+                f"{what} runs already",
+                expected="one process per identity",
+                found=f"process {found} holds {path.name}",
+                remedy="stop that one first: two daemons with one key would contradict each other",
+            ) from None
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(handle)
