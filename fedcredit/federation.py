@@ -2,27 +2,63 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import pandas as pd
 
 from fedcredit.assembly import assemble
 from fedcredit.progress import show_progress, show_schema
-from fedcredit.requester import Progress
+from fedcredit.requester import Progress, Requester
 from fedcredit.requests import DEFAULT_DEFINITION, HorizontalJob
 from fedcredit.results import TrainingResult
-from fedcredit.simulation import ANALYST, Simulation
-from fedcredit_ledger.entry import format_time
+from fedcredit.simulation import Simulation
 from fedcredit_models import schema as schemas
 from fedcredit_models.schema import Feature, Schema, SchemaError
 from fedcredit_parties.data import as_data_error
 from fedcredit_parties.disclosure import DisclosurePolicy
-from fedcredit_parties.errors import DataError, GrantError
-from fedcredit_parties.grants import EVERY_FEATURE
+from fedcredit_parties.errors import DataError
 from fedcredit_parties.member import utc_now
+
+
+class Backend(Protocol):
+    """What a federation runs on: a simulation in this process, or daemons elsewhere."""
+
+    requester: Requester
+    policy: DisclosurePolicy
+    ledger: str
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """The data holders."""
+        ...
+
+    def grant(
+        self,
+        party: str,
+        *,
+        purpose: str,
+        features: Sequence[str],
+        valid_from: datetime | None,
+        valid_until: datetime | None,
+        max_uses: int | None,
+    ) -> str:
+        """Let a party allow something."""
+        ...
+
+    def revoke(self, grant_id: str) -> None:
+        """Withdraw a grant."""
+        ...
+
+    def check(self) -> None:
+        """Raise what ended a member of this process."""
+        ...
+
+    def close(self) -> None:
+        """End what this process has started."""
+        ...
 
 
 class Federation:
@@ -33,13 +69,13 @@ class Federation:
 
     def __init__(
         self,
-        simulation: Simulation,
+        backend: Backend,
         *,
         features: Mapping[str, Feature],
         unusable: Mapping[str, DataError],
         quiet: bool,
     ) -> None:
-        self._simulation = simulation
+        self._backend = backend
         self._features = dict(features)
         self._unusable = dict(unusable)
         self._quiet = quiet
@@ -134,12 +170,12 @@ class Federation:
     @property
     def parties(self) -> tuple[str, ...]:
         """The data holders."""
-        return tuple(self._simulation.holders)
+        return self._backend.parties
 
     @property
     def policy(self) -> DisclosurePolicy:
         """The founding disclosure policy."""
-        return self._simulation.policy
+        return self._backend.policy
 
     @property
     def features(self) -> tuple[Feature, ...]:
@@ -176,35 +212,14 @@ class Federation:
         GrantError
             When `party` is not a data holder of this federation.
         """
-        holder = self._simulation.holders.get(party)
-        if holder is None:
-            raise GrantError(
-                f"{party} is not a data holder of this federation",
-                party=party,
-                expected=", ".join(self.parties),
-                found=party,
-                remedy="name one of the data holders",
-            )
-        now = self._simulation.clock()
-        n_grants = len(holder.member.ledger.state.grants)
-        grant_id = f"{party}-{purpose.replace('_', '-')}-{n_grants}"
-        data: dict[str, object] = {
-            "grant_id": grant_id,
-            "basis": "contract",
-            "subject_type": "applicants",
-            "grantee": ANALYST,
-            "purpose": purpose,
-            "categories": sorted(features) or [EVERY_FEATURE],
-            "holders": [party],
-            "assets": [self._simulation.asset(party)],
-            "operations": ["sum"],
-            "valid_from": format_time(valid_from or now),
-            "valid_until": format_time(valid_until or now + timedelta(days=30)),
-        }
-        if max_uses is not None:
-            data["max_uses"] = max_uses
-        holder.member.ledger.append("grant-issued", data)
-        return grant_id
+        return self._backend.grant(
+            party,
+            purpose=purpose,
+            features=features,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            max_uses=max_uses,
+        )
 
     def revoke(self, grant_id: str) -> None:
         """Withdraw a grant; the next round that needs it is not answered.
@@ -214,18 +229,7 @@ class Federation:
         GrantError
             When the ledger holds no such grant.
         """
-        grant = self._simulation.requester.member.ledger
-        grant.refresh()
-        found = grant.state.grants.get(grant_id)
-        if found is None:
-            raise GrantError(
-                f"the ledger holds no grant {grant_id}",
-                expected="the id that grant() returned",
-                found=grant_id,
-                remedy="list grants with fedcredit ledger show --type grant-issued",
-            )
-        holder = self._simulation.holders[found.issuer]
-        holder.member.ledger.append("grant-revoked", {"grant_id": grant_id, "reason": "withdrawn"})
+        self._backend.revoke(grant_id)
 
     def schema(self, job: HorizontalJob) -> Schema:
         """Return the declared columns that `job` uses.
@@ -266,32 +270,28 @@ class Federation:
             What stopped the run, as the member that stopped it described it. The ledger holds
             ``run-failed`` with the class name.
         """
-        simulation = self._simulation
-        task = request.task(self.schema(request), parties=self.parties, policy=simulation.policy)
-        before = simulation.bytes_sent()
+        requester = self._backend.requester
+        task = request.task(self.schema(request), parties=self.parties, policy=self.policy)
         with show_progress(progress, quiet=self._quiet, stream=sys.stderr) as told:
-            run_id = simulation.requester.propose(
-                task, label_definition_digest=request.definition_digest
-            )
+            run_id = requester.propose(task, label_definition_digest=request.definition_digest)
 
             def look(now: Progress) -> None:
-                simulation.check()
+                self._backend.check()
                 told(now)
 
-            released = simulation.requester.follow(run_id, task, progress=look)
-        sent = {name: after - before[name] for name, after in simulation.bytes_sent().items()}
+            released = requester.follow(run_id, task, progress=look)
         return assemble(
-            simulation.requester.member,
+            requester.member,
             run_id,
             request,
             released,
-            bytes_sent=sent,
-            ledger=simulation.ledger,
+            bytes_sent=requester.bytes_sent(run_id),
+            ledger=self._backend.ledger,
         )
 
     def close(self) -> None:
         """End every member and its child process."""
-        self._simulation.close()
+        self._backend.close()
 
 
 def _declared(

@@ -14,9 +14,11 @@ from fedcredit.errors import JobError, PartiesMissingError, RunFailedError
 from fedcredit_ledger.entry import format_time
 from fedcredit_ledger.rules import RunState
 from fedcredit_parties.code_digest import code_digest
+from fedcredit_parties.data_holder import BYTES_SENT
 from fedcredit_parties.failure import FAILED, rebuild
 from fedcredit_parties.key_holder import CONTEXT_PLEASE
 from fedcredit_parties.ledger_client import POLL_S
+from fedcredit_parties.mailbox import Letter
 from fedcredit_parties.member import Member
 from fedcredit_parties.released import Released
 from fedcredit_parties.releases import catch_up
@@ -134,6 +136,22 @@ class Requester:
         catch_up(self.member, run, released, deadline=deadline)
         progress(_progress(run, released))
         return released
+
+    def bytes_sent(self, run_id: str) -> dict[str, int]:
+        """Return what every party says it has sent for a run; 0 for one that says nothing."""
+        roster = self.member.ledger.state.runs[run_id].roster
+        deadline = time.monotonic() + REASON_S
+        found = dict.fromkeys(roster, 0)
+        for name in roster:
+            wanted = (BYTES_SENT, name, run_id)
+
+            def matches(letter: Letter, wanted: tuple[str, str, str] = wanted) -> bool:
+                return (letter.kind, letter.sender, letter.run_id) == wanted
+
+            letter = self.member.mailbox.wait(matches, deadline=deadline)
+            if letter is not None and type(letter.body.get("n_bytes")) is int:
+                found[name] = letter.body["n_bytes"]
+        return found
 
     def _raise_reason(self, run: RunState) -> None:
         """Raise the error that stopped the run.

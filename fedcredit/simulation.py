@@ -7,7 +7,7 @@ sees all frames: it infers one schema from them and deals the keys.
 """
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from fedcredit_ledger.store import Store
 from fedcredit_parties.data import Table
 from fedcredit_parties.data_holder import DataHolder
 from fedcredit_parties.disclosure import DisclosurePolicy
+from fedcredit_parties.errors import GrantError
+from fedcredit_parties.grant_entries import grant_data, next_grant_id
 from fedcredit_parties.handlers import client_app
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.key_holder import KeyHolder
@@ -174,12 +176,63 @@ class Simulation:
                     remedy="this is a defect or a broken ledger; its trace is on standard error",
                 ) from crash
 
-    def bytes_sent(self) -> dict[str, int]:
-        """Return what every data holder has sent on both lanes, in bytes."""
-        return {
-            name: self.windows[name].n_bytes_sent + self.grid.n_bytes_sent[name]
-            for name in self.holders
-        }
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """The data holders."""
+        return tuple(self.holders)
+
+    def grant(
+        self,
+        party: str,
+        *,
+        purpose: str,
+        features: Sequence[str] = (),
+        valid_from: datetime | None = None,
+        valid_until: datetime | None = None,
+        max_uses: int | None = None,
+    ) -> str:
+        """Let a data holder allow the analyst something; see `Federation.grant`."""
+        holder = self.holders.get(party)
+        if holder is None:
+            raise GrantError(
+                f"{party} is not a data holder of this federation",
+                party=party,
+                expected=", ".join(self.parties),
+                found=party,
+                remedy="name one of the data holders",
+            )
+        ledger = holder.member.ledger
+        ledger.refresh()
+        grant_id = next_grant_id(party, purpose, len(ledger.state.grants))
+        data = grant_data(
+            grant_id=grant_id,
+            holder=party,
+            grantee=ANALYST,
+            purpose=purpose,
+            assets=[self.asset(party)],
+            now=self.clock(),
+            features=features,
+            valid_from=valid_from,
+            valid_until=valid_until,
+            max_uses=max_uses,
+        )
+        ledger.append("grant-issued", data)
+        return grant_id
+
+    def revoke(self, grant_id: str) -> None:
+        """Let the issuer withdraw a grant; see `Federation.revoke`."""
+        ledger = self.requester.member.ledger
+        ledger.refresh()
+        found = ledger.state.grants.get(grant_id)
+        if found is None:
+            raise GrantError(
+                f"the ledger holds no grant {grant_id}",
+                expected="the id that grant() returned",
+                found=grant_id,
+                remedy="list grants with fedcredit ledger show --type grant-issued",
+            )
+        issuer = self.holders[found.issuer].member.ledger
+        issuer.append("grant-revoked", {"grant_id": grant_id, "reason": "withdrawn"})
 
     def close(self) -> None:
         """Stop every member, end every child process and close the store."""

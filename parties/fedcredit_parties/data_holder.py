@@ -58,6 +58,10 @@ ROW_COUNT = "row-count"
 """Kind of the letter that opens a contribution's committed row count to the key holder."""
 
 
+BYTES_SENT = "bytes-sent"
+"""Kind of the letter in which a party tells the requester what a run has cost it to send."""
+
+
 class DataHolder:
     """One bank's side of every run.
 
@@ -188,7 +192,9 @@ class DataHolder:
                 found="one class",
                 remedy="widen the observation window, or leave this party out of the job",
             )
-        return _LocalRun(task=task, rows=rows, grant_id=grant_id, table=table)
+        local = _LocalRun(task=task, rows=rows, grant_id=grant_id, table=table)
+        local.n_bytes_before = self.member.front.n_bytes_sent
+        return local
 
     def _find_grant(self, run: RunState, task: ScorecardTask) -> tuple[str, Table]:
         columns = [f.name for f in task.features] + [task.label]
@@ -249,6 +255,7 @@ class DataHolder:
             if self.name not in attempt.contributions:
                 self._commit(run, attempt, local, ciphertexts)
             self._wait_for_all(run.run_id, attempt)
+            local.n_bytes_sent += len(packed)
         except PartyError as error:
             self._tell(run, error)
             raise
@@ -453,7 +460,12 @@ class DataHolder:
             return
         self._forgotten.add(run.run_id)
         with self._lock:
-            self._runs.pop(run.run_id, None)
+            local = self._runs.pop(run.run_id, None)
+        if local is not None and run.status == "finished":
+            n_bytes = local.n_bytes_sent + self.member.front.n_bytes_sent - local.n_bytes_before
+            self.member.mailbox.send(
+                run.requester, BYTES_SENT, {"n_bytes": n_bytes}, run_id=run.run_id
+            )
         self.contributions.forget(run.run_id)
         for key in run.mask_keys.get(self.name, []):
             self.mask_keys.erase(key.epk)
@@ -474,6 +486,8 @@ class _LocalRun:
         self.table = table
         self.released = Released(task)
         self.n_clipped = 0
+        self.n_bytes_sent = 0
+        self.n_bytes_before = 0
         self.context: bytes | None = None
 
 

@@ -34,6 +34,7 @@ class Front(Protocol):
     """Calls of one member; the front knows the caller by `name`."""
 
     name: str
+    n_bytes_sent: int
 
     def submit(self, notes: list[bytes]) -> list[SubmitAnswer]:
         """Append signed entries, in order; idempotent by entry id."""

@@ -1,0 +1,73 @@
+"""What a holder writes to allow something: the data of ``grant-issued``.
+
+Pure: the clock is an argument. Who may then use the rows is decided by `grants`, from the ledger.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from fedcredit_ledger.entry import format_time
+from fedcredit_parties.grants import EVERY_FEATURE
+
+DEFAULT_DAYS = 30
+
+
+def grant_data(
+    *,
+    grant_id: str,
+    holder: str,
+    grantee: str,
+    purpose: str,
+    assets: Sequence[str],
+    now: datetime,
+    features: Sequence[str] = (),
+    valid_from: datetime | None = None,
+    valid_until: datetime | None = None,
+    max_uses: int | None = None,
+    basis: str = "contract",
+) -> dict[str, Any]:
+    """Return the data of ``grant-issued``.
+
+    Parameters
+    ----------
+    grant_id : str
+        Name of the grant, unique in the ledger.
+    holder, grantee : str
+        Who allows, and whom.
+    purpose : str
+        The one purpose that is allowed.
+    assets : sequence of str
+        Tables.
+    now : datetime
+        In UTC.
+    features : sequence of str
+        Columns, the label included; every column when empty.
+    valid_from, valid_until : datetime, optional
+        From now, for thirty days, when absent.
+    max_uses : int, optional
+        Runs that may use it.
+    basis : str
+        What the grant rests on: consent, contract, statute, court_order, police_order.
+    """
+    data: dict[str, Any] = {
+        "grant_id": grant_id,
+        "basis": basis,
+        "subject_type": "applicants",
+        "grantee": grantee,
+        "purpose": purpose,
+        "categories": sorted(features) or [EVERY_FEATURE],
+        "holders": [holder],
+        "assets": sorted(assets),
+        "operations": ["sum"],
+        "valid_from": format_time(valid_from or now),
+        "valid_until": format_time(valid_until or now + timedelta(days=DEFAULT_DAYS)),
+    }
+    if max_uses is not None:
+        data["max_uses"] = max_uses
+    return data
+
+
+def next_grant_id(holder: str, purpose: str, n_grants: int) -> str:
+    """Return a readable name for the next grant of a holder."""
+    return f"{holder}-{purpose.replace('_', '-')}-{n_grants}"[:64]
