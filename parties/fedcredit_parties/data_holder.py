@@ -8,6 +8,7 @@ of the ledger and from releases that open the ledger's commitments.
 import hashlib
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 
 import numpy as np
@@ -75,6 +76,8 @@ class DataHolder:
         This party's own copy of the federation's policy.
     engine : Engine, optional
         Encrypts in a child process; own one when absent.
+    on_attempt : callable
+        (Attribute.) Called while a round of an approved run is open.
     vault : Vault, optional
         Where mask keys and ciphertexts are kept across a crash; in memory when absent.
 
@@ -101,6 +104,7 @@ class DataHolder:
         vault = vault or Vault()
         self.mask_keys = MaskKeys(vault)
         self.contributions = Contributions(vault)
+        self.on_attempt: Callable[[], None] = lambda: None
         self._runs: dict[str, _LocalRun] = {}
         self._forgotten: set[str] = set()
         self._lock = threading.Lock()
@@ -123,10 +127,17 @@ class DataHolder:
                 if run.status == "proposed":
                     if self.name in run.proposal["parties"] and self.name not in run.approvals:
                         self.consider(run)
+                elif run.status == "started":
+                    self._notice(run)
                 elif run.status in ("finished", "failed"):
                     self._forget(run)
             self.member.mailbox.collect()
             self.member.ledger.refresh(timeout_s=POLL_S)
+
+    def _notice(self, run: RunState) -> None:
+        """Say that a round is open, so that the header is looked for at once."""
+        if run.rounds and run.rounds[-1].is_live and self._approved(run):
+            self.on_attempt()
 
     def consider(self, run: RunState) -> None:
         """Approve a proposed run, or decline it and tell the requester why."""

@@ -29,10 +29,11 @@ The tree is ordered by who must act; the number is what a process returns::
     │   └── ForgedAggregateError      34   the coordinator's sum is not the sum
     ├── WireError                     35   bytes from another organisation
     │   ├── MalformedMessageError     36   not exactly one well-formed message
-    │   └── ReplayedMessageError      37   a message that was used before
+    │   ├── ReplayedMessageError      37   a message that was used before
+    │   └── FrontUnreachableError     39   the coordinator does not answer
     └── InputNotReleasedError         38   asked to evaluate at a point nobody released
 
-39 is kept for private set intersection. A number is never used twice, also not after its class is
+60 to 69 are kept for private set intersection. A number is never used twice, also not after its class is
 gone. No message holds a row's value or a person's identifier: error texts are logged, and logs
 travel.
 """
@@ -261,6 +262,12 @@ class ReplayedMessageError(WireError):
     exit_code = 37
 
 
+class FrontUnreachableError(WireError):
+    """The coordinator's front does not answer."""
+
+    exit_code = 39
+
+
 class InputNotReleasedError(PartyError):
     """A round was asked for at a point that the key holder never released."""
 
@@ -299,6 +306,7 @@ by_name: Mapping[str, type[PartyError]] = MappingProxyType(
             WireError,
             MalformedMessageError,
             ReplayedMessageError,
+            FrontUnreachableError,
             InputNotReleasedError,
         )
     }

@@ -1,9 +1,11 @@
-"""Message type to handler: the only two lines between Flower and a data holder.
+"""Message type to handler: everything that a data holder answers on Flower's lane.
 
 The table is fixed by the installed package. A message of another type is not answered; an error
 becomes a refusal that carries the class name only, because what is said on this lane the
 coordinator reads.
 """
+
+from collections.abc import Callable
 
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
@@ -16,17 +18,30 @@ from fedcredit_parties.wire import AttemptHeader, Refusal
 SUM = "query.sum"
 """Flower message type of an attempt's header."""
 
+Handler = Callable[[Message], Message]
 
-def client_app(holder: DataHolder) -> ClientApp:
-    """Return the Flower app that answers for one data holder."""
-    app = ClientApp()
 
-    @app.query("sum")
-    def answer(message: Message, context: Context) -> Message:
+def handlers_of(holder: DataHolder) -> dict[str, Handler]:
+    """Return the table of one data holder."""
+
+    def answer_sum(message: Message) -> Message:
         try:
             content = holder.answer(AttemptHeader.from_records(message.content)).to_records()
         except (PartyError, LedgerError) as error:
             content = Refusal(error=type(error).__name__).to_records()
         return Message(content, reply_to=message)
+
+    return {SUM: answer_sum}
+
+
+def client_app(holder: DataHolder) -> ClientApp:
+    """Return the same table as a Flower app, for grids that run apps."""
+    app = ClientApp()
+    for kind, handler in handlers_of(holder).items():
+        action = kind.removeprefix("query.")
+
+        @app.query(action)
+        def answer(message: Message, context: Context, handler: Handler = handler) -> Message:
+            return handler(message)
 
     return app

@@ -12,11 +12,15 @@ from pathlib import Path
 
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.witness import Witness
+from fedcredit_parties.errors import FrontUnreachableError
 from fedcredit_parties.front import Front
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.ledger_client import POLL_S, LedgerClient
 from fedcredit_parties.mailbox import Mailbox
 from fedcredit_parties.trust import Trust
+
+UNREACHABLE_S = 1.0
+"""Pause before a loop starts again when the coordinator could not be reached."""
 
 BACK = "back"
 """Kind of the letter with which a restarted party asks the coordinator to ask it again."""
@@ -118,11 +122,17 @@ class Member:
 
     def _guard(self, loop: Callable[[threading.Event], None]) -> None:
         """Run a loop; keep what ended it, so that whoever waits for this member learns why."""
-        try:
-            loop(self._stop)
-        except BaseException as crash:
-            self.crash = crash
-            raise
+        while not self._stop.is_set():
+            try:
+                loop(self._stop)
+            except FrontUnreachableError:
+                # The coordinator is away: everything is still here when it comes back.
+                self._stop.wait(UNREACHABLE_S)
+            except BaseException as crash:
+                self.crash = crash
+                raise
+            else:
+                return
 
     def ask_to_stop(self) -> None:
         """Tell the threads to end; they look at least every two seconds."""
