@@ -33,9 +33,9 @@ The tree is ordered by who must act; the number is what a process returns::
     │   └── FrontUnreachableError     39   the coordinator does not answer
     └── InputNotReleasedError         38   asked to evaluate at a point nobody released
 
-60 to 69 are kept for private set intersection. A number is never used twice, also not after its class is
-gone. No message holds a row's value or a person's identifier: error texts are logged, and logs
-travel.
+60 to 69 are kept for private set intersection. A number is never used twice, also not after its
+class is gone. No message holds a row's value or a person's identifier: error texts are logged, and
+logs travel.
 """
 
 from collections.abc import Mapping
