@@ -64,7 +64,7 @@ class Backend(Protocol):
 class Federation:
     """Several data holders, a key holder and a coordinator that compute together.
 
-    Make one with `simulate`; end it with `close`, or use it as a context manager.
+    Make one with `simulate` or `load`; end it with `close`, or use it as a context manager.
     """
 
     def __init__(
@@ -153,6 +153,28 @@ class Federation:
                 stream=sys.stderr,
             )
         return federation
+
+    @classmethod
+    def load(cls, path: Path | str, *, quiet: bool = False) -> Self:
+        """Connect to a federation of daemons; the same `run` as in a simulation.
+
+        Parameters
+        ----------
+        path : path
+            ``federation.toml``.
+        quiet : bool
+            Show no progress on standard error.
+
+        Raises
+        ------
+        ConfigError, UntrustedFederationError, FrontUnreachableError
+            When a file is not usable, the founders are not the pinned ones, or the coordinator
+            does not answer.
+        """
+        from fedcredit.connection import Connection  # a simulation needs none of its libraries
+
+        connection = Connection(Path(path))
+        return cls(connection, features=connection.features, unusable={}, quiet=quiet)
 
     def __enter__(self) -> Self:
         """Return the federation itself."""
