@@ -8,7 +8,11 @@
     ├── PartiesMissingError      41   fewer parties answered than the job or the policy needs
     ├── DivergedError            42   the fit ended without an optimum
     ├── RunFailedError           43   the run failed by rule; `.run_id`, `.error`
-    └── ResultNotFoundError      44   no saved result of that name
+    ├── ResultNotFoundError      44   no saved result of that name
+    └── CoordinatorError         45   the coordinator cannot do its work: call its operator
+        ├── PortInUseError       46   another program listens on the port
+        ├── CertificateError     47   a TLS certificate is missing, expired or another's
+        └── SuperLinkError       48   Flower's SuperLink ended or refused a call
 
 The subtrees of the other rooms are drawn in their own ``errors.py``. The process ends with the
 number of the class; a page for each number stands in ``docs/reference/exit-codes``.
@@ -78,3 +82,27 @@ class ResultNotFoundError(JobError):
     """No saved result of that name."""
 
     exit_code = 44
+
+
+class CoordinatorError(JobError):
+    """The coordinator cannot do its work."""
+
+    exit_code = 45
+
+
+class PortInUseError(CoordinatorError):
+    """Another program listens on the port."""
+
+    exit_code = 46
+
+
+class CertificateError(CoordinatorError):
+    """A TLS certificate is missing, expired, or does not fit its key, address or authority."""
+
+    exit_code = 47
+
+
+class SuperLinkError(CoordinatorError):
+    """Flower's SuperLink did not start, ended, or refused a call."""
+
+    exit_code = 48
