@@ -78,15 +78,19 @@ class Store:
             else:
                 self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._prepare(read_only)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, LedgerError) as error:
             if hasattr(self, "_db"):
                 self._db.close()
+            if isinstance(error, LedgerError):
+                raise
             raise LedgerError(f"the file cannot be read as a ledger: {error}") from error
 
     def _prepare(self, read_only: bool) -> None:
         self._db.execute("PRAGMA trusted_schema=OFF")
         if read_only:
-            self.size  # noqa: B018  a file that is no ledger fails here
+            found = self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if not set(_TABLES) <= {row[0] for row in found}:  # a view could run for ever
+                raise LedgerError("the file cannot be read as a ledger: it has other tables")
             return
         for setting in (
             "journal_mode=WAL",
@@ -157,7 +161,7 @@ class Store:
         """Number of leaves."""
         with self._lock:
             (newest,) = self._db.execute("SELECT MAX(i) FROM leaf").fetchone()
-        return 0 if newest is None else int(newest) + 1
+        return 0 if newest is None else _integer(newest) + 1
 
     def append(
         self,
@@ -205,25 +209,25 @@ class Store:
                 "SELECT leaf FROM leaf WHERE i >= ? ORDER BY i LIMIT ?",
                 (start, -1 if n is None else n),
             ).fetchall()
-        return [bytes(row[0]) for row in rows]
+        return [_blob(row[0]) for row in rows]
 
     def hashed_leaves(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield every leaf with its stored hash, in order of the stored index."""
         with self._lock:
             for raw, value in self._db.execute("SELECT leaf, hash FROM leaf ORDER BY i"):
-                yield bytes(raw), bytes(value)
+                yield _blob(raw), _blob(value)
 
     def checkpoint(self, size: int) -> bytes | None:
         """Return the log-signed checkpoint of a size, without co-signatures."""
         with self._lock:
             row = self._db.execute("SELECT note FROM checkpoint WHERE size = ?", (size,)).fetchone()
-        return None if row is None else bytes(row[0])
+        return None if row is None else _blob(row[0])
 
     def checkpoint_sizes(self) -> list[int]:
         """Return the sizes that have a checkpoint, ascending."""
         with self._lock:
             rows = self._db.execute("SELECT size FROM checkpoint ORDER BY size").fetchall()
-        return [int(row[0]) for row in rows]
+        return [_integer(row[0]) for row in rows]
 
     def add_cosignatures(self, size: int, lines: Iterable[tuple[str, str]]) -> None:
         """Keep co-signature lines (key and line) of the checkpoint of a size."""
@@ -242,13 +246,13 @@ class Store:
             rows = self._db.execute(
                 "SELECT line FROM cosignature WHERE size = ? ORDER BY key", (size,)
             ).fetchall()
-        return [str(row[0]) for row in rows]
+        return [_text(row[0]) for row in rows]
 
     def nodes(self) -> list[tuple[int, int, bytes]]:
         """Return the stored tree nodes as (level, index, hash)."""
         with self._lock:
             rows = self._db.execute("SELECT level, i, hash FROM node ORDER BY level, i").fetchall()
-        return [(int(level), int(i), bytes(value)) for level, i, value in rows]
+        return [(_integer(level), _integer(i), _blob(value)) for level, i, value in rows]
 
     def export(self, path: Path | str) -> None:
         """Write a copy of the database, one file, for an auditor.
@@ -283,3 +287,22 @@ class Store:
     ) -> None:
         """Close it."""
         self.close()
+
+
+def _blob(value: object) -> bytes:
+    """Return a stored blob; a file from outside may hold anything."""
+    if not isinstance(value, bytes):
+        raise LedgerError("a stored value is not of its type: the file is damaged")
+    return value
+
+
+def _integer(value: object) -> int:
+    if type(value) is not int:
+        raise LedgerError("a stored value is not of its type: the file is damaged")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise LedgerError("a stored value is not of its type: the file is damaged")
+    return value

@@ -30,6 +30,7 @@ from fedcredit_ledger.note import Note, Signature, VerifierKey
 from fedcredit_ledger.replica import Replica
 from fedcredit_ledger.rules import MAX_DRIFT_S
 from fedcredit_ledger.store import Store
+from fedcredit_ledger.types import check_data
 
 MAX_FINDINGS = 100
 
@@ -185,10 +186,10 @@ class _Verification:
         try:
             founding = Leaf.parse(first[0]).signed
             report.founding_entry = founding.id
-            log = VerifierKey.parse(str(founding.entry.data.get("log_vkey", "")))
-            lines = founding.entry.data.get("witness_policy", [])
-            policy = Policy([str(line) for line in lines])
-        except MalformedEntryError as error:
+            check_data("federation-created", founding.entry.data)
+            log = VerifierKey.parse(founding.entry.data["log_vkey"])
+            policy = Policy(founding.entry.data["witness_policy"])
+        except (MalformedEntryError, RejectedEntryError) as error:
             report.add(0, "malformed", error)
             return report
         if self.pinned is not None and self.pinned != founding.id:

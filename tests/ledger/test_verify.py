@@ -14,6 +14,7 @@ from fedcredit_ledger.__main__ import main
 from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.checkpoint import Checkpoint
 from fedcredit_ledger.entry import SignedEntry
+from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.merkle import Tree
 from fedcredit_ledger.note import Note, Signature
 from fedcredit_ledger.store import Store
@@ -208,6 +209,40 @@ def test_another_federation_is_not_the_pinned_one(path):
     report = verify_file(path, founding_entry="f" * 64)
 
     assert report.findings[0].code == "not-pinned"
+
+
+def test_a_file_with_views_for_tables_is_refused(tmp_path):
+    """A view over an endless query would keep the auditor busy for ever."""
+    with sqlite3.connect(tmp_path / "trap.db") as db:
+        for table in ("node", "checkpoint", "cosignature"):
+            db.execute(f"CREATE TABLE {table} (size, i)")
+        db.execute(
+            "CREATE VIEW leaf AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i FROM n) "
+            "SELECT i, i AS leaf, i AS hash FROM n"
+        )
+    db.close()
+
+    with pytest.raises(LedgerError, match="other tables"):
+        verify_file(tmp_path / "trap.db")
+
+
+@pytest.mark.parametrize("value", ["'text'", "7", "NULL"])
+def test_stored_values_of_another_type_are_a_damaged_file(tmp_path, path, value):
+    with sqlite3.connect(tmp_path / "odd.db") as db:
+        db.execute("ATTACH ? AS good", (str(path),))
+        for table in ("leaf", "node", "checkpoint", "cosignature"):
+            db.execute(f"CREATE TABLE {table} AS SELECT * FROM good.{table}")
+        db.execute(f"UPDATE leaf SET leaf = {value} WHERE i = 2")
+    db.close()
+
+    with pytest.raises(LedgerError, match="damaged"):
+        verify_file(tmp_path / "odd.db")
+
+
+def test_a_first_leaf_that_founds_nothing_is_a_finding(fed, path):
+    rewrite(fed, path, fed.log.leaves()[1:])
+
+    assert [f.code for f in verify_file(path).findings] == ["malformed"]
 
 
 def test_an_empty_file_has_no_ledger(tmp_path):
