@@ -122,7 +122,7 @@ class _LostError(Exception):
     """The SuperLink does not know this node any more: it was restarted."""
 
 
-class _Version:
+class VersionHeaders:
     """Tell the SuperLink our release; Flower's own interceptor may end the process on a reply."""
 
     def __init__(self, component: str) -> None:
@@ -145,7 +145,10 @@ class _Fleet(FleetHttpClient):
         context.load_verify_locations(cadata=root_certificates.decode("ascii"))
         super().__init__(
             address,
-            interceptors=[_Version("SuperNode"), NodeAuthHttpInterceptor(key, key.public_key())],
+            interceptors=[
+                VersionHeaders("SuperNode"),
+                NodeAuthHttpInterceptor(key, key.public_key()),
+            ],
             verify=context,
         )
         self._client.follow_redirects = False

@@ -1,0 +1,63 @@
+"""The coordinator as Flower starts it: from a run's configuration to one run of the ledger.
+
+Wiring only. Flower's ``flwr-serverapp`` process calls :func:`main` with its grid; the coordinator
+is built from ``coordinator.toml`` and carries out the run that the configuration names. A process
+that dies is started again by the supervisor and goes on after the last opened round.
+"""
+
+import threading
+from pathlib import Path
+
+from flwr.app import Context
+from flwr.clientapp import ClientApp
+from flwr.serverapp import Grid, ServerApp
+from flwr.supercore.inflatable.inflatable_utils import pull_objects
+
+app = ServerApp()
+client = ClientApp()
+
+PULL_BACKOFF_S = 0.05
+"""First pause when a reply is announced before its objects are there; Flower's own is a second."""
+
+
+@app.main()
+def main(grid: Grid, context: Context) -> None:
+    """Carry out one run of the ledger.
+
+    Parameters
+    ----------
+    grid : Grid
+        Flower's way to the parties.
+    context : Context
+        Its `run_config` names ``run-id`` and ``config-file``.
+
+    Raises
+    ------
+    PartyError, LedgerError
+        When the configuration or the ledger is not usable; the run's own failures are entries of
+        the ledger.
+    """
+    # Here, because the package of the coordinator is heavy and the stub app imports this module.
+    from fedcredit.coordinator.deployment import coordinator
+
+    answer_promptly()
+    built = coordinator(Path(str(context.run_config["config-file"])), grid)
+    built.member.start()
+    try:
+        built.member.ledger.refresh()
+        run = built.member.ledger.state.runs[str(context.run_config["run-id"])]
+        built.carry_out(run, threading.Event())
+    finally:
+        built.member.stop()
+        built.close()
+
+
+def answer_promptly() -> None:
+    """Shorten the pause of Flower's grid before it looks again for a reply's objects.
+
+    `HttpGrid` gives no parameter for it. A party's objects follow its reply within milliseconds,
+    and a round is otherwise a second longer as often as not.
+    """
+    defaults = pull_objects.__kwdefaults__
+    assert defaults is not None and "initial_backoff" in defaults
+    defaults["initial_backoff"] = PULL_BACKOFF_S
