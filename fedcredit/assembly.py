@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from fedcredit.requests import HorizontalJob
@@ -96,7 +97,7 @@ def assemble(
                 "grants": _grants(member, run),
             },
             "checkpoint": checkpoint,
-            "ledger": ledger,
+            "ledger": Path(ledger).name,
         }
     )
     disclosure = DisclosureStatement(

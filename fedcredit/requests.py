@@ -63,16 +63,16 @@ class HorizontalJob(BaseModel):
     label: str = Field(min_length=1)
     features: tuple[str, ...] = ()
     model: Scorecard = Field(default_factory=Scorecard)
-    min_parties: int = Field(default=3, ge=2)
+    min_parties: int = Field(default=3, ge=2, strict=True)
     parties: tuple[str, ...] = ()
-    holdout: float = Field(default=0.3, ge=0.0, le=0.9)
+    holdout: float = Field(default=0.3, ge=0.0, le=0.9, strict=True)
     oot_from: str | None = None
     id_column: str | None = None
     time_column: str | None = None
     split_column: str | None = None
     bad_definition: str = DEFAULT_DEFINITION
     encryption: Literal["wide", "narrow"] = "wide"
-    run_deadline_s: int = Field(default=3600, ge=1)
+    run_deadline_s: int = Field(default=3600, ge=1, strict=True)
 
     @field_validator("features")
     @classmethod
@@ -91,18 +91,22 @@ class HorizontalJob(BaseModel):
             One line per wrong field, by its path.
         """
         fields = dict(table)
-        model = fields.pop("model", {"kind": "scorecard"})
+        wrong: list[str] = []
         try:
-            fields["model"] = _scorecard(model)
-            return cls(**fields)
+            settings = CardSettings.model_validate(fields.pop("model", {}))
+            fields["model"] = Scorecard(**settings.model_dump(exclude={"kind"}))
         except ValidationError as error:
-            lines = [
-                f"{'.'.join(map(str, e['loc'])) or 'job'} - {e['msg']}" for e in error.errors()
-            ]
+            wrong += wrong_fields(error, "model")
+        try:
+            job = cls(**fields)
+        except ValidationError as error:
+            wrong += wrong_fields(error)
+        if wrong:
             raise ConfigError(
-                "the job is not valid: " + "; ".join(lines),
-                remedy="fedcredit job check job.toml explains every field",
-            ) from None
+                "the job is not valid:\n" + "\n".join(f"  {line}" for line in wrong),
+                remedy="correct the fields that are named; nothing was run",
+            )
+        return job
 
     @classmethod
     def from_toml(cls, path: Path) -> Self:
@@ -183,20 +187,30 @@ class HorizontalJob(BaseModel):
         )
 
 
-def _scorecard(table: Any) -> Scorecard:
-    if not isinstance(table, dict) or table.get("kind", "scorecard") != "scorecard":
-        raise ConfigError(
-            "the job's [model] is not a scorecard",
-            expected='kind = "scorecard"',
-            found=str(table.get("kind")) if isinstance(table, dict) else "no table",
-        )
-    settings = {key: value for key, value in table.items() if key != "kind"}
-    known = Scorecard().get_params()
-    unknown = sorted(set(settings) - set(known))
-    if unknown:
-        raise ConfigError(
-            f"the job's [model] has unknown settings: {', '.join(unknown)}",
-            expected=", ".join(sorted(known)),
-            found=", ".join(unknown),
-        )
-    return Scorecard(**settings)
+
+class CardSettings(BaseModel):
+    """The ``[model]`` table of a job: settings of `Scorecard`, by the same names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    kind: Literal["scorecard"] = "scorecard"
+    base_score: float = 600.0
+    base_odds: float = Field(default=50.0, gt=0.0)
+    pdo: float = Field(default=20.0, gt=0.0)
+    max_bins: int = Field(default=8, ge=2, le=100)
+    min_bin: float = Field(default=0.05, ge=0.0, lt=0.5)
+    monotone: bool = True
+    signs: bool = True
+    l2: float = Field(default=1.0, ge=0.0)
+    fine_bins: int = Field(default=20, ge=2, le=100)
+    grid_cells: int = Field(default=2048, ge=16, le=65_536)
+    tolerance: float = Field(default=1e-9, gt=0.0, le=1e-3)
+    max_rounds: int = Field(default=25, ge=1, le=100)
+
+
+def wrong_fields(error: ValidationError, *under: str) -> list[str]:
+    """Return one line a wrong field: its path in the file, and what is wrong with it."""
+    return [
+        f"{'.'.join(map(str, (*under, *found['loc']))) or 'job'} - {found['msg']}"
+        for found in error.errors(include_url=False, include_input=False)
+    ]

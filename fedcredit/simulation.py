@@ -85,7 +85,7 @@ class Simulation:
         self.windows: dict[str, Window] = {}
         self.requester = Requester(member=self._member(ANALYST))
         self.key_holder = KeyHolder(
-            member=self._member(KEY_HOLDER), policy=policy, split_key=_split_key(seed)
+            member=self._member(KEY_HOLDER), policy=policy, split_key=split_key(seed)
         )
         self.holders = {
             name: DataHolder(
@@ -254,5 +254,6 @@ class Simulation:
 _TABLE = "table"
 
 
-def _split_key(seed: int) -> bytes:
+def split_key(seed: int) -> bytes:
+    """Return the key that draws the hold-out of a simulation with this seed."""
     return hmac.digest(b"fedcredit-simulation/v1", f"split {seed}".encode(), "sha256")

@@ -1,0 +1,50 @@
+"""The command line: the tree of nouns and verbs, and nothing else.
+
+A noun is a file beside this one, a verb a function in it. Each imports what is heavy inside the
+verb, so that ``fedcredit --help`` answers at once.
+"""
+
+from typing import Annotated
+
+import typer
+
+from fedcredit import __version__
+from fedcredit.cli import demo, job, ledger
+
+HELP = "Several banks, one credit scorecard; nobody reads anybody, and every step is in a ledger."
+
+app = typer.Typer(
+    name="fedcredit",
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo.demo)
+app.add_typer(job.app, name="job")
+app.add_typer(ledger.app, name="ledger")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"fedcredit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _front(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Several banks, one credit scorecard; nobody reads anybody, every step is in a ledger."""
+
+
+def main() -> None:
+    """Run the command line; the process ends with the number of the error, 0 when all is well."""
+    app()
+
+
+__all__ = ["app", "main"]

@@ -1,0 +1,286 @@
+"""``job.toml`` with local tables: what is asked, and a simulated federation to ask it of.
+
+The file holds the fields of `HorizontalJob` and, beside them, what a simulation needs: where each
+party's table lies, and optionally the declared schema, the founding policy, the grants and the
+parties' own definitions of bad. A key that is not known is refused by its path, so that a typing
+error never means a default.
+"""
+
+import json
+import tomllib
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from fedcredit.federation import Federation
+from fedcredit.requests import HorizontalJob, wrong_fields
+from fedcredit_models import schema as schemas
+from fedcredit_models.schema import Feature, Schema, SchemaError
+from fedcredit_parties.data import as_data_error
+from fedcredit_parties.disclosure import DisclosurePolicy
+from fedcredit_parties.errors import ConfigError, DataError, GrantError, TooFewPartiesError
+
+READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
+    ".csv": lambda path: pd.read_csv(path),
+    ".parquet": lambda path: pd.read_parquet(path),
+}
+"""Suffix of a table's file -> what reads it."""
+
+
+class DeclaredSchema(BaseModel):
+    """``[schema]``: the columns that the parties declare; inferred and shown when absent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    features: tuple[Feature, ...] = Field(min_length=1)
+
+
+class GrantTerms(BaseModel):
+    """One ``[[grants]]``: what one party allows the analyst."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    party: str
+    purpose: str
+    features: tuple[str, ...] = ()
+    valid_from: datetime | date | None = None
+    valid_until: datetime | date | None = None
+    max_uses: int | None = Field(default=None, ge=1, strict=True)
+
+
+class Surroundings(BaseModel):
+    """What `job.toml` says beside the job."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    parties: dict[str, str] = Field(min_length=1)
+    seed: int = Field(default=0, strict=True)
+    declared: DeclaredSchema | None = Field(default=None, alias="schema")
+    policy: DisclosurePolicy = DisclosurePolicy()
+    grants: tuple[GrantTerms, ...] | None = None
+    bad_definitions: dict[str, str] = {}
+
+
+class JobFile:
+    """A job and the simulated federation it is asked of.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    text : bytes
+        Its content.
+    job : HorizontalJob
+        What is asked.
+    around : Surroundings
+        Tables, schema, policy, grants.
+    """
+
+    def __init__(
+        self, *, path: Path, text: bytes, job: HorizontalJob, around: Surroundings
+    ) -> None:
+        self.path = path
+        self.text = text
+        self.job = job
+        self.around = around
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a job file.
+
+        Raises
+        ------
+        ConfigError
+            When it is not TOML; one line per wrong field, by its path.
+        """
+        try:
+            text = path.read_bytes()
+            table = tomllib.loads(text.decode("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise ConfigError(
+                f"{path.name} cannot be read as TOML: {reason}",
+                remedy="examples/horizontal_scorecard/job.toml shows one that can",
+            ) from None
+        names = {field.alias or name for name, field in Surroundings.model_fields.items()}
+        beside = {key: value for key, value in table.items() if key in names}
+        asked = {key: value for key, value in table.items() if key not in names}
+        wrong: list[str] = []
+        around, job = None, None
+        try:
+            around = Surroundings.model_validate_json(json.dumps(beside, default=_iso))
+        except ValidationError as error:
+            wrong += wrong_fields(error)
+        try:
+            job = HorizontalJob.from_dict(asked)
+        except ConfigError as error:
+            wrong += [line.strip() for line in error.message.splitlines()[1:]]
+        if around is None or job is None:
+            raise ConfigError(
+                f"{path.name} is not a valid job:\n" + "\n".join(f"  {line}" for line in wrong),
+                remedy="correct the fields that are named; nothing was run",
+            )
+        return cls(path=path, text=text, job=job, around=around)
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Read every party's table.
+
+        Raises
+        ------
+        DataError
+            Naming the party and the file that cannot be read.
+        """
+        return {
+            party: read_table(self.path.parent / place, party=party)
+            for party, place in self.around.parties.items()
+        }
+
+    def check(self, frames: Mapping[str, pd.DataFrame]) -> Schema:
+        """Hold every table against the job as the parties would; return the job's columns.
+
+        Nothing is asked of anybody, so what only sums show (a constant feature, separable data)
+        is not found here.
+
+        Raises
+        ------
+        TooFewPartiesError, GrantError, DataError
+            What a run would stop at, by party.
+        """
+        least = max(self.job.min_parties, self.around.policy.min_parties)
+        if len(frames) < least:
+            raise TooFewPartiesError(
+                "the job has too few parties",
+                expected=f"at least {least}",
+                found=f"{len(frames)}",
+                remedy="add tables to [parties]; a sum over two lets each subtract itself",
+            )
+        for terms in self.around.grants or ():
+            if terms.party not in frames:
+                raise GrantError(
+                    "a grant is of a party that has no table",
+                    expected=f"one of {', '.join(frames)}",
+                    found=terms.party,
+                    remedy="correct the party of the [[grants]]",
+                )
+        job = self.job
+        roles = (job.label, job.id_column, job.time_column, job.split_column)
+        try:
+            if self.around.declared is not None:
+                features = self.around.declared.features
+            else:
+                first = next(iter(frames.values()))
+                names = job.features or [str(c) for c in first.columns if str(c) not in roles]
+                features = schemas.infer(frames, label=job.label, features=names).features
+            used = [f for f in features if f.name not in roles]
+            asked = [f for f in used if not job.features or f.name in job.features]
+            schema = Schema(
+                features=tuple(asked),
+                label=job.label,
+                id_column=job.id_column,
+                time_column=job.time_column,
+                split_column=job.split_column,
+            )
+        except SchemaError as error:
+            raise as_data_error(error, party=error.party) from None
+        for party, frame in frames.items():
+            try:
+                schemas.check(frame, schema)
+            except SchemaError as error:
+                raise as_data_error(error, party=party) from None
+        job.task(schema, parties=tuple(frames), policy=self.around.policy)
+        return schema
+
+    def federation(
+        self, frames: Mapping[str, pd.DataFrame], *, ledger: Path, quiet: bool
+    ) -> Federation:
+        """Found the simulated federation, with the grants that the file names.
+
+        Without ``[[grants]]`` every party grants the analyst its whole table for the job's
+        purpose, for thirty days.
+        """
+        around = self.around
+        declared = around.declared
+        words = self.job.bad_definition
+        federation = Federation.simulate(
+            frames,
+            seed=around.seed,
+            policy=around.policy,
+            schema=None
+            if declared is None
+            else Schema(features=declared.features, label=self.job.label),
+            bad_definition={name: around.bad_definitions.get(name, words) for name in frames},
+            purposes=(self.job.purpose,) if around.grants is None else (),
+            ledger=ledger,
+            quiet=quiet,
+        )
+        with ExitStack() as on_error:
+            on_error.callback(federation.close)
+            for terms in around.grants or ():
+                federation.grant(
+                    terms.party,
+                    purpose=terms.purpose,
+                    features=terms.features,
+                    valid_from=_moment(terms.valid_from),
+                    valid_until=_moment(terms.valid_until),
+                    max_uses=terms.max_uses,
+                )
+            on_error.pop_all()
+        return federation
+
+
+def read_table(path: Path, *, party: str) -> pd.DataFrame:
+    """Read one table, CSV or Parquet by its suffix.
+
+    Raises
+    ------
+    DataError
+        When the file is missing, of another kind, or broken; no value of it is shown.
+    """
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(
+            f"the table {path.name} is of a kind that is not read",
+            party=party,
+            expected=" or ".join(READERS),
+            found=path.suffix or "no suffix",
+            remedy="save it as CSV or Parquet",
+        )
+    if not path.is_file():
+        raise DataError(
+            f"the table {path.name} does not exist",
+            party=party,
+            expected="a file, named relative to the job file",
+            found="no file",
+            remedy="correct the party's path",
+        )
+    try:
+        return reader(path)
+    except (ValueError, OSError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"the table {path.name} cannot be read",
+            party=party,
+            expected="a CSV in UTF-8 with one header line, or a Parquet file",
+            found=type(error).__name__,
+            remedy="open the file and look at its first lines",
+        ) from None
+
+
+def _iso(value: object) -> str:
+    """Write a date of TOML as JSON can."""
+    if isinstance(value, date | time):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def _moment(day: date | None) -> datetime | None:
+    """Return the first moment of a day in UTC; a moment stays as it is."""
+    if day is None:
+        return None
+    if isinstance(day, datetime):
+        return day if day.tzinfo else day.replace(tzinfo=UTC)
+    return datetime.combine(day, time(), UTC)
