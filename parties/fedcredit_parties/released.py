@@ -16,9 +16,9 @@ from fedcredit_models.grid import Grid
 from fedcredit_models.metrics import ScoreGrid
 from fedcredit_parties.errors import MalformedMessageError
 from fedcredit_parties.masks import Field, Tensor
+from fedcredit_parties.release_form import COUNT_BOUND, check_release
 from fedcredit_parties.tasks import COEFFICIENT_BITS, PHASES, ScorecardTask
 
-COUNT_BOUND = 1 << 31
 NANO = 1_000_000_000
 
 
@@ -128,12 +128,16 @@ class Released:
         Raises
         ------
         MalformedMessageError
-            When it is not the release of the phase that comes next.
+            When it is not a result of the phase that comes next.
         """
-        if document.get("phase") != self.phase:
-            raise MalformedMessageError(
-                "a release of another phase", expected=str(self.phase), found="another phase"
-            )
+        check_release(
+            document,
+            self.phase,
+            n_cells={i: len(grid.upper) for i, grid in self.grids.items()},
+            n_raw=tuple(raw.n for raw in self.raw),
+            n_features=len(self.task.features),
+            samples=self.task.samples,
+        )
         values, outcome = document["values"], document["outcome"]
         if self.phase == "quantiles":
             self.raw = tuple(

@@ -99,14 +99,7 @@ def addend(rows: Rows, released: Released) -> Addend:
 
 
 def _newton(X: NDArray[np.float64], y: NDArray[np.int64], released: Released) -> Addend:
-    beta = released.coefficients
-    if np.abs(beta).max() > COEFFICIENT_LIMIT:
-        raise SteepModelError(
-            "the released model is too steep to be evaluated on rows",
-            expected=f"every coefficient within {COEFFICIENT_LIMIT:g} of zero",
-            found="a larger one",
-            remedy="the data may be separable: drop the feature that decides alone, or raise l2",
-        )
+    beta = _point(released)
     p = 1.0 / (1.0 + np.exp(-np.clip(beta[0] + X @ beta[1:], -500, 500)))
     if len(p) and not logistic.rows_carry_weight(p * (1.0 - p)):
         raise SteepModelError(
@@ -124,8 +117,21 @@ def _newton(X: NDArray[np.float64], y: NDArray[np.int64], released: Released) ->
     }
 
 
-def _metrics(rows: Rows, released: Released) -> Addend:
+def _point(released: Released) -> NDArray[np.float64]:
+    """Return the released point, unless it is too steep to be evaluated on rows."""
     beta = released.coefficients
+    if np.abs(beta).max() > COEFFICIENT_LIMIT:
+        raise SteepModelError(
+            "the released model is too steep to be evaluated on rows",
+            expected=f"every coefficient within {COEFFICIENT_LIMIT:g} of zero",
+            found="a larger one",
+            remedy="the data may be separable: drop the feature that decides alone, or raise l2",
+        )
+    return beta
+
+
+def _metrics(rows: Rows, released: Released) -> Addend:
+    beta = _point(released)
     eta = beta[0] + rows.woe(released) @ beta[1:]
     found: Addend = {}
     for sample in released.task.samples:
