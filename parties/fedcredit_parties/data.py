@@ -6,6 +6,7 @@ table stands in `data-asset-registered`: its schema's digest, its columns and ho
 """
 
 import hashlib
+import re
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,8 @@ from fedcredit_parties.errors import (
     SchemaMismatchError,
 )
 
+_COUNTED = re.compile(r"\b\d+ (of \d+ )?rows\b")
+
 _ERRORS: dict[str, type[DataError]] = {
     "bounds": BoundsError,
     "label": LabelError,
@@ -29,12 +32,18 @@ _ERRORS: dict[str, type[DataError]] = {
 
 
 def as_data_error(error: SchemaError, *, party: str) -> DataError:
-    """Return the named error of this room for what a schema check found."""
+    """Return the named error of this room for what a schema check found.
+
+    Disclosure
+    ----------
+    The error goes to the requester, who chose the bounds: how many rows break a rule, and how many
+    there are, is left out of it. That some row does is one bit, and a signed refusal in the ledger.
+    """
     return _ERRORS.get(error.kind, SchemaMismatchError)(
         error.problem,
         party=party,
         expected=error.expected,
-        found=error.found,
+        found=_COUNTED.sub("some rows", error.found),
         remedy=error.remedy,
     )
 

@@ -5,6 +5,7 @@ coordinator is told the class name only. The table of classes is closed: a name 
 does not know is a `WireError`, not code.
 """
 
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,12 +22,18 @@ def describe(error: PartyError, *, party: str) -> dict[str, str]:
     """Return the letter's body; `party` is named where the error names nobody."""
     return {
         "error": type(error).__name__,
-        "message": error.message[:_MOST],
+        "message": _sendable(error.message),
         "party": error.party or party,
-        "expected": error.expected[:_MOST],
-        "found": error.found[:_MOST],
-        "remedy": error.remedy[:_MOST],
+        "expected": _sendable(error.expected),
+        "found": _sendable(error.found),
+        "remedy": _sendable(error.remedy),
     }
+
+
+def _sendable(text: str) -> str:
+    """Return the text as a letter can carry it: a column's name may hold anything."""
+    plain = unicodedata.normalize("NFC", text[:_MOST])
+    return "".join(x if x.isprintable() else "\N{REPLACEMENT CHARACTER}" for x in plain)
 
 
 def rebuild(body: Mapping[str, Any]) -> PartyError:

@@ -27,7 +27,8 @@ HEADER = b"fedcredit-inbox/v1\n"
 
 MAX_NOTE_BYTES = 65_536
 
-_KEYS = {"body", "kind", "recipient", "run_id", "sealed", "sender"}
+_NAMES = {"kind", "recipient", "run_id", "sender"}
+_KEYS = _NAMES | {"body", "sealed"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,6 +167,8 @@ class Mailbox:
         head = decode(note.text[len(HEADER) : -1])
         if not isinstance(head, dict) or set(head) != _KEYS or len(note.signatures) != 1:
             raise MalformedMessageError("an inbox note with other fields")
+        if not all(isinstance(head[name], str) for name in _NAMES):
+            raise MalformedMessageError("an inbox note whose names are not texts")
         sender, recipient = head["sender"], head["recipient"]
         if recipient != self._key.name or sender not in self._state().parties:
             raise MalformedMessageError("an inbox note from a stranger or for somebody else")

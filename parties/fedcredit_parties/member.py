@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.witness import Witness
-from fedcredit_parties.errors import FrontUnreachableError
+from fedcredit_parties.errors import FrontUnreachableError, PartyError
 from fedcredit_parties.front import Front
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.ledger_client import POLL_S, LedgerClient
@@ -54,7 +54,7 @@ class Member:
     ----------
     failures : list of LedgerError
         Checkpoints that the witness refused; the first one ends it.
-    rejected : list of LedgerError
+    rejected : list of LedgerError or PartyError
         Own entries that the rules refused although they were due.
     crash : BaseException or None
         What ended a serving loop.
@@ -96,7 +96,7 @@ class Member:
             state=lambda: self.ledger.state,
         )
         self.failures: list[LedgerError] = []
-        self.rejected: list[LedgerError] = []
+        self.rejected: list[LedgerError | PartyError] = []
         self.crash: BaseException | None = None
         self._state = state
         self._stop = threading.Event()
