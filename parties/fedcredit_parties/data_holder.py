@@ -207,13 +207,15 @@ class DataHolder:
         local.n_bytes_before = self.member.front.n_bytes_sent
         return local
 
-    def _find_grant(self, run: RunState, task: ScorecardTask) -> tuple[str, Table]:
+    def _find_grant(
+        self, run: RunState, task: ScorecardTask, *, grant_id: str | None = None
+    ) -> tuple[str, Table]:
         columns = [f.name for f in task.features] + [task.label]
         columns += [c for c in (task.id_column, task.time_column, task.split_column) if c]
         error: PartyError | None = None
         for table in self.tables.values():
             try:
-                grant_id = grants.find_grant(
+                found = grants.find_grant(
                     self.member.ledger.state,
                     issuer=self.name,
                     grantee=run.requester,
@@ -223,11 +225,12 @@ class DataHolder:
                     operation="sum",
                     now=self.member.clock(),
                     run_id=run.run_id,
+                    grant_id=grant_id,
                 )
             except GrantError as refused:
                 error = refused
                 continue
-            return grant_id, table
+            return found, table
         assert error is not None, "a data holder has at least one table"
         raise error
 
@@ -258,13 +261,15 @@ class DataHolder:
         run, attempt = self._find_attempt(header, deadline=deadline)
         try:
             local = self._local(run)
-            packed = self.contributions.get(run.run_id, attempt.entry_id)
-            if packed is None:
-                packed = self._make_contribution(run, attempt, local)
-            n = local.task.parameters.n_ciphertexts(local.released.tensor().n_slots)
-            ciphertexts = unpack_ciphertexts(packed, n, len(packed))
-            if self.name not in attempt.contributions:
-                self._commit(run, attempt, local, ciphertexts)
+            # A header that is sent again while the first is being answered gets the same bytes.
+            with local.lock:
+                packed = self.contributions.get(run.run_id, attempt.entry_id)
+                if packed is None:
+                    packed = self._make_contribution(run, attempt, local)
+                n = local.task.parameters.n_ciphertexts(local.released.tensor().n_slots)
+                ciphertexts = unpack_ciphertexts(packed, n, len(packed))
+                if self.name not in attempt.contributions:
+                    self._commit(run, attempt, local, ciphertexts)
             self._wait_for_all(run.run_id, attempt)
             local.n_bytes_sent += len(packed)
         except PartyError as error:
@@ -316,17 +321,16 @@ class DataHolder:
             with self._lock:
                 self._runs[run.run_id] = local
         deadline = time.monotonic() + local.task.deadline_s
-        catch_up(self.member, run, local.released, deadline=deadline)
+        with local.lock:
+            catch_up(self.member, run, local.released, deadline=deadline)
         return local
 
     def _make_contribution(self, run: RunState, attempt: AttemptState, local: "_LocalRun") -> bytes:
         """Compute, mask and encrypt; keep the bytes, then erase the mask key."""
         check_input(run, attempt, local.released, party=self.name)
-        check_parties(
-            self.policy, n_parties=len(attempt.roster), min_parties=run.proposal["min_parties"]
-        )
-        # Asked again every round: a revocation stops the next one.
-        self._find_grant(run, local.task)
+        check_roster(self.policy, local.task, attempt.roster)
+        # Asked again every round: a revocation of the grant of the approval stops the next one.
+        self._find_grant(run, local.task, grant_id=local.grant_id)
         tensor = local.released.tensor()
         parameters = local.task.parameters
         found = addend(local.rows, local.released)
@@ -335,7 +339,7 @@ class DataHolder:
         if n_clipped:
             found["clipped"] = np.array([n_clipped])
             slots, _ = tensor.quantise(found, parameters.modulus_bits)
-        masked = (slots + self._mask(run, attempt, tensor.name, len(slots))) % (
+        masked = (slots + self._mask(run, attempt, local, len(slots))) % (
             1 << parameters.modulus_bits
         )
         packed = pack_ciphertexts(
@@ -383,7 +387,7 @@ class DataHolder:
         self.member.ledger.append("round-contributed", entry)
 
     def _mask(
-        self, run: RunState, attempt: AttemptState, tensor: str, length: int
+        self, run: RunState, attempt: AttemptState, local: "_LocalRun", length: int
     ) -> NDArray[np.int64]:
         parties = self.member.ledger.state.parties
         peers = {
@@ -401,7 +405,7 @@ class DataHolder:
             roster_digest=roster_digest(attempt.roster),
             input_digest=attempt.input_digest,
             he_context_digest=run.proposal["he_context_digest"],
-            modulus_bits=self._runs[run.run_id].task.parameters.modulus_bits,
+            modulus_bits=local.task.parameters.modulus_bits,
         )
         return mask(
             statement,
@@ -409,7 +413,7 @@ class DataHolder:
             static=self.member.identity.mask_key,
             ephemeral=self.mask_keys.get(attempt.mask_epks[self.name]),
             peers=peers,
-            tensor=tensor,
+            tensor=local.released.tensor().name,
             length=length,
         )
 
@@ -500,6 +504,7 @@ class _LocalRun:
         self.n_bytes_sent = 0
         self.n_bytes_before = 0
         self.context: bytes | None = None
+        self.lock = threading.Lock()
 
 
 def check_proposal(
@@ -513,6 +518,9 @@ def check_proposal(
         Naming the field that differs.
     """
     expected = {
+        # The ledger compares kind and definition to find two rosters over the same people.
+        "request_kind": f"horizontal-{task.kind}",
+        "label_definition_digest": task.bad_definition_digest,
         "initial_digest": task.initial_digest(),
         "quantisation_digest": task.quantisation_digest(),
         "disclosure_policy_digest": policy.digest(),
@@ -525,15 +533,27 @@ def check_proposal(
         "min_parties": task.min_parties,
     }
     for field, value in expected.items():
-        if proposal[field] != value:
+        if proposal.get(field) != value:
             raise WireError(
                 f"the proposal's {field} is not this member's",
                 expected=str(value)[:80],
-                found=str(proposal[field])[:80],
+                found=str(proposal.get(field))[:80],
                 remedy="install the same version of FedCredit everywhere, under the same policy",
             )
     if task.policy != policy:
         raise WireError("the task carries another disclosure policy than the federation's")
+
+
+def check_roster(policy: DisclosurePolicy, task: ScorecardTask, roster: tuple[str, ...]) -> None:
+    """Refuse a sum of fewer parties than were asked for: a victim and two friends (crypto.md 3).
+
+    Raises
+    ------
+    TooFewPartiesError
+        Below policy and task, or below two thirds of the parties that the task names.
+    """
+    two_thirds = -(-2 * len(task.parties) // 3)
+    check_parties(policy, n_parties=len(roster), min_parties=max(task.min_parties, two_thirds))
 
 
 def check_input(run: RunState, attempt: AttemptState, released: Released, *, party: str) -> None:

@@ -33,6 +33,7 @@ def find_grant(
     operation: str,
     now: datetime,
     run_id: str | None = None,
+    grant_id: str | None = None,
 ) -> str:
     """Return the id of a live grant of `issuer` that admits the task.
 
@@ -44,6 +45,8 @@ def find_grant(
         ``"sum"``, ``"train"``, ``"match"`` or ``"lookup"``.
     run_id : str, optional
         Run that has used the grant already (its use is not counted twice).
+    grant_id : str, optional
+        Only this grant will do: a run goes on under the grants that its approvals cite.
 
     Raises
     ------
@@ -54,11 +57,13 @@ def find_grant(
     """
     wanted = set(columns)
     reasons: list[GrantError] = []
-    for grant_id, grant in sorted(state.grants.items()):
+    for candidate, grant in sorted(state.grants.items()):
         if grant.issuer != issuer or grant.grantee != grantee or grant.purpose != purpose:
             continue
+        if grant_id is not None and candidate != grant_id:
+            continue
         reason = _why_not(
-            grant_id,
+            candidate,
             grant,
             asset=asset,
             columns=wanted,
@@ -67,7 +72,7 @@ def find_grant(
             run_id=run_id,
         )
         if reason is None:
-            return grant_id
+            return candidate
         reasons.append(reason)
     if reasons:
         raise reasons[-1]

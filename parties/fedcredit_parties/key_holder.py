@@ -6,6 +6,7 @@ digests stand, signed by every rostered party, under a quorum checkpoint that it
 """
 
 import base64
+import re
 import threading
 import time
 from dataclasses import dataclass
@@ -16,10 +17,15 @@ from fedcredit_ledger.entry import commit, open_commitment
 from fedcredit_ledger.errors import LedgerError, QuorumError, RejectedEntryError
 from fedcredit_ledger.rules import AttemptState, RunState
 from fedcredit_parties.ckks import Engine, KeyPair, Parameters
-from fedcredit_parties.data_holder import ROW_COUNT, SPLIT_KEY, check_input, check_proposal
-from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
+from fedcredit_parties.data_holder import (
+    ROW_COUNT,
+    SPLIT_KEY,
+    check_input,
+    check_proposal,
+    check_roster,
+)
+from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import (
-    DisclosureError,
     ForgedAggregateError,
     InputNotReleasedError,
     MalformedMessageError,
@@ -131,14 +137,19 @@ class KeyHolder:
         self.member.mailbox.forget(run_id)
 
     def _answer(self, letter: Letter) -> None:
+        """Answer one letter; a letter that asks for nonsense ends nothing but itself."""
         if letter.kind == CONTEXT_PLEASE:
-            self.publish_context(letter.run_id, str(letter.body.get("parameters")), letter.sender)
+            parameters = str(letter.body.get("parameters"))
+            try:
+                self.publish_context(letter.run_id, parameters, letter.sender)
+            except (PartyError, RejectedEntryError) as error:
+                self.member.rejected.append(error)
         elif letter.sender == self.member.role("coordinator"):
             self.open(letter.run_id, letter.body)
 
     def publish_context(self, run_id: str, parameters_name: str, requester: str) -> None:
         """Make a key pair for one run and publish the public context."""
-        if run_id in self.member.ledger.state.contexts:
+        if not _RUN_ID.fullmatch(run_id) or run_id in self.member.ledger.state.contexts:
             return
         key = self._key(run_id)
         if key is None:
@@ -207,8 +218,10 @@ class KeyHolder:
         """
         self.member.ledger.refresh()
         run = self.member.ledger.state.runs.get(run_id)
+        if run is None or run.status != "started":
+            return
         key = self._key(run_id)
-        if run is None or key is None or run.status != "started":
+        if key is None:
             return
         aggregated = str(request.get("aggregated"))
         try:
@@ -235,7 +248,7 @@ class KeyHolder:
         released = self._course(run, key)
         check_input(run, attempt, released, party=self.member.name)
         roster = attempt.roster
-        check_parties(self.policy, n_parties=len(roster), min_parties=run.proposal["min_parties"])
+        check_roster(self.policy, released.task, roster)
         contributions = self._contributions(attempt, blobs, key, released)
         tensor = released.tensor()
         total = self.engine.add(
@@ -434,10 +447,11 @@ class KeyHolder:
         key.n_refused += 1
         body = describe(error, party="")
         self.member.mailbox.send(run.requester, FAILED, body, run_id=run.run_id)
-        kind = "disclosure-refused" if isinstance(error, DisclosureError) else "opening-refused"
         about = aggregated if len(aggregated) == 64 else run.proposal_id
         try:
-            self.member.ledger.append(kind, {"about": about, "rule": type(error).__name__})
+            self.member.ledger.append(
+                "opening-refused", {"about": about, "rule": type(error).__name__}
+            )
         except LedgerError as rejected:
             self.member.rejected.append(rejected)
         if key.n_refused >= MAX_REFUSALS:
@@ -452,6 +466,9 @@ class KeyHolder:
 
 
 _QUORUM_S = 30.0
+
+_RUN_ID = re.compile(r"[a-z0-9-]{1,64}")
+"""A run's id as the ledger takes it."""
 
 
 def _pairs(value: object) -> dict[str, str]:

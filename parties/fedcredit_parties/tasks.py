@@ -89,6 +89,11 @@ class ScorecardTask(BaseModel):
             raise ValueError("features: a name stands twice")
         if self.label in names:
             raise ValueError("features: the label is among them")
+        roles = [c for c in (self.id_column, self.time_column, self.split_column) if c is not None]
+        if len({*names, self.label, *roles}) != len(names) + 1 + len(roles):
+            raise ValueError("columns: each has one role")
+        if self.oot_from is not None and self.time_column is None:
+            raise ValueError("oot_from: needs a time_column")
         if list(self.parties) != sorted(set(self.parties)):
             raise ValueError("parties: must be sorted and distinct")
         if not all(math.isfinite(x) for x in (self.holdout, self.l2, self.tolerance)):
