@@ -11,8 +11,10 @@ passes this parser first, which accepts exactly the one form that our own writer
 
 The Zstandard frame must state its content's size, which must be the size that the parameters
 prescribe; and since nobody need believe a statement, its blocks are walked too: a block holds at
-most 128 KiB, so few blocks cannot become many bytes. What is inside the frame is checked by SEAL,
-in a child process with limits (`ckks_child`). Pure; no import of TenSEAL.
+most 128 KiB, so few blocks cannot become many bytes. Inside the frame the first 97 bytes are SEAL's
+own description of the object; they are the same for every object of one parameter set, and
+`ckks_child` compares them with its own (a nested compression there ends the process inside SEAL).
+What remains are coefficients, whose range SEAL checks. Pure; no import of TenSEAL.
 
 References
 ----------
@@ -36,8 +38,9 @@ SEAL_ZSTD = 2
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 BLOCK_BYTES = 128 * 1024
 
-# What SEAL stores beside the coefficients of a ciphertext or public key, uncompressed.
-POLYNOMIALS_OVERHEAD = 97
+# What SEAL stores before the coefficients of a ciphertext or public key, uncompressed: identifier
+# of the parameters, form, counts, scale, correction factor, header of the array.
+DESCRIPTION_BYTES = 97
 MAX_PARAMETER_BYTES = 1024
 # TenSEAL's three automatic switches (relinearise, rescale, switch modulus), all on.
 SETTINGS = 7
@@ -64,16 +67,16 @@ class Layout:
     @property
     def ciphertext_content(self) -> int:
         """Uncompressed bytes of a fresh ciphertext: two polynomials without the special modulus."""
-        return 2 * (self.n_moduli - 1) * self.degree * 8 + POLYNOMIALS_OVERHEAD
+        return 2 * (self.n_moduli - 1) * self.degree * 8 + DESCRIPTION_BYTES
 
     @property
     def public_key_content(self) -> int:
         """Uncompressed bytes of a public key: two polynomials with the special modulus."""
-        return 2 * self.n_moduli * self.degree * 8 + POLYNOMIALS_OVERHEAD
+        return 2 * self.n_moduli * self.degree * 8 + DESCRIPTION_BYTES
 
 
-def check_ciphertext(data: bytes, layout: Layout, *, party: str) -> None:
-    """Accept exactly one full ciphertext of this layout.
+def check_ciphertext(data: bytes, layout: Layout, *, party: str) -> bytes:
+    """Accept exactly one full ciphertext of this layout; return its Zstandard frame.
 
     Raises
     ------
@@ -87,11 +90,11 @@ def check_ciphertext(data: bytes, layout: Layout, *, party: str) -> None:
     blob = reader.bytes_field(2)
     reader.scale_field(3, layout.scale)
     reader.end()
-    _check_blob(blob, layout.ciphertext_content, party)
+    return _check_blob(blob, layout.ciphertext_content, party)
 
 
 def check_public_context(data: bytes, layout: Layout) -> bytes:
-    """Accept exactly one public context of this layout; return its parameters blob.
+    """Accept exactly one public context of this layout; return its key's Zstandard frame.
 
     Raises
     ------
@@ -123,7 +126,7 @@ def check_public_context(data: bytes, layout: Layout) -> bytes:
     try:
         inner.scale_field(3, layout.scale)
         inner.end()
-        _check_blob(key, layout.public_key_content, "")
+        return _check_blob(key, layout.public_key_content, "")
     except MalformedMessageError as error:
         raise ContextMismatchError(
             "the public context is not of the run's parameter set",
@@ -131,11 +134,10 @@ def check_public_context(data: bytes, layout: Layout) -> bytes:
             found=error.found,
             remedy="fetch the context again by the digest in he-context-published",
         ) from None
-    return parameters
 
 
-def _check_blob(blob: bytes, content: int | None, party: str) -> None:
-    """Accept one SEAL object whose uncompressed size is `content` and cannot be larger."""
+def _check_blob(blob: bytes, content: int | None, party: str) -> bytes:
+    """Accept one SEAL object whose uncompressed size is `content`; return its frame."""
     if len(blob) < SEAL_HEADER.size:
         raise _malformed(party, "a SEAL header", "fewer bytes")
     magic, header, major, minor, compression, reserved, size = SEAL_HEADER.unpack_from(blob)
@@ -153,6 +155,7 @@ def _check_blob(blob: bytes, content: int | None, party: str) -> None:
         raise _malformed(party, "an object of the size that the parameters prescribe", "another")
     if len(blob) > limit * 1.1 + 64 or largest > 2 * limit + 4 * BLOCK_BYTES:
         raise _malformed(party, "an object of the size that the parameters prescribe", "a larger")
+    return blob[SEAL_HEADER.size :]
 
 
 def _zstd_bounds(data: bytes, start: int, party: str) -> tuple[int, int]:

@@ -2,8 +2,9 @@
 
 The native library is given foreign bytes only here, where a crash, an endless loop or a memory
 bomb costs one process with limits instead of a member of the federation. The parent is
-`fedcredit_parties.ckks.Engine`, which has parsed the bytes before; what can only be seen after
-loading (size, level, scale, transparency) is checked here.
+`fedcredit_parties.ckks.Engine`, which has parsed the bytes before. Here, before loading, the
+description inside an object is compared with that of an object of our own; after loading, what only
+the library can see (size, level, scale, transparency) is checked.
 
 One request, one answer, over a socket that is both standard input and standard output. A frame is
 the number of its parts, their lengths, their bytes; nothing is pickled. The first part of a request
@@ -19,7 +20,21 @@ import struct
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from fedcredit_parties.ciphertext_format import (
+    DESCRIPTION_BYTES,
+    Layout,
+    check_ciphertext,
+    check_public_context,
+)
+from fedcredit_parties.errors import (
+    ContextMismatchError,
+    MalformedMessageError,
+    PartyError,
+    PrecisionError,
+)
 
 FRAME_LIMIT = 1 << 30
 MAX_PARTS = 4096
@@ -28,13 +43,23 @@ FATAL_DISTANCE = 0.25
 """Farthest that a slot of an honest sum may lie from an integer. The distance is never returned."""
 
 # How errors of the native library arrive in Python.
-NATIVE_ERRORS = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
+NATIVE_ERRORS = (
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 def send(channel: socket.socket, parts: Sequence[bytes]) -> None:
     """Write one frame."""
     head = struct.pack(f"<I{len(parts)}Q", len(parts), *(len(part) for part in parts))
-    channel.sendall(b"".join([head, *parts]))
+    channel.sendall(head)
+    for part in parts:
+        channel.sendall(part)
 
 
 def receive(channel: socket.socket, *, deadline: float | None = None) -> list[bytes]:
@@ -61,8 +86,37 @@ def _read(channel: socket.socket, length: int, deadline: float | None) -> bytear
     return found
 
 
-class Refusal(Exception):
-    """What the child answers instead of a result: class name, expected, found."""
+@dataclass(frozen=True)
+class Own:
+    """What objects of one parameter set begin with, read off objects made here.
+
+    Attributes
+    ----------
+    parameters : bytes
+        First field of every context.
+    public_key, ciphertext : bytes
+        Description inside the frame of every public key and every ciphertext.
+    """
+
+    parameters: bytes
+    public_key: bytes
+    ciphertext: bytes
+
+    @classmethod
+    def of(cls, parameters: dict[str, Any]) -> "Own":
+        """Make a key and a ciphertext of the set and read them."""
+        import tenseal as ts
+
+        layout, context = _layout(parameters), _new_context(parameters)
+        public = _serialise(context, secret=False)
+        zeros = [0.0] * (parameters["degree"] // 2)
+        one = ts.ckks_vector(context, zeros, scale=layout.scale).serialize()
+        return cls(
+            # Tag, one length byte, blob.
+            parameters=public[: 2 + public[1]],
+            public_key=_description(check_public_context(public, layout)),
+            ciphertext=_description(check_ciphertext(one, layout, party="")),
+        )
 
 
 class Worker:
@@ -70,7 +124,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._contexts: dict[bytes, Any] = {}
-        self._parameters: dict[bytes, bytes] = {}
+        self._own: dict[bytes, Own] = {}
         self._sum: list[Any] = []
 
     def answer(self, request: list[bytes]) -> list[bytes]:
@@ -84,54 +138,52 @@ class Worker:
             self._contexts.pop(parts[0], None)
             return []
         parameters, context = json.loads(parts[0]), self._contexts[parts[1]]
+        own = self._own[parts[0]]
         if word == b"encrypt":
             return self.encrypt(parameters, context, parts[2])
         if word == b"begin":
             self._sum = []
             return []
         if word == b"add":
-            return self.add(parameters, context, parts[2:])
+            return self.add(parameters, own, context, parts[2:])
         if word == b"sum":
             blobs = [vector.serialize() for vector in self._sum]
             self._sum = []
             return blobs
         if word == b"open":
-            return self.open(parameters, context, *parts[2:])
+            return self.open(parameters, own, context, *parts[2:])
         raise ValueError("unknown word")
 
     def keys(self, parameters: bytes) -> list[bytes]:
         """Make a key pair; return the public context and the secret one."""
         context = _new_context(json.loads(parameters))
-        return [
-            context.serialize(
-                save_public_key=True,
-                save_secret_key=False,
-                save_galois_keys=False,
-                save_relin_keys=False,
-            ),
-            context.serialize(
-                save_public_key=False,
-                save_secret_key=True,
-                save_galois_keys=False,
-                save_relin_keys=False,
-            ),
-        ]
+        return [_serialise(context, secret=False), _serialise(context, secret=True)]
 
     def load(self, digest: bytes, parameters: bytes, kind: bytes, data: bytes) -> list[bytes]:
         """Keep a context under its digest, if it is of exactly these parameters."""
         import tenseal as ts
 
-        if parameters not in self._parameters:
-            own = _new_context(json.loads(parameters)).serialize(False, False, False, False)
-            # Field 1 (tag, one length byte, blob) is the parameters; equal ones serialise equally.
-            self._parameters[parameters] = own[: 2 + own[1]]
-        if not data.startswith(self._parameters[parameters]):
-            raise Refusal("ContextMismatchError", "the run's parameter set", "another one")
+        own = self._own.get(parameters) or Own.of(json.loads(parameters))
+        self._own[parameters] = own
+        if not data.startswith(own.parameters):
+            raise ContextMismatchError(
+                "refused", expected="the run's parameter set", found="another one"
+            )
+        if kind == b"public":
+            frame = check_public_context(data, _layout(json.loads(parameters)))
+            if _description(frame) != own.public_key:
+                raise MalformedMessageError(
+                    "refused", expected="a public key of this set", found="another form"
+                )
         context = ts.context_from(data, n_threads=1)
         if context.has_secret_key() != (kind == b"secret"):
-            raise Refusal("ContextMismatchError", f"a {kind.decode()} context", "another kind")
+            raise ContextMismatchError(
+                "refused", expected=f"a {kind.decode()} context", found="another kind"
+            )
         if context.global_scale != _scale(json.loads(parameters)):
-            raise Refusal("ContextMismatchError", "the scale of the parameter set", "another")
+            raise ContextMismatchError(
+                "refused", expected="the scale of the parameter set", found="another"
+            )
         self._contexts[digest] = context
         return []
 
@@ -146,9 +198,11 @@ class Worker:
         scale = _scale(parameters)
         return [ts.ckks_vector(context, row.tolist(), scale=scale).serialize() for row in rows]
 
-    def add(self, parameters: dict[str, Any], context: Any, blobs: list[bytes]) -> list[bytes]:
+    def add(
+        self, parameters: dict[str, Any], own: Own, context: Any, blobs: list[bytes]
+    ) -> list[bytes]:
         """Add one party's ciphertexts to the sum."""
-        vectors = [_load_vector(parameters, context, blob) for blob in blobs]
+        vectors = [_load_vector(parameters, own, context, blob) for blob in blobs]
         if self._sum:
             for total, vector in zip(self._sum, vectors, strict=True):
                 total.add_(vector)
@@ -157,7 +211,13 @@ class Worker:
         return []
 
     def open(
-        self, parameters: dict[str, Any], context: Any, used: bytes, limit: bytes, *blobs: bytes
+        self,
+        parameters: dict[str, Any],
+        own: Own,
+        context: Any,
+        used: bytes,
+        limit: bytes,
+        *blobs: bytes,
     ) -> list[bytes]:
         """Decrypt, check the health of every slot, return integers modulo M and nothing else.
 
@@ -173,7 +233,8 @@ class Worker:
         slots = np.empty((len(blobs), parameters["degree"] // 2), dtype=np.complex128)
         plain = seal.Plaintext()
         for row, blob in zip(slots, blobs, strict=True):
-            decryptor.decrypt(_load_vector(parameters, context, blob).ciphertext()[0], plain)
+            vector = _load_vector(parameters, own, context, blob)
+            decryptor.decrypt(vector.ciphertext()[0], plain)
             row[:] = np.fromiter(encoder.decode_complex(plain), np.complex128, len(row))
         real = slots.real.ravel()
         nearest = np.rint(real)
@@ -186,7 +247,9 @@ class Worker:
             and not nearest[int(used) :].any()
         )
         if not healthy:
-            raise Refusal("PrecisionError", "an integer in every slot", "a sum that is not exact")
+            raise PrecisionError(
+                "refused", expected="an integer in every slot", found="a sum that is not exact"
+            )
         modulus = 1 << parameters["modulus_bits"]
         return [(nearest[: int(used)].astype("<i8") & (modulus - 1)).tobytes()]
 
@@ -208,23 +271,64 @@ def _new_context(parameters: dict[str, Any]) -> Any:
     return context
 
 
-def _load_vector(parameters: dict[str, Any], context: Any, blob: bytes) -> Any:
-    """Load one ciphertext and check what only the library can see."""
+def _layout(parameters: dict[str, Any]) -> Layout:
+    return Layout(
+        degree=parameters["degree"],
+        n_moduli=len(parameters["coeff_bits"]),
+        scale=_scale(parameters),
+    )
+
+
+def _serialise(context: Any, *, secret: bool) -> bytes:
+    """Return one half of a key pair; no keys for products or rotations, which nobody needs."""
+    return bytes(
+        context.serialize(
+            save_public_key=not secret,
+            save_secret_key=secret,
+            save_galois_keys=False,
+            save_relin_keys=False,
+        )
+    )
+
+
+def _description(frame: bytes) -> bytes:
+    """Decompress the beginning of a frame; OSError when it is not one."""
+    import pyarrow  # type: ignore[import-untyped]
+
+    with pyarrow.CompressedInputStream(pyarrow.BufferReader(frame), "zstd") as stream:
+        return bytes(stream.read(DESCRIPTION_BYTES))
+
+
+def _load_vector(parameters: dict[str, Any], own: Own, context: Any, blob: bytes) -> Any:
+    """Load one ciphertext: its description first, then what only the library can see."""
     import tenseal as ts
 
+    frame = check_ciphertext(blob, _layout(parameters), party="")
+    if _description(frame) != own.ciphertext:
+        raise MalformedMessageError(
+            "refused", expected="a ciphertext of this set", found="another form"
+        )
     vector = ts.ckks_vector_from(context, blob)
     ciphertexts = vector.ciphertext()
     if vector.size() != parameters["degree"] // 2 or len(ciphertexts) != 1:
-        raise Refusal("MalformedMessageError", "one full ciphertext", "another number")
+        raise MalformedMessageError(
+            "refused", expected="one full ciphertext", found="another number"
+        )
     (ciphertext,) = ciphertexts
     if ciphertext.size() != 2 or not ciphertext.is_ntt_form():
-        raise Refusal("MalformedMessageError", "a fresh ciphertext", "another form")
+        raise MalformedMessageError("refused", expected="a fresh ciphertext", found="another form")
     if ciphertext.parms_id() != context.seal_context().data.first_parms_id():
-        raise Refusal("MalformedMessageError", "a ciphertext at the top level", "another level")
+        raise MalformedMessageError(
+            "refused", expected="a ciphertext at the top level", found="another level"
+        )
     if ciphertext.scale != _scale(parameters):
-        raise Refusal("MalformedMessageError", "the scale of the parameter set", "another")
+        raise MalformedMessageError(
+            "refused", expected="the scale of the parameter set", found="another"
+        )
     if ciphertext.is_transparent():
-        raise Refusal("MalformedMessageError", "an encrypted number", "one that hides nothing")
+        raise MalformedMessageError(
+            "refused", expected="an encrypted number", found="one that hides nothing"
+        )
     return vector
 
 
@@ -238,6 +342,7 @@ def main() -> None:
     memory = int(sys.argv[1])
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    import pyarrow  # noqa: F401
     import tenseal  # noqa: F401
 
     send(channel, [b"ready"])
@@ -249,8 +354,9 @@ def main() -> None:
             return
         try:
             answer = [b"ok", *worker.answer(request)]
-        except Refusal as refusal:
-            answer = [b"error", *(str(word).encode() for word in refusal.args)]
+        except PartyError as refusal:
+            words = (type(refusal).__name__, refusal.expected, refusal.found)
+            answer = [b"error", *(word.encode() for word in words)]
         except NATIVE_ERRORS as error:
             found = f"bytes that the library refuses ({type(error).__name__})"
             answer = [b"error", b"MalformedMessageError", b"an object it can load", found.encode()]

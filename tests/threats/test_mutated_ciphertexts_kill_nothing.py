@@ -251,6 +251,9 @@ def _contents(rng: random.Random, parts: _Parts) -> bytes:
                 _patched(content, SCALE, struct.pack("<d", rng.choice(ODD_DOUBLES))),
                 _patched(content, CORRECTION, count),
                 _patched(content, ARRAY + rng.randrange(24), rng.randbytes(4) + b"\xff"),
+                # A compression inside the compression.
+                _patched(content, ARRAY + 5, bytes([rng.choice([1, 2, 3, 255])])),
+                _patched(content, ARRAY + 5, struct.pack("<BHQ", rng.choice([1, 2]), 0, 1 << 40)),
                 _patched(content, coefficient, b"\xff" * 8),
                 # Transparent: the second polynomial, or both, are zero.
                 _patched(content, 97 + polynomial, bytes(polynomial)),
@@ -332,7 +335,7 @@ def test_mutants_of_the_structure_are_refused_and_kill_nothing(
     )
 
     print(found)
-    # What passes is the same ciphertext with its flag "true" spelled 2 or 255.
+    # What passes is a mutation that changed nothing: the same content in another frame.
     assert found["refused"] > 0.98 * N_MUTANTS
     assert found["not opened"] == found["other sum"] == 0
     assert sum(found.values()) == N_MUTANTS
@@ -369,7 +372,7 @@ def _library_alone(body: str) -> int:
         resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         import tenseal as ts
-        context = ts.context(ts.SCHEME_TYPE.CKKS, 8192, coeff_mod_bit_sizes=[60, 40, 60], n_threads=1)
+        context = ts.context(ts.SCHEME_TYPE.CKKS, 8192, coeff_mod_bit_sizes=[60, 40, 60])
         """
     ) + textwrap.dedent(body)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
@@ -400,6 +403,34 @@ def test_twelve_bytes_that_kill_the_library_are_refused_here(
 
     assert died == -signal.SIGSEGV
     assert caught.value.party == "bank-b"
+
+
+def test_a_compression_inside_the_compression_aborts_the_library_and_is_refused_here(
+    engine: Engine, keys: dict[str, KeyPair]
+) -> None:
+    died = _library_alone(
+        """
+        context = ts.context(ts.SCHEME_TYPE.CKKS, 4096, coeff_mod_bit_sizes=[60, 49])
+        slots = [float(2**33 - 7919 * i) for i in range(2048)]
+        mutant = bytearray(ts.ckks_vector(context, slots, scale=2.0**18).serialize())
+        # The header of the array inside the frame: how it is compressed, and its stated size.
+        at = mutant.rindex(bytes.fromhex("5ea1100403"))
+        mutant[at + 5 : at + 16] = struct.pack("<BHQ", 1, 0, 1 << 40)
+        ts.ckks_vector_from(context, bytes(mutant))
+        """
+    )
+    honest = _ciphertext(engine, keys, NARROW)
+    mutant = bytearray(honest)
+    at = mutant.rindex(bytes.fromhex("5ea1100403"))
+    mutant[at + 5 : at + 16] = struct.pack("<BHQ", 1, 0, 1 << 40)
+    process_id = engine.process_id
+
+    with pytest.raises(MalformedMessageError, match="another form") as caught:
+        engine.add(NARROW, keys["narrow"].public, {"bank-b": (bytes(mutant),)}, length=NARROW.slots)
+
+    assert died == -signal.SIGABRT
+    assert caught.value.party == "bank-b"
+    assert engine.process_id == process_id
 
 
 def test_what_loads_without_complaint_in_the_library_is_refused_here(

@@ -1,4 +1,4 @@
-"""The secret key goes into no message: what is made public holds none, and one that does is refused.
+"""The secret key goes into no message: a public context that carries one is refused.
 
 The scan looks for pieces of the key's own coefficients, compressed as they are stored and
 uncompressed. The weak variant is the library's context serialised with ``save_secret_key``: the
