@@ -1,0 +1,27 @@
+"""One small federation for a whole file: an attack that fails leaves it able to work."""
+
+from collections.abc import Iterator
+
+import pytest
+
+import fedcredit as fc
+from fedcredit_parties.ckks import Engine
+from tests.simulated import bank_frames, small_federation
+
+
+@pytest.fixture(scope="module")
+def federation() -> Iterator[fc.Federation]:
+    with small_federation() as federation:
+        yield federation
+
+
+@pytest.fixture(scope="module")
+def four_banks() -> Iterator[fc.Federation]:
+    with small_federation(bank_frames(4)) as federation:
+        yield federation
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine() as engine:
+        yield engine
