@@ -6,6 +6,7 @@ release of Flower and FedCredit.
 """
 
 import hashlib
+import warnings
 from pathlib import Path
 
 from flwr.cli.build import build_fab_from_disk
@@ -16,7 +17,10 @@ APP = Path(__file__).parent / "app"
 
 def bundle(app_folder: Path) -> bytes:
     """Return Flower's bundle of an app folder."""
-    return build_fab_from_disk(app_folder)
+    with warnings.catch_warnings():
+        # Flower names its patterns by a word that pathspec has since renamed.
+        warnings.filterwarnings("ignore", "GitWildMatchPattern", DeprecationWarning)
+        return build_fab_from_disk(app_folder)
 
 
 def fab_hash(app_folder: Path) -> str:

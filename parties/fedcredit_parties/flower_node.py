@@ -16,7 +16,6 @@ three differences: nothing here ends or signals the process; a message is confir
 takes its place again by a heartbeat, where a second activation would be refused for a minute.
 """
 
-import fcntl
 import logging
 import os
 import random
@@ -25,8 +24,7 @@ import threading
 import time
 import traceback
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from hashlib import sha256
@@ -82,6 +80,7 @@ from fedcredit_parties.errors import (
     UntrustedFederationError,
     WireError,
 )
+from fedcredit_parties.file_lock import only_one
 
 FLOWER_VERSION = "1.41.0"
 """The Flower release whose private names this file uses."""
@@ -295,7 +294,8 @@ class FlowerNode:
         """
         self._stop = stop
         over = threading.Event()
-        with self._folder():
+        self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with only_one(self._state / "lock", "this Flower node"):
             threading.Thread(target=self._beat, args=(over,), daemon=True).start()
             try:
                 while not stop.is_set():
@@ -650,20 +650,6 @@ class FlowerNode:
         half = self._state / f".{name}"
         half.write_bytes(data)
         os.replace(half, self._state / name)
-
-    @contextmanager
-    def _folder(self) -> Iterator[None]:
-        self._state.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with (self._state / "lock").open("wb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise ConfigError(
-                    "another process is this Flower node",
-                    found=f"its lock in {self._state.name}",
-                    remedy="stop the other daemon, or give each its own identity",
-                ) from error
-            yield
 
 
 def _is_digest(text: str) -> bool:
