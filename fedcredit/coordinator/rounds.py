@@ -16,11 +16,18 @@ from flwr.serverapp import Grid
 from fedcredit.coordinator.replies import Ask, Replies, StoppedError
 from fedcredit.errors import JobError, PartiesMissingError
 from fedcredit_ledger.entry import parse_time
-from fedcredit_ledger.errors import LedgerError
+from fedcredit_ledger.errors import LedgerError, RejectedEntryError
 from fedcredit_ledger.rules import AttemptState, RunState
+from fedcredit_ledger.rules_runs import DIFFERENCING
 from fedcredit_parties.ckks import Engine
-from fedcredit_parties.errors import MalformedMessageError, PartyError, ReplayedMessageError
-from fedcredit_parties.failure import FAILED
+from fedcredit_parties.errors import (
+    DifferencingError,
+    MalformedMessageError,
+    PartyError,
+    ReplayedMessageError,
+    by_name,
+)
+from fedcredit_parties.failure import FAILED, describe
 from fedcredit_parties.key_holder import OPEN_PLEASE
 from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.member import BACK, Member
@@ -103,7 +110,7 @@ class Coordinator:
         except _RunFailedError as failure:
             self._fail(run, failure.error)
         except (PartyError, JobError, LedgerError) as error:
-            self._fail(run, type(error).__name__)
+            self._explain(run, error)
         else:
             self.member.ledger.append(
                 "run-finished",
@@ -113,6 +120,20 @@ class Coordinator:
                     "result_digest": run.next_input,
                 },
             )
+
+    def _explain(self, run: RunState, error: Exception) -> None:
+        """Tell the requester, sealed, what this member refused; then fail the run."""
+        if isinstance(error, RejectedEntryError) and error.code == DIFFERENCING:
+            error = DifferencingError(
+                "the same people were summed before with other parties",
+                expected="the same roster, or an endorsement of every party in the difference",
+                found=error.detail,
+                remedy="ask them to write endorsement-given for this run, or ask for all parties",
+            )
+        if isinstance(error, PartyError):
+            letter = describe(error, party=self.member.name)
+            self.member.mailbox.send(run.requester, FAILED, letter, run_id=run.run_id)
+        self._fail(run, type(error).__name__)
 
     def _fail(self, run: RunState, error: str) -> None:
         data: dict[str, Any] = {"run_id": run.run_id, "error": error}
@@ -157,7 +178,8 @@ class Coordinator:
             lambda x: x.kind == FAILED and x.sender == name and x.run_id == run_id,
             deadline=time.monotonic() + POLL_S,
         )
-        return str(letter.body.get("error")) if letter else "PartyError"
+        told = str(letter.body.get("error")) if letter else ""
+        return told if told in by_name else PartyError.__name__
 
     @staticmethod
     def _phase(run: RunState) -> str:
