@@ -172,9 +172,7 @@ def test_other_bytes_than_a_bank_committed_to_are_not_added(
             if offered == "own bytes":
                 public = sim.desk.get_blob(newest_run(federation).proposal["he_context_digest"])
                 assert public is not None
-                forged = coordinator.member.front.put_blob(
-                    pack_ciphertexts(own_ciphertexts(public, 1))
-                )
+                forged = pack_ciphertexts(own_ciphertexts(public, 1))
                 blobs["bank-0"] = coordinator.member.front.put_blob(forged)
             elif offered == "another bank's bytes":
                 blobs["bank-0"] = blobs["bank-1"]
