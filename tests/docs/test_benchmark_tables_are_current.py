@@ -1,0 +1,51 @@
+"""The tables in ``benchmarks/README.md`` are those that the committed results give."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+_spec = importlib.util.spec_from_file_location("benchmark_tables", BENCHMARKS / "tables.py")
+assert _spec is not None and _spec.loader is not None
+tables = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(tables)
+
+README = (BENCHMARKS / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_shows_the_committed_results() -> None:
+    assert tables.current(README) == README, "run: python benchmarks/tables.py"
+
+
+def test_a_changed_figure_in_the_readme_is_noticed() -> None:
+    first_row = next(line for line in README.splitlines() if line.startswith("| wide | 3 |"))
+
+    changed = README.replace(first_row, first_row.replace("| 3 |", "| 4 |"))
+
+    assert tables.current(changed) != changed
+
+
+def test_a_table_without_a_place_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 places for the table ckks_cost"):
+        tables.current(README.replace("<!-- ckks_cost -->", ""))
+
+
+def test_results_name_no_machine_and_say_how_busy_it_was() -> None:
+    for path in sorted((BENCHMARKS / "results").glob("*.json")):
+        machine = json.loads(path.read_text(encoding="utf-8"))["machine"]
+
+        assert {"date", "cores", "python", "load_average"} <= set(machine)
+        assert not {"host", "hostname", "node", "user"} & set(machine)
+
+
+def test_every_encrypted_run_gave_the_pooled_card() -> None:
+    path = BENCHMARKS / "results" / "horizontal_vs_pooled.json"
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+
+    assert {(row["rows"], row["parties"]) for row in rows} == {
+        (n, p) for n in (30_000, 300_000) for p in (3, 15)
+    }
+    assert all(row["largest_coefficient_difference"] <= 1e-6 for row in rows)
