@@ -10,6 +10,7 @@ special code.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -58,10 +59,7 @@ class Grid:
         if cells < 4:
             raise ValueError("a grid needs at least 4 cells")
         lower, upper = feature.bounds
-        if feature.scale == "linear":
-            finite = _linear(lower, upper, cells - 2)
-        else:
-            finite = _curved(feature.scale, lower, upper, cells - 2)
+        finite = _finite(feature.scale, lower, upper, cells - 2)
         self.feature = feature
         self.upper: NDArray[np.float64] = np.array([*finite, math.inf], dtype=np.float64)
         self.n_cells = len(self.upper) + 1 + len(feature.special)
@@ -75,6 +73,14 @@ class Grid:
         """
         codes = numeric_codes(series, self.upper[:-1], self.feature.special)
         return np.bincount(codes, minlength=self.n_cells).astype(np.int64)
+
+
+@lru_cache(maxsize=1024)
+def _finite(scale: str, lower: float, upper: float, cells: int) -> tuple[float, ...]:
+    """Return the finite upper values; kept, because every member of a run asks for the same."""
+    if scale == "linear":
+        return tuple(_linear(lower, upper, cells))
+    return tuple(_curved(scale, lower, upper, cells))
 
 
 def _linear(lower: float, upper: float, cells: int) -> list[float]:

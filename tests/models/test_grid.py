@@ -96,3 +96,14 @@ def test_edges_are_plain_integers_for_the_release() -> None:
     grid = Grid(Feature("x", "numeric", lower=0, upper=10), cells=12)
     cells = quantiles(grid, grid.histogram(pd.Series(np.arange(10.0))).tolist(), 5)
     assert all(type(cell) is int for cell in cells)
+
+
+def test_two_grids_of_one_declaration_are_equal_and_share_no_array() -> None:
+    feature = Feature("debt", "numeric", lower=0, upper=1e6, scale="asinh")
+    first, second = Grid(feature), Grid(feature)
+    expected = second.upper.copy()
+
+    first.upper[:] = 0.0
+
+    assert np.array_equal(second.upper, expected)
+    assert np.array_equal(Grid(feature).upper, expected)
