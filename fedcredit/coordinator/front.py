@@ -7,17 +7,26 @@ network would be. Members get a `Window` that knows their name and counts the by
 import hashlib
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import BinaryIO, TypeVar
 
+from fedcredit.coordinator.desk_store import Blob, Label, MemoryShelf, Shelf
+from fedcredit_ledger.chain import Leaf
+from fedcredit_ledger.entry import parse_time
 from fedcredit_ledger.log import Log
 from fedcredit_parties.errors import MalformedMessageError
 from fedcredit_parties.front import SubmitAnswer
 
 T = TypeVar("T")
 
-MAX_BLOB_BYTES = 64 * 2**20
+KEEP = timedelta(hours=24)
+"""How long blobs and notes about runs are kept, and longer while their run is open."""
+
+SPENT = timedelta(minutes=10)
+"""How long the coordinator's own blobs (ciphertexts) are kept when no run is open."""
+
+PAGE_BYTES = 2**20
 
 
 class Desk:
@@ -27,6 +36,8 @@ class Desk:
     ----------
     log : Log
         The sequencer.
+    store : Shelf, optional
+        Keeps blobs and notes; in memory when absent.
 
     Disclosure
     ----------
@@ -34,13 +45,13 @@ class Desk:
     sizes and times; it can open none of the latter two.
     """
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, *, store: Shelf | None = None) -> None:
         self.log = log
-        self._blobs: dict[str, bytes] = {}
-        self._inboxes: dict[str, list[bytes]] = defaultdict(list)
+        self.closed = False
+        self._shelf: Shelf = MemoryShelf() if store is None else store
         self._wanted = 0
-        self._closed = False
         self._changed = threading.Condition()
+        self._listeners: list[Callable[[], None]] = []
 
     def window(self, name: str) -> "Window":
         """Return the calls of one member."""
@@ -53,7 +64,7 @@ class Desk:
             while True:
                 found = look()
                 left = deadline - time.monotonic()
-                if found is not None or left <= 0 or self._closed:
+                if found is not None or left <= 0 or self.closed:
                     return found
                 self._changed.wait(left)
 
@@ -61,53 +72,99 @@ class Desk:
         """Tell everyone who waits that something changed."""
         with self._changed:
             self._changed.notify_all()
+        for listener in tuple(self._listeners):
+            listener()
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener`, in whatever thread, after every change; it must not wait."""
+        self._listeners.append(listener)
 
     def close(self) -> None:
         """Let nobody wait any longer."""
-        self._closed = True
+        self.closed = True
         self.wake()
+        self._shelf.close()
 
     def want(self, covering: int) -> None:
         """Ask the witnesses for a quorum over at least `covering` leaves.
 
         Witnesses are not troubled with heads that nobody waits for.
         """
+        covering = min(covering, self.log.size)
         with self._changed:
-            if covering > self._wanted:
-                self._wanted = covering
-                self._changed.notify_all()
+            if covering <= self._wanted:
+                return
+            self._wanted = covering
+        self.wake()
+
+    @property
+    def wants(self) -> bool:
+        """Whether somebody waits for a quorum."""
+        return self.log.quorum_size < self._wanted
 
     def pending(self, old_size: int) -> bytes | None:
         """Return the checkpoint that waits for co-signatures, when it is larger than `old_size`."""
-        return self.log.pending(old_size) if self.log.quorum_size < self._wanted else None
+        return self.log.pending(old_size) if self.wants else None
 
-    def put_blob(self, data: bytes) -> str:
+    def new_blob(self, owner: str) -> Blob:
+        """Begin to store bytes that `owner` hands in."""
+        return self._shelf.new_blob(owner)
+
+    def put_blob(self, data: bytes, owner: str = "") -> str:
         """Store bytes under their digest."""
-        if len(data) > MAX_BLOB_BYTES:
-            raise MalformedMessageError(
-                "a blob is too large",
-                expected=f"at most {MAX_BLOB_BYTES} bytes",
-                found=f"{len(data)} bytes",
-            )
-        digest = hashlib.sha256(data).hexdigest()
-        self._blobs[digest] = bytes(data)
-        self.wake()
-        return digest
+        blob = self._shelf.new_blob(owner)
+        try:
+            blob.write(data)
+            return blob.commit()
+        finally:
+            blob.abort()
+
+    def open_blob(self, digest: str) -> BinaryIO | None:
+        """Open stored bytes, or return None."""
+        return self._shelf.open_blob(digest)
 
     def get_blob(self, digest: str) -> bytes | None:
         """Return stored bytes, or None."""
-        return self._blobs.get(digest)
+        file = self._shelf.open_blob(digest)
+        if file is None:
+            return None
+        with file:
+            return file.read()
 
-    def post(self, recipient: str, note: bytes) -> None:
-        """Append a note to an inbox."""
-        with self._changed:
-            self._inboxes[recipient].append(bytes(note))
-            self._changed.notify_all()
+    def post(self, recipient: str, note: bytes, label: Label | None = None) -> int:
+        """Append a note to an inbox; return its number."""
+        number = self._shelf.post(recipient, note, label)
+        self.wake()
+        return number
+
+    def has_note(self, name: str, after: int) -> bool:
+        """Say whether an inbox has a note numbered above `after`."""
+        return self._shelf.newest(name) > after
 
     def inbox(self, name: str, after: int) -> list[tuple[int, bytes]] | None:
-        """Return the notes numbered above `after`, or None when there are none."""
-        notes = self._inboxes[name]
-        return [(i + 1, notes[i]) for i in range(after, len(notes))] or None
+        """Return the notes numbered above `after`, a page of them, or None for none."""
+        if not self.has_note(name, after):
+            return None
+        return self._shelf.notes(name, after, most=PAGE_BYTES) or None
+
+    def tidy(self, now: datetime) -> None:
+        """Forget what no run needs any more; ciphertexts first.
+
+        Blobs and notes about runs go after a day, later while a run is open that was proposed
+        before. What the coordinator itself put there, the contributions for the key holder, goes
+        ten minutes after the last open run. Notes about no run stay.
+        """
+        state = self.log.state
+        open_since = [
+            Leaf.parse(self.log.leaves(run.proposed_index, 1)[0]).received_at
+            for run in list(state.runs.values())
+            if run.status in ("proposed", "started")
+            and parse_time(run.proposal["valid_until"]) > now
+        ]
+        self._shelf.drop(min([now - KEEP, *open_since]))
+        if not open_since:
+            for name in state.with_role("coordinator"):
+                self._shelf.drop(now - SPENT, owner=name)
 
 
 class Window:
@@ -150,7 +207,7 @@ class Window:
     def put_blob(self, data: bytes) -> str:
         """Store bytes under their SHA-256."""
         self.n_bytes_sent += len(data)
-        return self._desk.put_blob(data)
+        return self._desk.put_blob(data, self.name)
 
     def get_blob(self, digest: str) -> bytes:
         """Return the bytes with this SHA-256; they are hashed again here.
@@ -177,4 +234,8 @@ class Window:
 
     def inbox(self, after: int, *, timeout_s: float = 0.0) -> list[tuple[int, bytes]]:
         """Return own notes numbered above `after`."""
-        return self._desk.wait(lambda: self._desk.inbox(self.name, after), timeout_s) or []
+        found = self._desk.wait(lambda: self._desk.inbox(self.name, after), timeout_s) or []
+        page = found
+        while page and (page := self._desk.inbox(self.name, page[-1][0]) or []):
+            found += page
+        return found
