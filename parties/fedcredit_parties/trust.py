@@ -37,16 +37,20 @@ class Trust:
         Raises
         ------
         UntrustedFederationError
-            When a founder's key is not the pinned one, or a data holder is not pinned at all.
+            When a founder's key is not the pinned one, a data holder is not pinned at all, or a
+            pinned one is missing.
         """
         pinned = dict(self.peers)
         for name, party in state.parties.items():
+            key = pinned.pop(name, "")
             if name == member:
                 continue
             if "key-holder" in party.roles:
                 self._same(name, self.key_holder, party.signing_vkey)
             elif "data-holder" in party.roles:
-                self._same(name, pinned.pop(name, ""), party.signing_vkey)
+                self._same(name, key, party.signing_vkey)
+        for name in sorted(pinned):
+            self._same(name, pinned[name], "no such party in the founding entry")
 
     @staticmethod
     def _same(name: str, pinned: str, found: str) -> None:
