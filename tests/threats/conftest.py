@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 import fedcredit as fc
+from fedcredit import requester
 from fedcredit_parties.ckks import Engine
 from tests.simulated import bank_frames, small_federation
 
@@ -25,3 +26,9 @@ def four_banks() -> Iterator[fc.Federation]:
 def engine() -> Iterator[Engine]:
     with Engine() as engine:
         yield engine
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_reasons(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failed run whose reason nobody sends is told after half a second instead of five."""
+    monkeypatch.setattr(requester, "REASON_S", 0.5)
