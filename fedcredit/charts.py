@@ -3,7 +3,7 @@
 Every function takes plain numbers and returns one ``<svg>`` element as safe markup; text that
 came from elsewhere is escaped on the way in. Colours are CSS classes (``good``, ``bad``,
 ``line``, ``grid``), so one chart is right on white paper, on a dark screen and for readers who
-do not tell red from green: goods and bads differ in hue, in lightness and in hatching. The
+do not tell red from green: goods and bads differ in hue, in lightness and in place. The
 drawing is a few hundred units wide, so that its letters stay readable on a telephone.
 """
 
@@ -46,20 +46,24 @@ def percent(share: float) -> str:
     return f"{value:.0f} %" if abs(value - round(value)) < 1e-9 else f"{value:.1f} %"
 
 
-def _nice(top: float) -> float:
-    """Return the smallest of 1, 2, 2.5, 5 times a power of ten that is not below `top`."""
+TOPS = (1.0, 2.0, 4.0, 6.0, 8.0, 10.0)
+"""Ends of an axis with four intervals, as multiples of a power of ten."""
+
+STEPS = (1.0, 2.0, 5.0, 10.0)
+"""Distances between ticks, likewise."""
+
+
+def _nice(top: float, multiples: Sequence[float] = TOPS) -> float:
+    """Return the smallest multiple of a power of ten that is not below `top`."""
     if top <= 0 or not math.isfinite(top):
         return 1.0
     power = 10.0 ** math.floor(math.log10(top))
-    for step in (1.0, 2.0, 2.5, 5.0, 10.0):
-        if top <= step * power * (1 + 1e-12):
-            return step * power
-    return 10.0 * power
+    return next((m * power for m in multiples if top <= m * power * (1 + 1e-12)), 10.0 * power)
 
 
 def _number(value: float) -> str:
     text = f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if text in {"-0", ""} else text
+    return "0" if text in {"-0", ""} else text.replace("-", "\N{MINUS SIGN}")
 
 
 def _svg(body: Iterable[Markup], *, title: str, width: int = WIDTH, height: int = HEIGHT) -> Markup:
@@ -245,7 +249,7 @@ def coefficient_intervals(rows: Sequence[Interval]) -> Markup:
     def place(value: float) -> float:
         return left + (value - low) / (high - low) * (width - left - RIGHT)
 
-    step = _nice((high - low) / 4)
+    step = _nice((high - low) / 4, STEPS)
     ticks = [k * step for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
     marks = []
     for tick in ticks:

@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 import fedcredit.charts as charts
 from fedcredit.errors import JobError
-from fedcredit.result_file import ResultFile, SampleMetrics
+from fedcredit.result_file import Disclosure, ResultFile, SampleMetrics
 
 SAMPLE_TITLES = {"holdout": "Hold-out", "oot": "Out of time", "train": "Training"}
 PHASE_WORDS = {
@@ -41,11 +41,6 @@ class LedgerFact:
     type: str
     author: str
     received: str
-
-    @property
-    def short(self) -> str:
-        """The first six characters of the entry id, as printed beside a figure."""
-        return self.entry_id[:6]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +207,7 @@ def render(
     facts: Iterable[Mapping[str, object]],
     *,
     card: Card | None = None,
-    verify_command: str = "fedcredit ledger verify ledger.db",
+    verify_command: str = "fedcredit ledger verify ledger.db --full",
 ) -> str:
     """Return the report of a saved result as one HTML page.
 
@@ -258,6 +253,7 @@ def render(
         "coefficients_entry": citations.of("coefficients"),
         "errors_entry": citations.of("standard_errors", "coefficients"),
         "forest": _forest(card.coefficients),
+        "held": [row.term for row in card.coefficients if row.standard_error == 0],
         "loss_chart": charts.loss_curve(losses) if losses else None,
         "history_entry": citations.cite(result.entries.finished),
         "loss_entry": citations.cite(
@@ -268,13 +264,14 @@ def render(
         "history": [(row, citations.cite(row.entry)) for row in result.history],
         "phase_words": PHASE_WORDS,
         "participation": _participation(result, citations),
-        "disclosure": [(row, citations.cite(row.entry)) for row in result.disclosure],
+        "disclosure": _disclosure(result, citations),
         "disclosure_entry": citations.cite(result.entries.finished),
         "run_entries": _run_entries(result, citations),
         "verify_command": verify_command,
         "head": _head(result.checkpoint),
     }
     page["cited"] = citations.listed()
+    page["index_of"] = {fact.entry_id: fact.index for fact in citations.listed()}
     return _environment().get_template("report.html.jinja").render(page)
 
 
@@ -420,6 +417,18 @@ def _participation(result: ResultFile, citations: _Citations) -> list[dict[str, 
             }
         )
     return parts
+
+
+def _disclosure(
+    result: ResultFile, citations: _Citations
+) -> list[tuple[Disclosure, tuple[str, ...]]]:
+    """Group the releases that say the same, in order of the first, each with its entries."""
+    grouped: dict[tuple[str, str, tuple[str, ...]], list[Disclosure]] = {}
+    for row in result.disclosure:
+        grouped.setdefault((row.function, row.released, row.to), []).append(row)
+    return [
+        (rows[0], tuple(citations.cite(row.entry) for row in rows)) for rows in grouped.values()
+    ]
 
 
 def _run_entries(result: ResultFile, citations: _Citations) -> list[tuple[str, str]]:

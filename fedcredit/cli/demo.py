@@ -18,9 +18,12 @@ def demo(
     label: Annotated[
         str, typer.Option("--label", metavar="COLUMN", help="Its 0/1 column, 1 = bad.")
     ] = "",
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where to write.")] = Path(
-        "demo"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="DIR", show_default=False, help="Where to write (default: demo)."
+        ),
+    ] = Path("demo"),
     as_json: AsJson = False,
 ) -> None:
     """Let three banks fit one scorecard on real loan applicants, and show what happens.

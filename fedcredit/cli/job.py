@@ -15,8 +15,9 @@ app = typer.Typer(
     help="Train across parties, from a job file.", no_args_is_help=True, rich_markup_mode=None
 )
 
-JobPath = Annotated[Path, typer.Argument(metavar="JOB", help="A job file (TOML).")]
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its beginning.")]
+# Arguments are explained in the verbs' own words; the list of arguments would repeat them.
+JobPath = Annotated[Path, typer.Argument(hidden=True)]
+RunName = Annotated[str, typer.Argument(hidden=True)]
 StoreFolder = Annotated[
     Path | None,
     typer.Option("--store", metavar="DIR", help="Folder of saved runs (default: .fedcredit)."),
@@ -26,7 +27,7 @@ StoreFolder = Annotated[
 @app.command("check")
 @verb
 def check(job: JobPath, as_json: AsJson = False) -> None:
-    """Check a job file and its tables; nothing is run and nothing is written.
+    """Check JOB, a job file (TOML), and its tables; nothing is run and nothing is written.
 
     Example: fedcredit job check examples/horizontal_scorecard/job.toml
     """
@@ -74,7 +75,7 @@ def run(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a job on its local tables in a simulated federation, and save the run.
+    """Run JOB, a job file (TOML), on its local tables in a simulated federation, and save the run.
 
     Real keys, real encryption, no network. The run is saved with its ledger under .fedcredit/
     beside the job file.
@@ -138,6 +139,8 @@ def list_(store: StoreFolder = None, as_json: AsJson = False) -> None:
 def show(run: RunName, store: StoreFolder = None, as_json: AsJson = False) -> None:
     """Show a saved run: metrics, points, rounds, and who learned what.
 
+    RUN is the run's id, or enough of its beginning.
+
     Example: fedcredit job show 4727d98f
     """
     saved = _store(store).find(run)
@@ -193,14 +196,18 @@ def show(run: RunName, store: StoreFolder = None, as_json: AsJson = False) -> No
 @verb
 def report(
     run: RunName,
-    out: Annotated[Path, typer.Option("--output", "-o", help="The HTML file to write.")] = Path(
-        "report.html"
-    ),
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="FILE", show_default=False, help="Default: report.html."
+        ),
+    ] = Path("report.html"),
     store: StoreFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a saved run's report: one HTML file, every figure with its ledger entry.
 
+    RUN is the run's id, or enough of its beginning.
     The run's ledger is verified to the last signature first; nothing is written when it fails.
 
     Example: fedcredit job report 4727d98f -o report.html

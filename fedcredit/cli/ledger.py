@@ -10,7 +10,7 @@ from fedcredit.cli.output import AsJson, show_json, show_table, verb
 
 app = typer.Typer(help="Read and check what happened.", no_args_is_help=True, rich_markup_mode=None)
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="A ledger file (SQLite).")]
+File = Annotated[Path, typer.Argument(hidden=True)]
 
 SAID = {
     "run-proposed": ("purpose", "request_kind"),
@@ -40,7 +40,7 @@ def show(
     since: Annotated[str, typer.Option("--since", help="Only from 2026-11-23[T16:00] on.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """List the entries of a ledger file, oldest first.
+    """List the entries of FILE, a ledger file (SQLite), oldest first.
 
     Example: fedcredit ledger show demo/ledger.db --type round-opened
     """
@@ -85,7 +85,7 @@ def verify(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Check a ledger file: links and tree; with --rules the rules, with --full every signature.
+    """Check FILE, a ledger: links and tree; with --rules the rules, with --full every signature.
 
     The process ends with the number of the first finding. An auditor who has only the ledger room
     types ``python -m fedcredit_ledger verify`` instead.
