@@ -121,6 +121,10 @@ class _LostError(Exception):
     """The SuperLink does not know this node any more: it was restarted."""
 
 
+class _ExpiredError(Exception):
+    """Nobody waits for the answer any more."""
+
+
 class VersionHeaders:
     """Tell the SuperLink our release; Flower's own interceptor may end the process on a reply."""
 
@@ -216,12 +220,13 @@ class FlowerNode:
         Pause between two looks for messages, and the pause for 10 s after a message or
         :meth:`hurry`.
     at_once : int
-        Messages that are answered at the same time.
+        Messages that are answered at the same time. More than one, because an answer may wait for
+        other parties, and a run that was started again must not wait behind it.
 
     Attributes
     ----------
     online : bool
-        Whether the SuperLink knows this node, as far as the node knows.
+        Whether the SuperLink knows this node and answered its last call.
     problem : PartyError or None
         Why not, or what was wrong with the last message.
 
@@ -247,7 +252,7 @@ class FlowerNode:
         state: Path,
         poll_idle_s: float = 1.0,
         poll_busy_s: float = 0.1,
-        at_once: int = 1,
+        at_once: int = 4,
     ) -> None:
         if httpx.URL(address).scheme != "https" or not httpx.URL(address).host:
             raise ConfigError(
@@ -255,8 +260,9 @@ class FlowerNode:
                 expected="https://host:port",
                 found=address,
             )
-        self.online = False
         self.problem: PartyError | None = None
+        self._joined, self._reached = False, False
+        self._closed = threading.Event()
         self._address = address
         self._app_hash = app_hash
         self._answer = answer
@@ -278,6 +284,11 @@ class FlowerNode:
             raise ConfigError(
                 "the pinned authority is not a PEM certificate", found=type(error).__name__
             ) from error
+
+    @property
+    def online(self) -> bool:
+        """Whether the SuperLink knows this node and answered its last call."""
+        return self._joined and self._reached
 
     def hurry(self) -> None:
         """Look for messages now and often: the ledger says that a round is open."""
@@ -303,7 +314,7 @@ class FlowerNode:
                         self._join()
                         self._work()
                     except _LostError:
-                        self.online = False
+                        self._joined = False
                     except _StoppedError:
                         break
             finally:
@@ -318,13 +329,18 @@ class FlowerNode:
         while not self._stop.is_set():
             self._lost.clear()
             try:
-                self._node = self._return() or self._activate()
+                node = self._return() or self._activate()
             except (httpx.HTTPError, DecodeError, ValueError) as error:
                 self._tell(_explained(error))
             else:
-                self.online, self.problem = True, None
-                self._apps.clear()
-                _log.info("on line as node %d", self._node)
+                with self._lock:
+                    if node != self._node:
+                        # Another SuperLink: what the old one was owed holds up nobody here.
+                        self._owed.clear()
+                        self._apps.clear()
+                    self._node = node
+                self._joined, self._reached, self.problem = True, True, None
+                _log.info("on line as node %d", node)
                 return
             self._stop.wait(pause * random.uniform(0.8, 1.2))
             pause = min(2 * pause, _LONGEST_PAUSE_S)
@@ -361,13 +377,14 @@ class FlowerNode:
 
     def _beat(self, over: threading.Event) -> None:
         while not over.wait(HEARTBEAT_S * random.uniform(0.7, 0.9)):
-            if not self.online:
+            if not self._joined:
                 continue
             try:
                 known = self._heartbeat(self._node)
             except httpx.HTTPStatusError as error:
                 known = error.response.status_code != httpx.codes.UNAUTHORIZED
-            except (httpx.HTTPError, DecodeError, ValueError):
+            except (httpx.HTTPError, DecodeError, ValueError, RuntimeError):
+                # The loop meets the same trouble and tells it; RuntimeError: closed meanwhile.
                 continue
             if not known:
                 self._lost.set()
@@ -383,14 +400,16 @@ class FlowerNode:
                 self._fleet.DeactivateNode(DeactivateNodeRequest(node_id=self._node))
             except (httpx.HTTPError, DecodeError, ValueError) as error:
                 _log.info("left without a farewell: %s", type(error).__name__)
-        self.online = False
+        self._joined = False
+        self._closed.set()
         self._fleet.close()
 
     # Messages
 
     def _work(self) -> None:
         for path in sorted(self._state.glob("owed-*")):
-            self._take(path.read_bytes())
+            if not self._take(path.read_bytes()):
+                path.unlink(missing_ok=True)
         while not self._stop.is_set():
             self._wake.clear()
             if self._lost.is_set():
@@ -420,8 +439,8 @@ class FlowerNode:
             return None
         return bytes(pulled.SerializeToString())
 
-    def _take(self, pulled: bytes) -> None:
-        """Note that a reply is owed, then answer in a thread."""
+    def _take(self, pulled: bytes) -> bool:
+        """Note that a reply is owed and answer in a thread; False when nobody can be answered."""
         try:
             response = PullMessagesResponse.FromString(pulled)
             header = message_from_proto(response.messages_list[0])
@@ -431,17 +450,17 @@ class FlowerNode:
                 raise ValueError("a message whose number is not its digest")
         except (DecodeError, ValueError, IndexError) as error:
             self._tell(_explained(error))
-            return
+            return False
         if header.metadata.dst_node_id != self._node:
             # Owed to a SuperLink that is gone.
-            self._settle(message_id)
-            return
+            return False
         with self._lock:
             if message_id in self._owed:
-                return
+                return True
             self._owed.add(message_id)
         self._write(f"owed-{message_id}", pulled)
         threading.Thread(target=self._handle, args=(header, tree), daemon=True).start()
+        return True
 
     def _handle(self, header: Message, tree: ObjectTree) -> None:
         message_id = header.metadata.message_id
@@ -449,7 +468,10 @@ class FlowerNode:
             self._reply(header, tree)
             self._settle(message_id)
         except (_StoppedError, _LostError):
+            # Still owed: the file stays until the next start, or the next SuperLink, looks at it.
             pass
+        except _ExpiredError:
+            self._settle(message_id)
         except httpx.HTTPStatusError as error:
             # The run is over, or the message is: nobody waits for an answer.
             _log.info("message dropped: HTTP %d", error.response.status_code)
@@ -492,7 +514,7 @@ class FlowerNode:
             return
         self._push(self._asked(message))
         confirm = make_confirm_message_received_fn_protobuf(
-            lambda request: self._call(self._fleet.ConfirmMessageReceived, request),
+            lambda request: self._call(self._fleet.ConfirmMessageReceived, request, header),
             Node(node_id=self._node),
             run_id,
         )
@@ -514,7 +536,7 @@ class FlowerNode:
             raise _malformed(f"at most {MAX_OBJECTS} objects", f"{len(ids)} objects")
         left = MAX_MESSAGE_BYTES
         ask = make_pull_object_fn_protobuf(
-            lambda request: self._call(self._fleet.PullObject, request),
+            lambda request: self._call(self._fleet.PullObject, request, header),
             Node(node_id=self._node),
             header.metadata.run_id,
         )
@@ -598,11 +620,12 @@ class FlowerNode:
                     message_object_trees=[get_object_tree(reply)],
                     clientapp_runtime_list=[0.0],
                 ),
+                reply,
             )
             push_objects(
                 get_all_nested_objects(reply),
                 make_push_object_fn_protobuf(
-                    lambda request: self._call(self._fleet.PushObject, request),
+                    lambda request: self._call(self._fleet.PushObject, request, reply),
                     node,
                     reply.metadata.run_id,
                     handed_in.session_id,
@@ -612,20 +635,30 @@ class FlowerNode:
 
     # Calls, files
 
-    def _call(self, call: Callable[[Req], Res], request: Req) -> Res:
+    def _call(self, call: Callable[[Req], Res], request: Req, about: Message | None = None) -> Res:
         """Call, and call again while the coordinator is away; stop when told to.
 
         Raises
         ------
+        _ExpiredError
+            When the message that the call is about has expired.
         _LostError
             When the SuperLink does not know this node any more.
         """
         pause = _FIRST_PAUSE_S
         while True:
             try:
-                return call(request)
+                answer = call(request)
+                if not self._reached:
+                    self._reached, self.problem = True, None
+                return answer
             except httpx.TransportError as error:
+                self._reached = False
                 self._tell(_explained(error))
+            except RuntimeError as error:
+                if self._closed.is_set():
+                    raise _StoppedError from error
+                raise
             except httpx.HTTPStatusError as error:
                 if error.response.status_code == httpx.codes.UNAUTHORIZED:
                     self._lost.set()
@@ -636,6 +669,8 @@ class FlowerNode:
                 raise _StoppedError
             if self._lost.is_set():
                 raise _LostError
+            if about is not None and _expired(about):
+                raise _ExpiredError
             pause = min(2 * pause, _LONGEST_PAUSE_S)
 
     def _tell(self, problem: PartyError) -> None:

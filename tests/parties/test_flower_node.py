@@ -323,6 +323,45 @@ def test_a_superlink_that_forgot_the_node_is_joined_again(lying, serving):
     until(lambda: node.online)
 
 
+def test_an_answer_that_waits_holds_up_no_other(lying, serving):
+    reached, free = threading.Event(), threading.Event()
+
+    def answer(message):
+        if message.metadata.message_type == "query.wait":
+            reached.set()
+            free.wait(20)
+        return Message(message.content, reply_to=message)
+
+    lying.hand_out(asked(kind="query.wait"))
+    serving(answer)
+    assert reached.wait(10)
+    lying.hand_out(asked())
+
+    first = until(lambda: lying.replies)[0]
+    free.set()
+    until(lambda: len(lying.replies) == 2)
+
+    assert first.metadata.message_type == "query.sum"
+
+
+def test_what_was_owed_to_another_superlink_is_forgotten(lying, serving, tmp_path):
+    state = tmp_path / "state"
+    state.mkdir()
+    message = asked()
+    message.metadata.dst_node_id = NODE - 1
+    message.metadata.__dict__["_message_id"] = message.object_id
+    pulled = PullMessagesResponse(
+        messages_list=[message_to_proto(message)], message_object_trees=[get_object_tree(message)]
+    )
+    (state / f"owed-{message.object_id}").write_bytes(pulled.SerializeToString())
+    (state / f"owed-{'0' * 64}").write_bytes(b"half a file")
+
+    serving()
+    until(lambda: "pull-messages" in lying.calls)
+
+    assert list(state.glob("owed-*")) == [] and lying.replies == []
+
+
 def test_leaving_is_said(lying, serving, tmp_path):
     stop = threading.Event()
     node = FlowerNode(
