@@ -86,6 +86,7 @@ class Federation:
         frames: Mapping[str, pd.DataFrame],
         *,
         seed: int = 0,
+        split_key: bytes | None = None,
         policy: DisclosurePolicy | None = None,
         schema: Schema | None = None,
         bad_definition: str | Mapping[str, str] = DEFAULT_DEFINITION,
@@ -102,6 +103,8 @@ class Federation:
             One tidy table a party: numbers, text, missing values.
         seed : int
             Decides who is in the hold-out. Keys and masks are always random.
+        split_key : bytes, optional
+            The hold-out's key itself, to repeat what daemons with this key have computed.
         policy : DisclosurePolicy, optional
             Smallest cells and smallest number of parties; stands in the founding entry.
         schema : Schema, optional
@@ -137,6 +140,7 @@ class Federation:
             frames,
             policy=policy or DisclosurePolicy(),
             seed=seed,
+            split=split_key,
             bad_definitions=definitions,
             ledger=None if ledger is None else Path(ledger),
             clock=clock,

@@ -48,6 +48,8 @@ class Simulation:
         One table a data holder, by party name.
     policy : DisclosurePolicy
         Stands in the founding entry.
+    split : bytes, optional
+        The split key itself, in place of the one that follows from `seed`.
     seed : int
         Fixes the split key, and with it who is in the hold-out. Keys and masks are always random.
     bad_definitions : mapping of str to str
@@ -64,6 +66,7 @@ class Simulation:
         *,
         policy: DisclosurePolicy,
         seed: int,
+        split: bytes | None = None,
         bad_definitions: Mapping[str, str],
         ledger: Path | None = None,
         clock: Callable[[], datetime] = utc_now,
@@ -85,7 +88,7 @@ class Simulation:
         self.windows: dict[str, Window] = {}
         self.requester = Requester(member=self._member(ANALYST))
         self.key_holder = KeyHolder(
-            member=self._member(KEY_HOLDER), policy=policy, split_key=split_key(seed)
+            member=self._member(KEY_HOLDER), policy=policy, split_key=split or split_key(seed)
         )
         self.holders = {
             name: DataHolder(
