@@ -25,8 +25,6 @@ import time
 import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
@@ -78,9 +76,9 @@ from fedcredit_parties.errors import (
     MalformedMessageError,
     PartyError,
     UntrustedFederationError,
-    WireError,
 )
 from fedcredit_parties.file_lock import only_one
+from fedcredit_parties.flower_problem import explained
 
 FLOWER_VERSION = "1.41.0"
 """The Flower release whose private names this file uses."""
@@ -104,7 +102,6 @@ _BUSY_S = 10.0
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 _LEAVE_S = 5.0
-_CLOCK_LIMIT_S = 300
 _N_RUNS_KNOWN = 64
 
 _log = logging.getLogger(__name__)
@@ -331,7 +328,7 @@ class FlowerNode:
             try:
                 node = self._return() or self._activate()
             except (httpx.HTTPError, DecodeError, ValueError) as error:
-                self._tell(_explained(error))
+                self._tell(explained(error))
             else:
                 with self._lock:
                     if node != self._node:
@@ -430,10 +427,10 @@ class FlowerNode:
         try:
             pulled = self._call(self._fleet.PullMessages, request)
         except (DecodeError, ValueError, MalformedMessageError) as error:
-            self._tell(_explained(error))
+            self._tell(explained(error))
             return None
         except httpx.HTTPStatusError as error:
-            self._tell(_explained(error))
+            self._tell(explained(error))
             return None
         if len(pulled.messages_list) != 1 or len(pulled.message_object_trees) != 1:
             return None
@@ -449,7 +446,7 @@ class FlowerNode:
             if tree.object_id != message_id or not _is_digest(message_id):
                 raise ValueError("a message whose number is not its digest")
         except (DecodeError, ValueError, IndexError) as error:
-            self._tell(_explained(error))
+            self._tell(explained(error))
             return False
         if header.metadata.dst_node_id != self._node:
             # Owed to a SuperLink that is gone.
@@ -484,7 +481,7 @@ class FlowerNode:
             ValueError,
             MalformedMessageError,
         ) as error:
-            self._tell(_explained(error))
+            self._tell(explained(error))
             self._settle(message_id)
         finally:
             with self._lock:
@@ -654,7 +651,7 @@ class FlowerNode:
                 return answer
             except httpx.TransportError as error:
                 self._reached = False
-                self._tell(_explained(error))
+                self._tell(explained(error))
             except RuntimeError as error:
                 if self._closed.is_set():
                     raise _StoppedError from error
@@ -665,6 +662,9 @@ class FlowerNode:
                     raise _LostError from error
                 if error.response.status_code not in (429, 502, 503, 504):
                     raise
+                # The front is there, the SuperLink behind it is not.
+                self._reached = False
+                self._tell(explained(error))
             if self._stop.wait(pause * random.uniform(0.8, 1.2)):
                 raise _StoppedError
             if self._lost.is_set():
@@ -715,52 +715,3 @@ def _too_large() -> MalformedMessageError:
         expected=f"at most {MAX_MESSAGE_BYTES} bytes",
         found="more; the rest was not read",
     )
-
-
-def _explained(error: Exception) -> PartyError:
-    """Return the error that the party's operator understands."""
-    if isinstance(error, PartyError):
-        return error
-    if isinstance(error, httpx.HTTPStatusError):
-        return _explained_status(error.response)
-    if isinstance(error, httpx.TransportError):
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return UntrustedFederationError(
-                "the coordinator's certificate does not lead to the pinned authority",
-                found=str(error).partition("certificate verify failed: ")[2] or "another one",
-                remedy="compare the authority's fingerprint with the coordinator's operator",
-            )
-        return WireError(
-            "the coordinator does not answer; it is asked again",
-            found=type(error).__name__,
-        )
-    return WireError("the coordinator's SuperLink said what is not Flower's protocol")
-
-
-def _explained_status(response: httpx.Response) -> PartyError:
-    code = response.status_code
-    drift = _clock_drift_s(response)
-    if code == httpx.codes.UNAUTHORIZED and abs(drift) > _CLOCK_LIMIT_S:
-        return ConfigError(
-            "this machine's clock is not the coordinator's",
-            expected=f"within {_CLOCK_LIMIT_S // 60} minutes",
-            found=f"{drift / 60:+.0f} minutes",
-            remedy="set the clock (chrony, systemd-timesyncd)",
-        )
-    if code in (httpx.codes.UNAUTHORIZED, httpx.codes.PRECONDITION_FAILED):
-        return UntrustedFederationError(
-            "the coordinator does not accept this node key",
-            expected="a registered key that nobody else is on line with",
-            found=f"HTTP {code}",
-            remedy="a key is registered within seconds; a second daemon with this identity, or one "
-            "that lost its state folder, is let in a minute after the first fell silent",
-        )
-    return WireError("the coordinator refused a Flower call", found=f"HTTP {code}")
-
-
-def _clock_drift_s(response: httpx.Response) -> float:
-    try:
-        theirs = parsedate_to_datetime(response.headers["date"])
-        return (datetime.now(UTC) - theirs).total_seconds()
-    except (KeyError, TypeError, ValueError):
-        return 0.0
