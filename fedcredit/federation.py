@@ -265,11 +265,11 @@ class Federation:
         DataError
             When a column it uses cannot be declared: text here and numbers there, infinity.
         """
-        used = job.features or tuple(self._features)
-        for name in (*used, job.label):
+        roles = {job.label, job.id_column, job.time_column, job.split_column}
+        every = [name for name in (*self._features, *self._unusable) if name not in roles]
+        for name in (*(job.features or every), job.label):
             if name in self._unusable:
                 raise self._unusable[name]
-        roles = {job.label, job.id_column, job.time_column, job.split_column}
         return Schema(
             features=tuple(f for name, f in self._features.items() if name not in roles),
             label=job.label,

@@ -22,8 +22,8 @@ from fedcredit.requests import HorizontalJob, wrong_fields
 from fedcredit_models import schema as schemas
 from fedcredit_models.schema import Feature, Schema, SchemaError
 from fedcredit_parties.data import as_data_error
-from fedcredit_parties.disclosure import DisclosurePolicy
-from fedcredit_parties.errors import ConfigError, DataError, GrantError, TooFewPartiesError
+from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
+from fedcredit_parties.errors import ConfigError, DataError, GrantError
 
 READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": lambda path: pd.read_csv(path),
@@ -151,14 +151,6 @@ class JobFile:
         TooFewPartiesError, GrantError, DataError
             What a run would stop at, by party.
         """
-        least = max(self.job.min_parties, self.around.policy.min_parties)
-        if len(frames) < least:
-            raise TooFewPartiesError(
-                "the job has too few parties",
-                expected=f"at least {least}",
-                found=f"{len(frames)}",
-                remedy="add tables to [parties]; a sum over two lets each subtract itself",
-            )
         for terms in self.around.grants or ():
             if terms.party not in frames:
                 raise GrantError(
@@ -168,6 +160,8 @@ class JobFile:
                     remedy="correct the party of the [[grants]]",
                 )
         job = self.job
+        least = {"n_parties": len(job.parties or frames), "min_parties": job.min_parties}
+        check_parties(self.around.policy, **least)
         roles = (job.label, job.id_column, job.time_column, job.split_column)
         try:
             if self.around.declared is not None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fedcredit_models.schema import Schema
 from fedcredit_models.scorecard import Scorecard
 from fedcredit_parties.data import definition_digest
-from fedcredit_parties.disclosure import DisclosurePolicy
+from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
 from fedcredit_parties.errors import ConfigError, SchemaMismatchError
 from fedcredit_parties.tasks import ScorecardTask
 
@@ -146,7 +146,11 @@ class HorizontalJob(BaseModel):
         ------
         SchemaMismatchError
             When a feature is not a declared column.
+        TooFewPartiesError
+            When fewer parties are asked than the job or the policy needs.
         """
+        asked = tuple(sorted(self.parties or parties))
+        check_parties(policy, n_parties=len(asked), min_parties=self.min_parties)
         declared = {feature.name: feature for feature in schema.features}
         used = (self.label, self.id_column, self.time_column, self.split_column)
         names = self.features or tuple(name for name in declared if name not in used)
@@ -170,7 +174,7 @@ class HorizontalJob(BaseModel):
             id_column=self.id_column,
             time_column=self.time_column,
             split_column=self.split_column,
-            parties=tuple(sorted(self.parties or parties)),
+            parties=asked,
             min_parties=self.min_parties,
             deadline_s=self.run_deadline_s,
             encryption=self.encryption,
@@ -185,7 +189,6 @@ class HorizontalJob(BaseModel):
             max_rounds=model.max_rounds,
             grid_cells=model.grid_cells,
         )
-
 
 
 class CardSettings(BaseModel):

@@ -42,9 +42,10 @@ def _front(
     """Several banks, one credit scorecard; nobody reads anybody, every step is in a ledger."""
 
 
-def main() -> None:
+def main() -> int:
     """Run the command line; the process ends with the number of the error, 0 when all is well."""
     app()
+    return 0
 
 
 __all__ = ["app", "main"]
