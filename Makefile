@@ -52,6 +52,7 @@ check: setup ## format, lint and types
 bench: setup ## measure on this machine; writes benchmarks/results/
 	@$(VENV)/bin/python benchmarks/ckks_cost.py
 	@$(VENV)/bin/python benchmarks/horizontal_vs_pooled.py
+	@$(VENV)/bin/python benchmarks/tables.py
 
 clean: ## remove demo/ and the tools' caches (not .venv)
 	@rm -rf demo .pytest_cache .mypy_cache .ruff_cache .hypothesis dist

@@ -14,12 +14,13 @@ from fedcredit.progress import show_progress, show_schema
 from fedcredit.requester import Progress, Requester
 from fedcredit.requests import DEFAULT_DEFINITION, HorizontalJob
 from fedcredit.results import TrainingResult
-from fedcredit.simulation import Simulation
+from fedcredit.simulation import RESERVED, Simulation
+from fedcredit_ledger.entry import PARTY_NAME
 from fedcredit_models import schema as schemas
 from fedcredit_models.schema import Feature, Schema, SchemaError
 from fedcredit_parties.data import as_data_error
 from fedcredit_parties.disclosure import DisclosurePolicy
-from fedcredit_parties.errors import DataError
+from fedcredit_parties.errors import ConfigError, DataError
 from fedcredit_parties.member import utc_now
 
 
@@ -331,6 +332,15 @@ def _declared(
             found="none",
             remedy='pass {"bank-0": frame0, ...}',
         )
+    for name in frames:
+        if not PARTY_NAME.fullmatch(name) or name in RESERVED:
+            raise ConfigError(
+                f"{name!r} cannot be the name of a party",
+                expected="letters, digits, dot, underscore and hyphen, 63 at most, and no role's "
+                f"name ({', '.join(RESERVED)})",
+                found=name,
+                remedy='name the parties like "bank-a"',
+            )
     if schema is not None:
         return {feature.name: feature for feature in schema.features}, {}
     usable: dict[str, Feature] = {}

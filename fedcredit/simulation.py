@@ -38,6 +38,9 @@ ORIGIN = "ledger.example/simulation"
 
 COORDINATOR, KEY_HOLDER, ANALYST = "coordinator", "key-holder", "analyst"
 
+RESERVED = (COORDINATOR, KEY_HOLDER, ANALYST)
+"""Names of the other roles; a data holder has another."""
+
 
 class Simulation:
     """Found a federation and start its members.

@@ -3,6 +3,7 @@
 Pure: the clock is an argument. Who may then use the rows is decided by `grants`, from the ledger.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -69,5 +70,6 @@ def grant_data(
 
 
 def next_grant_id(holder: str, purpose: str, n_grants: int) -> str:
-    """Return a readable name for the next grant of a holder."""
-    return f"{holder}-{purpose.replace('_', '-')}-{n_grants}"[:64]
+    """Return a readable name for the next grant of a holder, in the ledger's form of an id."""
+    words = re.sub(r"[^a-z0-9]+", "-", f"{holder}-{purpose}".lower())
+    return f"{words[:50].strip('-')}-{n_grants}"
