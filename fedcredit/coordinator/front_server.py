@@ -1,0 +1,121 @@
+"""The front on a port: uvicorn with TLS in a thread of the coordinator's process."""
+
+import errno
+import socket
+import ssl
+import threading
+import time
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from fedcredit.errors import CertificateError, CoordinatorError, PortInUseError
+
+START_S = 10.0
+
+KEEP_ALIVE_S = 75
+"""Longer than a client keeps an idle connection, so that it is never closed under a request."""
+
+MAX_CONNECTIONS = 1024
+
+
+class FrontServer:
+    """Serve an application over TLS 1.3.
+
+    Parameters
+    ----------
+    app : ASGI application
+        See `fedcredit.coordinator.front_service.front_app`.
+    host : str
+        Address to listen on.
+    port : int
+        0 for any free one.
+    cert_file, key_file : Path
+        Server certificate and its key, PEM.
+
+    Raises
+    ------
+    PortInUseError
+        When something listens there already.
+    CoordinatorError
+        When the address is not this machine's, or the port may not be used.
+    CertificateError
+        When the certificate cannot be loaded.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, host: str, port: int, cert_file: Path, key_file: Path
+    ) -> None:
+        config = uvicorn.Config(
+            app,
+            ssl_certfile=str(cert_file),
+            ssl_keyfile=str(key_file),
+            access_log=False,
+            date_header=True,
+            limit_concurrency=MAX_CONNECTIONS,
+            log_level="warning",
+            proxy_headers=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            ws="none",
+        )
+        try:
+            config.load()
+        except OSError as error:
+            raise CertificateError(
+                "the front's certificate cannot be loaded",
+                expected=f"{cert_file.name} with {key_file.name}, PEM",
+                found=error.strerror or "other bytes",
+            ) from None
+        assert config.ssl is not None, "a certificate was given"
+        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
+        self._socket = _listen(host, port)
+        self.port = int(self._socket.getsockname()[1])
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._serve, name="front", daemon=True)
+
+    def start(self) -> None:
+        """Start, and return once it answers.
+
+        Raises
+        ------
+        CoordinatorError
+            When it does not within ten seconds.
+        """
+        self._thread.start()
+        deadline = time.monotonic() + START_S
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise CoordinatorError("the front did not start", remedy="read its log")
+            time.sleep(0.005)
+
+    def _serve(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """End open calls within two seconds, close the port, end the thread."""
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join()
+        self._socket.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=512)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortInUseError(
+                "another program listens on the front's port",
+                expected=f"port {port} of {host} to be free",
+                found="it is in use",
+                remedy="end what uses the port, or set another in coordinator.toml",
+            ) from None
+        raise CoordinatorError(
+            "the front cannot listen",
+            expected=f"an address of this machine and a port above 1023, not {host}:{port}",
+            found=str(error.strerror),
+        ) from None

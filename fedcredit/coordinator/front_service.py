@@ -1,0 +1,396 @@
+"""The front as an ASGI service: the desk's calls over HTTPS, each signed, and Flower's Fleet paths.
+
+The calls are those of the ledger's specification, section 3. Who waits (a long poll) holds a
+coroutine and no thread: the desk says that something changed, and every waiting call looks again.
+Whatever writes to the disk runs in a few threads beside the event loop, so that many appends make
+one batch.
+"""
+
+import asyncio
+import base64
+import io
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from typing import BinaryIO, TypeVar
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from fedcredit.coordinator.desk_store import FullDeskError
+from fedcredit.coordinator.fleet_proxy import PREFIX, FleetProxy
+from fedcredit.coordinator.front import PAGE_BYTES, Desk
+from fedcredit.coordinator.front_call import Call, is_by, label_of
+from fedcredit.coordinator.gate import Gate, RefusedError
+from fedcredit_ledger.checkpoint import Checkpoint
+from fedcredit_ledger.entry import HEX_DIGEST, format_time
+from fedcredit_ledger.errors import LedgerError, MalformedEntryError
+from fedcredit_ledger.note import Note, Signature
+from fedcredit_parties.errors import MalformedMessageError
+from fedcredit_parties.frames import pack, unpack
+from fedcredit_parties.front_request import (
+    MAX_BLOB_BYTES,
+    MAX_COSIGNATURE_BYTES,
+    MAX_ENTRIES,
+    MAX_ENTRIES_BYTES,
+    MAX_NOTE_BYTES,
+    MORE,
+    TIME,
+)
+from fedcredit_parties.member import utc_now
+
+T = TypeVar("T")
+
+TIDY_S = 60.0
+"""How often what nobody needs any more is dropped."""
+
+REFUSED = b"not a fresh request signed by a member of this federation\n"
+"""The one answer to a stranger, to a wrong signature, to an altered and to a repeated request."""
+
+LEAVES_A_PAGE = 1024
+
+_THREADS = 16
+_CHUNK_BYTES = 2**18
+_OCTETS = "application/octet-stream"
+
+
+def front_app(
+    desk: Desk,
+    *,
+    superlink: str = "",
+    superlink_ca: bytes = b"",
+    clock: Callable[[], datetime] = utc_now,
+) -> Starlette:
+    """Return the ASGI application of a desk.
+
+    Parameters
+    ----------
+    desk : Desk
+        Log, blobs, inboxes.
+    superlink : str, optional
+        ``https://127.0.0.1:port`` of Flower's SuperLink; without it Fleet paths do not exist.
+    superlink_ca : bytes
+        The SuperLink's authority, PEM.
+    clock : callable, optional
+        Returns the current time in UTC.
+
+    Raises
+    ------
+    ValueError
+        When the SuperLink is not on this machine.
+
+    Disclosure
+    ----------
+    See `Desk`. Strangers learn the coordinator's time and nothing else.
+    """
+    service = _Service(desk, clock)
+    proxy = FleetProxy(superlink, superlink_ca) if superlink else None
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with service.running():
+            yield
+        if proxy is not None:
+            await proxy.close()
+
+    routes = [_Exact(path, methods, call) for path, methods, call in service.table()]
+    if proxy is not None:
+        routes.append(_Exact(PREFIX + "{call:path}", {"POST"}, proxy.answer))
+    app = Starlette(routes=routes, lifespan=lifespan)
+    app.router.redirect_slashes = False
+    return app
+
+
+_Answer = Callable[[Call], Awaitable[Response]]
+_Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class _Exact(Route):
+    """A route that takes a path as it stands on the wire: nothing encoded, doubled or climbing."""
+
+    def __init__(self, path: str, methods: set[str], endpoint: _Endpoint) -> None:
+        super().__init__(path, endpoint, methods=sorted(methods))
+        self.methods = methods  # Starlette adds HEAD
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw: bytes = scope.get("raw_path", b"")
+        if raw != scope["path"].encode("ascii", "replace") or b"//" in raw or b"/." in raw:
+            await Response(status_code=404)(scope, receive, send)
+            return
+        await super().handle(scope, receive, send)
+
+
+class _Service:
+    """The calls of the front, over a desk."""
+
+    def __init__(self, desk: Desk, clock: Callable[[], datetime]) -> None:
+        self._desk = desk
+        self._log = desk.log
+        self._gate = Gate(origin=desk.log.origin, state=lambda: desk.log.state, clock=clock)
+        self._clock = clock
+        self._bell = asyncio.Event()
+        self._ringing = False
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="desk")
+
+    def table(self) -> list[tuple[str, set[str], _Endpoint]]:
+        """Return path, methods and endpoint of every call."""
+        table: list[tuple[str, str, _Answer]] = [
+            ("/entries", "POST", self._entries),
+            ("/leaves", "GET", self._leaves),
+            ("/checkpoint", "GET", self._checkpoint),
+            ("/witness/pending", "GET", self._pending),
+            ("/witness/cosignature", "POST", self._cosignature),
+            ("/inbox", "GET", self._inbox),
+            ("/inbox/{party}", "POST", self._post),
+            ("/status", "GET", self._status),
+        ]
+        blob = self._admitted(self._blob)
+        return [
+            ("/blob/{digest}", {"GET", "PUT"}, blob),
+            *((path, {method}, self._admitted(answer)) for path, method, answer in table),
+        ]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Listen to the desk, and drop what is old, while the server runs."""
+        loop = asyncio.get_running_loop()
+
+        def ring() -> None:
+            self._ringing = False
+            self._bell.set()
+            self._bell = asyncio.Event()
+
+        def listener() -> None:
+            if not self._ringing:
+                self._ringing = True
+                with suppress(RuntimeError):  # the loop has ended
+                    loop.call_soon_threadsafe(ring)
+
+        self._desk.listen(listener)
+        tidying = asyncio.create_task(self._tidy())
+        try:
+            yield
+        finally:
+            tidying.cancel()
+            self._pool.shutdown(wait=True)
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(TIDY_S)
+            with suppress(FullDeskError):
+                await self._beside(lambda: self._desk.tidy(self._clock()))
+
+    async def _beside(self, work: Callable[[], T]) -> T:
+        """Do what writes or locks in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def _admitted(self, answer: _Answer) -> _Endpoint:
+        """Wrap a call: signature first, then the answer; errors become numbers."""
+
+        async def endpoint(request: Request) -> Response:
+            query = request.scope["query_string"]
+            target = request.scope["raw_path"] + (b"?" + query if query else b"")
+            try:
+                signed = self._gate.admit(
+                    request.method, target.decode("latin-1"), request.scope["headers"]
+                )
+                if self._desk.closed:
+                    raise RefusedError(503)
+                with self._gate.one_of_few(signed.party):
+                    return await answer(Call(request, signed.party, signed.body_digest))
+            except RefusedError as error:
+                return self._refused(request, error.status)
+            except FullDeskError:
+                return self._refused(request, 507)
+            except (MalformedMessageError, ClientDisconnect):
+                return self._refused(request, 400)
+            except LedgerError:
+                return self._refused(request, 503)
+
+        return endpoint
+
+    def _refused(self, request: Request, status: int) -> Response:
+        """Answer without having read a body; then the connection ends, or it would be read."""
+        headers = {} if request.method == "GET" else {"connection": "close"}
+        if status != 401:
+            return Response(status_code=status, headers=headers)
+        headers[TIME] = format_time(self._gate.clock())
+        return Response(REFUSED, status_code=status, headers=headers, media_type="text/plain")
+
+    async def _found(
+        self, call: Call, worth: Callable[[], bool], look: Callable[[], T | None]
+    ) -> T | None:
+        """Return what `look` finds, as soon as it does, or None at the end of the caller's wait.
+
+        `worth` is asked first, at every change, and must be quick; `look` runs beside.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + call.wait_s
+        gone: asyncio.Task[None] | None = None
+        try:
+            while True:
+                bell = self._bell
+                found = await self._beside(look) if worth() else None
+                left = until - loop.time()
+                if found is not None or left <= 0 or self._desk.closed:
+                    return found
+                gone = gone or asyncio.create_task(_gone(call.request))
+                rung = asyncio.create_task(bell.wait())
+                await asyncio.wait((rung, gone), timeout=left, return_when="FIRST_COMPLETED")
+                rung.cancel()
+                if gone.done():
+                    return None
+        finally:
+            if gone is not None:
+                gone.cancel()
+
+    # Ledger
+
+    async def _entries(self, call: Call) -> Response:
+        notes = unpack(await call.body(MAX_ENTRIES_BYTES), most=MAX_ENTRIES)
+        if not notes or any(not is_by(note, call.party) for note in notes):
+            raise RefusedError(403)
+        outcomes = await self._beside(lambda: self._log.submit(notes))
+        self._desk.wake()
+        parts: list[bytes] = []
+        for outcome in outcomes:
+            parts += (outcome.receipt, outcome.code.encode(), outcome.detail.encode())
+        return Response(pack(parts), media_type=_OCTETS)
+
+    async def _leaves(self, call: Call) -> Response:
+        start = call.number("from")
+        most = min(call.number("n"), LEAVES_A_PAGE) if call.text("n") else LEAVES_A_PAGE
+        leaves = await self._found(
+            call, lambda: self._log.size > start, lambda: self._log.leaves(start, most)
+        )
+        page: list[bytes] = []
+        for leaf in leaves or []:
+            if page and sum(map(len, page)) + len(leaf) > PAGE_BYTES:
+                break
+            page.append(leaf)
+        return _page(pack(page), has_more=bool(page) and start + len(page) < self._log.size)
+
+    async def _checkpoint(self, call: Call) -> Response:
+        covering = call.number("covering")
+        self._desk.want(covering)
+        note = await self._found(
+            call,
+            lambda: self._log.quorum_size >= covering,
+            lambda: self._log.quorum_note(covering),
+        )
+        return Response(note or b"", media_type=_OCTETS)
+
+    async def _pending(self, call: Call) -> Response:
+        """Answer with a C2SP tlog-witness add-checkpoint request, or nothing."""
+        old = call.number("old")
+
+        def look() -> bytes | None:
+            note = self._desk.pending(old)
+            return None if note is None else self._add_checkpoint(old, note)
+
+        found = await self._found(call, lambda: self._desk.wants and self._log.size > old, look)
+        return Response(found or b"", media_type=_OCTETS)
+
+    def _add_checkpoint(self, old: int, note: bytes) -> bytes:
+        size = Checkpoint.parse(Note.parse(note).text).size
+        proof = self._log.consistency(old, size) if old else []
+        lines = [f"old {old}\n", *(f"{base64.b64encode(node).decode()}\n" for node in proof), "\n"]
+        return "".join(lines).encode() + note
+
+    async def _cosignature(self, call: Call) -> Response:
+        lines = await call.body(MAX_COSIGNATURE_BYTES)
+        try:
+            names = {Signature.parse(line).name for line in lines.decode().splitlines()}
+        except (UnicodeDecodeError, MalformedEntryError):
+            raise RefusedError(400) from None
+        if names != {call.party}:
+            raise RefusedError(403)
+        try:
+            await self._beside(lambda: self._log.add_cosignatures(lines))
+        except LedgerError:
+            raise RefusedError(400) from None
+        self._desk.wake()
+        return Response()
+
+    # Blobs and inboxes
+
+    async def _blob(self, call: Call) -> Response:
+        digest = call.request.path_params["digest"]
+        if HEX_DIGEST.fullmatch(digest) is None:
+            raise RefusedError(404)
+        if call.request.method == "GET":
+            file = await self._beside(lambda: self._desk.open_blob(digest))
+            if file is None:
+                raise RefusedError(404)
+            length = str(file.seek(0, io.SEEK_END))
+            file.seek(0)
+            return StreamingResponse(
+                self._read(file), media_type=_OCTETS, headers={"content-length": length}
+            )
+        if call.body_digest != digest:
+            raise RefusedError(400)
+        blob = await self._beside(lambda: self._desk.new_blob(call.party))
+        try:
+            async for chunk in call.chunks(MAX_BLOB_BYTES):
+                blob.write(chunk)
+            try:
+                await self._beside(lambda: blob.commit(digest))
+            except MalformedMessageError:
+                raise RefusedError(401) from None
+        finally:
+            blob.abort()
+        self._desk.wake()
+        return Response()
+
+    async def _read(self, file: BinaryIO) -> AsyncIterator[bytes]:
+        with file:
+            while chunk := await self._beside(lambda: file.read(_CHUNK_BYTES)):
+                yield chunk
+
+    async def _post(self, call: Call) -> Response:
+        recipient = call.request.path_params["party"]
+        post_id = call.text("id")
+        note = await call.body(MAX_NOTE_BYTES)
+        if recipient not in self._log.state.parties or not 0 < len(post_id) <= 64:
+            raise RefusedError(404)
+        label = label_of(note, call.party, recipient, post_id)
+        await self._beside(lambda: self._desk.post(recipient, note, label))
+        return Response()
+
+    async def _inbox(self, call: Call) -> Response:
+        """Answer with the caller's own notes; there is no way to name another inbox."""
+        after, party = call.number("after"), call.party
+        notes = await self._found(
+            call,
+            lambda: self._desk.has_note(party, after),
+            lambda: self._desk.inbox(party, after),
+        )
+        notes = notes or []
+        body = pack(number.to_bytes(8, "big") + note for number, note in notes)
+        return _page(body, has_more=bool(notes) and self._desk.has_note(party, notes[-1][0]))
+
+    async def _status(self, call: Call) -> Response:
+        head = self._log.latest
+        status = {
+            "origin": head.origin,
+            "quorum_size": self._log.quorum_size,
+            "root": head.root.hex(),
+            "size": head.size,
+            "time": format_time(self._clock()),
+        }
+        return Response(json.dumps(status), media_type="application/json")
+
+
+def _page(body: bytes, *, has_more: bool) -> Response:
+    return Response(body, media_type=_OCTETS, headers={MORE: "1"} if has_more else None)
+
+
+async def _gone(request: Request) -> None:
+    """Return when the caller has hung up."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
