@@ -149,6 +149,7 @@ def run(who: People, *, out: Path, stream: TextIO) -> Outcome:
     except Exception:
         if (work / "ledger.db").is_file():
             (work / "result.json").unlink(missing_ok=True)
+            ledger_file.settle(work / "ledger.db")
             _publish(work, out)
             print(f"\nStopped. The ledger so far: {out / 'ledger.db'}", file=stream)
         raise
@@ -190,6 +191,7 @@ def _run(who: People, *, out: Path, work: Path, stream: TextIO) -> Outcome:
         result = federation.run(job, progress=_Rounds(stream))
         policy = federation.policy
     result.save(work)
+    ledger_file.settle(work / "ledger.db")
     tell(f"   done: run {result.run_id}")
     tell("\n4. The check: the ledger's file is read again, every signature and rule replayed")
     founding = str(result.facts[0]["entry_id"])

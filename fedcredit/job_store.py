@@ -99,9 +99,13 @@ class JobStore:
         try:
             (folder / "job.toml").write_bytes(job_text)
             yield folder
+            ledger_file.settle(folder / "ledger.db")
             self._keep(folder, ResultFile.load(folder / "result.json").run_id)
         except EXPECTED as error:
-            run_id = newest_run(folder / "ledger.db")
+            ledger = folder / "ledger.db"
+            if ledger.is_file():
+                ledger_file.settle(ledger)
+            run_id = newest_run(ledger)
             if run_id:
                 failure = describe(error, run_id=run_id)
                 (folder / "failure.json").write_text(failure.model_dump_json(indent=1), "utf-8")

@@ -4,7 +4,9 @@ Reading here decides nothing: what a line says is what the file says. Whether th
 believed is the question of `fedcredit_ledger.verify`, which `facts` asks first.
 """
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,6 +113,16 @@ def since(lines_: Iterator[Line], moment: str) -> Iterator[Line]:
     if start.tzinfo is None:
         start = start.replace(tzinfo=UTC)
     return (line for line in lines_ if parse_time(line.received) >= start)
+
+
+def settle(path: Path) -> None:
+    """Make a closed ledger one self-contained file, so that reading it leaves nothing beside it.
+
+    While a ledger is written, SQLite keeps a write-ahead log beside it, and readers need that
+    log's index. A ledger that is kept or sent is read where nobody may write.
+    """
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
 
 
 def facts(

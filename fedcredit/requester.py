@@ -7,11 +7,13 @@ commitments, and neither the coordinator nor any progress message.
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from fedcredit.errors import JobError, PartiesMissingError, RunFailedError
 from fedcredit_ledger.entry import format_time
+from fedcredit_ledger.errors import QuorumError
 from fedcredit_ledger.rules import RunState
 from fedcredit_parties.code_digest import code_digest
 from fedcredit_parties.data_holder import BYTES_SENT
@@ -159,6 +161,9 @@ class Requester:
         The sealed letters say more than the ledger; the one whose class the ledger names comes
         first, because several parties may have refused.
         """
+        ledger = self.member.ledger
+        with suppress(QuorumError):  # a failure is evidence too: let the witnesses see it first
+            ledger.witnessed(ledger.replica.size - 1, deadline=time.monotonic() + REASON_S)
         named = run.failure
         if named == PartiesMissingError.__name__:
             answered = ", ".join(sorted(run.approvals)) or "nobody"

@@ -4,6 +4,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+
 from fedcredit.report import Card, CoefficientRow, PointsRow
 from fedcredit.result_file import ResultFile
 

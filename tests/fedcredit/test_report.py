@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+
 from fedcredit.charts import wilson
 from fedcredit.errors import JobError
 from fedcredit.report import Card, PointsRow, render

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from fedcredit.report import Card, PointsRow, render
 from fedcredit.result_file import ResultFile
 from fedcredit.screenshot import WIDTHS, Browser, find_browser, print_a4, shoot
