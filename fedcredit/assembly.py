@@ -50,7 +50,7 @@ def assemble(
     run = member.ledger.state.runs[run_id]
     model = scorecard(released, request.model)
     model_json = model.to_json()
-    registered = _register(member, run, model_json, released)
+    registered = _register(member, run, model_json)
     index = member.ledger.replica.find(registered)
     checkpoint = member.ledger.witnessed(index, deadline=time.monotonic() + QUORUM_S).decode()
     facts = ledger_facts(member)
@@ -145,7 +145,7 @@ def ledger_facts(member: Member) -> list[dict[str, object]]:
     return facts
 
 
-def _register(member: Member, run: RunState, model_json: str, released: Released) -> str:
+def _register(member: Member, run: RunState, model_json: str) -> str:
     digest = hashlib.sha256(model_json.encode()).hexdigest()
     data: dict[str, Any] = {
         "model_id": run.run_id,
@@ -154,12 +154,7 @@ def _register(member: Member, run: RunState, model_json: str, released: Released
         "card_digest": digest,
         "run_id": run.run_id,
     }
-    best = next(
-        (m for s in ("holdout", "train") if "auc_nano" in (m := released.metrics.get(s, {}))), None
-    )
-    if best is not None:
-        data["auc_micro"] = round(best["auc_nano"] / 1000)
-        data["ks_micro"] = round(best["ks_nano"] / 1000)
+    # AUC and KS are released to the parties and the requester, not to every reader of the ledger.
     return member.ledger.append("model-registered", data)
 
 
