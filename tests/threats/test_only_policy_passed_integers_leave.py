@@ -60,6 +60,21 @@ def test_every_released_value_is_a_python_integer_or_a_word(
     assert words <= {"quantiles", "bins", "newton", "metrics", "continue", "converged", "done"}
 
 
+def test_no_computed_number_stands_in_the_ledger(
+    federation: fc.Federation, documents: list[dict[str, Any]]
+) -> None:
+    """Whoever reads the ledger, the coordinator first of all, reads digests and outcomes."""
+    (registered,) = entries(federation, "model-registered")
+
+    assert set(registered.data) == {"model_id", "version", "model_digest", "card_digest", "run_id"}
+    numbers = {
+        str(leaf) for d in documents for leaf in _leaves(d["values"]) if abs(int(leaf)) > 10**6
+    }
+    told = " ".join(entry.text().decode() for entry in entries(federation))
+    assert len(numbers) > 20
+    assert [number for number in numbers if number in told] == []
+
+
 @pytest.mark.parametrize(
     "value",
     [
