@@ -1,10 +1,15 @@
-"""A saved result written by hand: three banks, two features, four opened rounds."""
+"""A saved result written by hand, and one real demonstration that several files of tests share."""
 
+import io
+from dataclasses import dataclass
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fedcredit import demo
+from fedcredit.demo_outcome import Outcome
 from fedcredit.report import Card, CoefficientRow, PointsRow
 from fedcredit.result_file import ResultFile
 
@@ -142,25 +147,52 @@ def card() -> Card:
     return Card(
         points=(
             PointsRow(
-                feature="age_years", bin="(-inf, 28.0]", n=700, bads=290, woe=-0.6, iv=0.09,
-                coefficient=-0.91, points=-2,
+                feature="age_years",
+                bin="(-inf, 28.0]",
+                n=700,
+                bads=290,
+                woe=-0.6,
+                iv=0.09,
+                coefficient=-0.91,
+                points=-2,
             ),
             PointsRow(
-                feature="age_years", bin="(28.0, inf)", n=2418, bads=590, woe=0.2, iv=0.03,
-                coefficient=-0.91, points=21,
+                feature="age_years",
+                bin="(28.0, inf)",
+                n=2418,
+                bads=590,
+                woe=0.2,
+                iv=0.03,
+                coefficient=-0.91,
+                points=21,
             ),
             PointsRow(
-                feature="home", bin="rent", n=800, bads=330, woe=-0.59, iv=0.1,
-                coefficient=-0.74, points=3,
+                feature="home",
+                bin="rent",
+                n=800,
+                bads=330,
+                woe=-0.59,
+                iv=0.1,
+                coefficient=-0.74,
+                points=3,
             ),
             PointsRow(
-                feature="home", bin="owner, parents, other", n=2318, bads=550, woe=0.23, iv=0.04,
-                coefficient=-0.74, points=20,
+                feature="home",
+                bin="owner, parents, other",
+                n=2318,
+                bads=550,
+                woe=0.23,
+                iv=0.04,
+                coefficient=-0.74,
+                points=20,
             ),
         ),
         coefficients=(
             CoefficientRow(
-                term="intercept", coefficient=-0.93, standard_error=0.042, wald_z=-22.1,
+                term="intercept",
+                coefficient=-0.93,
+                standard_error=0.042,
+                wald_z=-22.1,
                 p_value=0.0,
             ),
             CoefficientRow(
@@ -197,3 +229,21 @@ def card_fixture() -> Card:
 def result_fixture(saved: dict[str, Any]) -> ResultFile:
     """The saved result, parsed."""
     return ResultFile.model_validate(saved)
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A demonstration that was run: what it found, what it told, where it wrote."""
+
+    outcome: Outcome
+    told: str
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
+    """The project's own demonstration, run once."""
+    folder = tmp_path_factory.mktemp("demonstration") / "demo"
+    stream = io.StringIO()
+    outcome = demo.run(demo.people(), out=folder, stream=stream)
+    return Demonstration(outcome, stream.getvalue(), folder)

@@ -1,4 +1,4 @@
-"""What bad input gets: a named error, its party, what to do, its number, and no half-written run."""
+"""What bad input gets: a named error, the party, what to do, a number; no half-written run."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -8,8 +8,10 @@ import pytest
 
 from fedcredit.charts import wilson
 from fedcredit.errors import JobError
+from fedcredit.ledger_file import lines
 from fedcredit.report import Card, PointsRow, render
 from fedcredit.result_file import ResultFile
+from tests.fedcredit.conftest import Demonstration
 
 
 class Page(HTMLParser):
@@ -64,13 +66,14 @@ def test_the_figures_of_a_scorecard_are_all_there(
     } <= page.figures.keys()  # fmt: skip
 
 
-def test_a_figure_shows_the_first_digits_of_its_entry(
+def test_a_figure_shows_the_index_and_the_first_digits_of_its_entry(
     result: ResultFile, facts: list[dict[str, object]], card: Card
 ) -> None:
     text = render(result, facts, card=card)
 
     opened = result.figures["auc.holdout"]
-    assert re.search(rf'href="#e-{opened}"[^>]*>⛓[^<]*{opened[:6]}…</a>', text)
+    index = next(fact["index"] for fact in facts if fact["entry_id"] == opened)
+    assert re.search(rf'href="#e-{opened}"[^>]*>#{index}&nbsp;{opened[:6]}…</a>', text)
 
 
 def test_an_entry_that_the_ledger_does_not_hold_refuses_the_report(
@@ -88,6 +91,36 @@ def test_a_figure_without_an_entry_refuses_the_report(
 
     with pytest.raises(JobError, match="no ledger entry for the figure points"):
         render(ResultFile.model_validate(saved), facts, card=card)
+
+
+def test_every_figure_of_a_real_run_resolves_in_its_ledger(demonstration: Demonstration) -> None:
+    page = Page((demonstration.folder / "report.html").read_text("utf-8"))
+
+    held = {line.entry_id: line for line in lines(demonstration.folder / "ledger.db")}
+    assert page.bare_figures == 0
+    assert page.entries <= held.keys()
+    assert {
+        "auc.holdout", "ks.train", "stability.holdout", "bands.holdout", "roc.holdout",
+        "calibration.holdout", "woe.income_cu", "points.income_cu", "coefficients",
+        "standard_errors", "history", "log-loss", "participation.bank-2", "disclosure",
+    } <= page.figures.keys()  # fmt: skip
+    types = {name: held[entry].type for name, entry in page.figures.items()}
+    assert types["auc.holdout"] == types["woe.income_cu"] == types["coefficients"] == "round-opened"
+    assert types["participation.bank-2"] == "round-contributed"
+    assert held[page.figures["woe.income_cu"]].data["phase"] == "bins"
+    assert held[page.figures["coefficients"]].data["phase"] == "newton"
+    assert held[page.figures["auc.holdout"]].data["phase"] == "metrics"
+
+
+def test_a_report_of_a_run_in_memory_names_no_file(
+    saved: dict[str, Any], facts: list[dict[str, object]], card: Card
+) -> None:
+    saved["ledger"] = ":memory:"
+
+    text = render(ResultFile.model_validate(saved), facts, card=card)
+
+    assert "kept in memory" in text
+    assert "fedcredit ledger verify" not in text
 
 
 def test_hostile_names_stay_text(

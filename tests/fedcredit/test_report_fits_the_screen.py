@@ -8,6 +8,7 @@ import pytest
 from fedcredit.report import Card, PointsRow, render
 from fedcredit.result_file import ResultFile
 from fedcredit.screenshot import WIDTHS, Browser, find_browser, print_a4, shoot
+from tests.fedcredit.conftest import Demonstration
 
 pytestmark = pytest.mark.skipif(
     find_browser() is None, reason="Chromium is not installed (apt-get install chromium)"
@@ -34,6 +35,19 @@ def test_the_report_is_never_wider_than_its_window(
         assert shot.widest == ()
         assert shot.requests == ()
         assert shot.picture.startswith(b"\x89PNG")
+
+
+def test_the_report_of_a_real_run_is_never_wider_than_its_window(
+    demonstration: Demonstration,
+) -> None:
+    page = demonstration.folder / "report.html"
+
+    with browser() as chromium:
+        shots = [shoot(chromium, page, width_px=width) for width in WIDTHS]
+
+    assert [shot.scroll_width_px for shot in shots] == [390, 1280]
+    assert [shot.widest for shot in shots] == [(), ()]
+    assert [shot.requests for shot in shots] == [(), ()]
 
 
 def test_long_names_do_not_push_the_page_apart(

@@ -1,0 +1,195 @@
+"""The demonstration: what it tells has happened, and what it compares is the same people."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from fedcredit import demo
+from fedcredit.ledger_file import lines
+from fedcredit_models.scorecard import Scorecard
+from fedcredit_parties.errors import DataError, LabelError, SchemaMismatchError
+from tests.fedcredit.command_line import fedcredit
+from tests.fedcredit.conftest import Demonstration
+from tests.simulated import bank_frames
+
+
+def test_ledger_result_and_report_are_written(demonstration: Demonstration) -> None:
+    assert {path.name for path in demonstration.folder.iterdir()} == {
+        "ledger.db", "ledger.db-head", "result.json", "report.html",
+    }  # fmt: skip
+    assert [path.name for path in demonstration.folder.parent.iterdir()] == ["demo"]
+
+
+def test_it_takes_less_than_45_seconds(demonstration: Demonstration) -> None:
+    assert demonstration.outcome.seconds < 45
+
+
+def test_the_banks_are_those_of_the_data_sheet() -> None:
+    frames = demo.people().frames
+
+    assert {name: len(frame) for name, frame in frames.items()} == {
+        "bank-0": 2363, "bank-1": 1389, "bank-2": 702,
+    }  # fmt: skip
+    assert {name: int(frame["bad"].sum()) for name, frame in frames.items()} == {
+        "bank-0": 625, "bank-1": 369, "bank-2": 260,
+    }  # fmt: skip
+
+
+def test_the_federated_card_is_the_pooled_one(demonstration: Demonstration) -> None:
+    compared = demonstration.outcome.comparison
+    rows = {row.model: row for row in compared.rows}
+
+    assert list(rows) == ["bank-0 alone", "bank-1 alone", "bank-2 alone", "federated", "pooled"]
+    assert compared.has_equal_bins
+    assert compared.coefficient_difference is not None
+    assert compared.coefficient_difference < 1e-6
+    assert rows["federated"].auc == pytest.approx(rows["pooled"].auc, abs=1e-9)
+    assert rows["federated"].ks == pytest.approx(rows["pooled"].ks, abs=1e-9)
+    alone = sum(row.n_train for name, row in rows.items() if name.endswith("alone"))
+    assert alone == rows["pooled"].n_train == rows["federated"].n_train
+    assert alone + compared.n_holdout == 4454
+
+
+def test_released_metrics_are_those_of_the_rows_within_the_stated_bound(
+    demonstration: Demonstration,
+) -> None:
+    released = demonstration.outcome.result.metrics["holdout"]
+    counted = {row.model: row for row in demonstration.outcome.comparison.rows}["federated"]
+
+    assert (released.n, released.bads) == (
+        demonstration.outcome.comparison.n_holdout,
+        demonstration.outcome.comparison.bads_holdout,
+    )
+    assert released.auc is not None and released.auc_bound is not None and counted.auc is not None
+    assert abs(released.auc - counted.auc) <= released.auc_bound
+    assert released.ks == pytest.approx(counted.ks, abs=0.002)
+
+
+def test_the_saved_model_ranks_as_the_run_said(demonstration: Demonstration) -> None:
+    saved = json.loads((demonstration.folder / "result.json").read_text("utf-8"))
+    people = pd.concat(demo.people().frames.values())
+
+    model = Scorecard.from_json(json.dumps(saved["model"]))
+
+    # All rows together: between training and hold-out, whose AUC the run released.
+    everybody = roc_auc_score(people["bad"], model.predict_proba(people)[:, 1])
+    low, high = saved["metrics"]["holdout"]["auc"], saved["metrics"]["train"]["auc"]
+    assert min(low, high) < everybody < max(low, high)
+
+
+def test_it_tells_every_step_and_every_phase(demonstration: Demonstration) -> None:
+    told = demonstration.told
+
+    assert [line[0] for line in told.splitlines() if line[:1].isdigit()] == list("12345")
+    for words in ("bin edges", "bins: goods and bads", "Newton step", "judgement"):
+        assert words in told
+    assert "26.4% bad   35 years and older" in told
+
+
+def test_the_table_ends_with_bytes_head_verification_and_report(
+    demonstration: Demonstration,
+) -> None:
+    outcome = demonstration.outcome
+    text = outcome.text()
+
+    size, root = outcome.result.checkpoint.split("\n")[1:3]
+    assert f"size {size} root {root}" in text
+    assert (
+        int(size) == outcome.verified.size == len(list(lines(demonstration.folder / "ledger.db")))
+    )
+    assert "verified to the last signature: no findings" in text
+    assert str(demonstration.folder / "report.html") in text
+    for party in outcome.result.participation.values():
+        assert f"{party.bytes_sent / 1e6:.1f} MB" in text
+        assert party.bytes_sent > 1e6
+
+
+def test_without_the_examples_it_says_how_to_bring_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "EXAMPLE", Path("nowhere.csv"))
+
+    done = fedcredit("demo")
+
+    assert done.code == 13
+    assert "fedcredit demo --data FILE.csv --label COLUMN" in done.err
+    assert "nowhere" not in done.err
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """A user's own file: 600 customers, a constant column, a text that is different in each row."""
+    people = pd.concat(bank_frames().values(), ignore_index=True)
+    people["currency"] = "EUR"
+    people["iban"] = [f"DE{number:05d}" for number in range(len(people))]
+    path = tmp_path / "customers.csv"
+    people.rename(columns={"bad": "default_90d"}).to_csv(path, index=False)
+    return path
+
+
+def test_the_users_own_file_goes_the_same_way(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+
+    done = fedcredit("demo", "--data", table, "--label", "default_90d", "--out", out, "--json")
+
+    assert done.code == 0, done.err
+    found = done.json()
+    assert found["comparison"]["has_equal_bins"]
+    assert found["comparison"]["coefficient_difference"] < 1e-6
+    assert found["ledger"]["findings"] == []
+    assert (out / "report.html").is_file()
+    assert "left out: currency, one value only" in done.err
+    assert "left out: iban, nearly every row has its own text" in done.err
+
+
+def test_rows_are_dealt_by_the_hash_of_their_number(table: Path) -> None:
+    frames = demo.people(table, "default_90d").frames
+
+    def drawn(row: int) -> float:
+        digest = hashlib.sha256(f"fedcredit-demo/v1 row {row}".encode()).hexdigest()
+        return int(digest[:16], 16) / 2**64
+
+    assert [i for i in range(600) if drawn(i) < 0.5] == frames["bank-0"].index.tolist()
+    assert [i for i in range(600) if 0.8 <= drawn(i)] == frames["bank-2"].index.tolist()
+    assert sum(len(frame) for frame in frames.values()) == 600
+
+
+def test_a_column_that_the_file_lacks_is_named(table: Path) -> None:
+    with pytest.raises(SchemaMismatchError, match="no column bad") as caught:
+        demo.people(table, "bad")
+
+    assert "default_90d" in caught.value.found
+
+
+def test_a_file_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nothing\.csv does not exist"):
+        demo.people(tmp_path / "nothing.csv", "bad")
+
+
+@pytest.mark.parametrize("options", [("--data", "x.csv"), ("--label", "bad")])
+def test_data_and_label_belong_together(options: tuple[str, str]) -> None:
+    assert fedcredit("demo", *options).code == 2
+
+
+def test_a_demonstration_that_stops_leaves_only_the_ledger_that_says_why(
+    table: Path, tmp_path: Path
+) -> None:
+    people = pd.read_csv(table)
+    people.loc[5, "default_90d"] = 3
+    people.to_csv(table, index=False)
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "report.html").write_text("an earlier one", encoding="utf-8")
+    told = io.StringIO()
+
+    with pytest.raises(LabelError):
+        demo.run(demo.people(table, "default_90d"), out=out, stream=told)
+
+    assert sorted(path.name for path in out.iterdir()) == ["ledger.db", "ledger.db-head"]
+    assert [x.data["error"] for x in lines(out / "ledger.db") if x.type == "run-failed"] == [
+        "LabelError"
+    ]
+    assert f"The ledger so far: {out / 'ledger.db'}" in told.getvalue()
