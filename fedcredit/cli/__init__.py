@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fedcredit import __version__
-from fedcredit.cli import demo, job, ledger
+from fedcredit.cli import coordinator, demo, federation, grant, job, ledger, party
 
 HELP = "Several banks, one credit scorecard; nobody reads anybody, and every step is in a ledger."
 
@@ -23,7 +23,11 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.add_typer(job.app, name="job")
+app.add_typer(grant.app, name="grant")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(federation.app, name="federation")
+app.add_typer(party.app, name="party")
+app.add_typer(coordinator.app, name="coordinator")
 
 
 def _version(wanted: bool) -> None:

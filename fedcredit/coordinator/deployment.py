@@ -9,6 +9,7 @@ from flwr.serverapp import Grid
 from fedcredit.coordinator.config import CoordinatorConfig
 from fedcredit.coordinator.rounds import Coordinator
 from fedcredit_parties.config import resolve
+from fedcredit_parties.daemon import DAEMON_PATIENCE_S
 from fedcredit_parties.front_client import FrontClient
 from fedcredit_parties.identity_files import load_identity
 from fedcredit_parties.member import Member
@@ -59,6 +60,8 @@ class CoordinatorSetup:
                 address=self.address,
                 root_certificates=self.file(self.config.ca_file).read_bytes(),
                 signing=self.identity.signing,
+                origin=self.config.origin,
+                patience_s=DAEMON_PATIENCE_S,
             ),
             state=self.state,
         )

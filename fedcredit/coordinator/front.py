@@ -239,3 +239,9 @@ class Window:
         while page and (page := self._desk.inbox(self.name, page[-1][0]) or []):
             found += page
         return found
+
+    def leave(self) -> None:
+        """Do nothing: this front is in the same process."""
+
+    def close(self) -> None:
+        """Do nothing: nothing is held open."""

@@ -5,7 +5,9 @@ is built from ``coordinator.toml`` and carries out the run that the configuratio
 that dies is started again by the supervisor and goes on after the last opened round.
 """
 
+import os
 import threading
+import time
 from pathlib import Path
 
 from flwr.app import Context
@@ -18,6 +20,9 @@ client = ClientApp()
 
 PULL_BACKOFF_S = 0.05
 """First pause when a reply is announced before its objects are there; Flower's own is a second."""
+
+PARENT_S = 0.5
+"""How often the parent process is looked for."""
 
 
 @app.main()
@@ -46,10 +51,26 @@ def main(grid: Grid, context: Context) -> None:
     try:
         built.member.ledger.refresh()
         run = built.member.ledger.state.runs[str(context.run_config["run-id"])]
-        built.carry_out(run, threading.Event())
+        built.carry_out(run, stop_without_parent())
     finally:
         built.member.stop()
         built.close()
+
+
+def stop_without_parent() -> threading.Event:
+    """Return an event that is set when the process that started this one has gone.
+
+    A coordinator whose SuperExec was killed must not write beside its successor.
+    """
+    stop, parent = threading.Event(), os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_S)
+        stop.set()
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+    return stop
 
 
 def answer_promptly() -> None:

@@ -82,6 +82,11 @@ class Table:
         self.period = period
         self._frame = frame.reset_index(drop=True)
 
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows."""
+        return self._frame
+
     def registration(self) -> dict[str, Any]:
         """Return the fields of ``data-asset-registered``."""
         columns = [

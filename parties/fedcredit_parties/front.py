@@ -71,3 +71,11 @@ class Front(Protocol):
     def inbox(self, after: int, *, timeout_s: float = 0.0) -> list[tuple[int, bytes]]:
         """Return own notes numbered above `after`; wait up to `timeout_s` for the first."""
         ...
+
+    def leave(self) -> None:
+        """Be patient no longer with a front that does not answer."""
+        ...
+
+    def close(self) -> None:
+        """Close what this member holds open at the front."""
+        ...

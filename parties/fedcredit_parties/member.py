@@ -137,6 +137,7 @@ class Member:
     def ask_to_stop(self) -> None:
         """Tell the threads to end; they look at least every two seconds."""
         self._stop.set()
+        self.front.leave()
 
     def stop(self) -> None:
         """End the threads; returns when they have ended."""
@@ -144,6 +145,7 @@ class Member:
         for thread in self._threads:
             thread.join()
         self._threads.clear()
+        self.front.close()
 
     def role(self, role: str) -> str:
         """Return the name of the founder with `role` (``"coordinator"`` or ``"key-holder"``)."""

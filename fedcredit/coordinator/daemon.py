@@ -1,0 +1,220 @@
+"""The coordinator's process: ledger, front and Flower's SuperLink under one roof.
+
+It holds the log, serves the front over TLS, keeps a SuperLink alive on loopback, registers the
+parties' node keys with it, and starts one Flower run for every run of the ledger that is not over.
+The SuperLink is disposable: its state is in memory, and what is lost with it is done again.
+"""
+
+import json
+import logging
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from fedcredit.coordinator.app_hash import APP
+from fedcredit.coordinator.deployment import NODES, CoordinatorSetup
+from fedcredit.coordinator.desk_store import DeskStore
+from fedcredit.coordinator.front import Desk
+from fedcredit.coordinator.front_service import front_app
+from fedcredit.coordinator.superlink import SuperLink
+from fedcredit.errors import CoordinatorError, SuperLinkError
+from fedcredit_ledger.entry import SignedEntry
+from fedcredit_ledger.log import Log
+from fedcredit_ledger.note import SigningKey
+from fedcredit_ledger.store import Store
+from fedcredit_parties.daemon import STATUS_S, write_status
+from fedcredit_parties.file_lock import only_one
+from fedcredit_parties.member import utc_now
+
+LOOK_S = 0.05
+"""How often the ledger is looked at for runs that are not over."""
+
+ALIVE_S = 1.0
+"""How often SuperLink and Flower run are looked at."""
+
+_LOG = logging.getLogger(__name__)
+
+
+def run(path: Path, stop: threading.Event) -> None:
+    """Run the coordinator of ``coordinator.toml`` until `stop` is set.
+
+    Raises
+    ------
+    ConfigError
+        When it runs already, or the configuration is not usable.
+    CoordinatorError
+        When a port is taken or the SuperLink does not start.
+    LedgerError
+        When the stored ledger does not verify.
+    """
+    setup = CoordinatorSetup(path)
+    with only_one(setup.state / "daemon.lock", "the coordinator"):
+        log = _log(setup)
+        desk = Desk(log, store=DeskStore(setup.state / "desk"))
+        link = SuperLink(
+            folder=setup.state / "superlink",
+            port=setup.config.superlink_port,
+            ca_file=setup.file(setup.config.ca_file),
+            cert_file=setup.file(setup.config.cert_file),
+            key_file=setup.file(setup.config.key_file),
+        )
+        front = _Front(setup, desk)
+        try:
+            front.start()
+            link.start()
+            Supervisor(setup, log, link).serve(stop)
+        finally:
+            link.stop()
+            desk.close()
+            front.stop()
+
+
+def _log(setup: CoordinatorSetup) -> Log:
+    """Open the ledger; found it from the signed founding entry when it is empty."""
+    seed = bytes.fromhex(setup.file(setup.config.log_key).read_text("ascii").strip())
+    key = SigningKey.from_seed(setup.config.origin, seed)
+    log = Log(Store(setup.state / "ledger.db"), key, setup.config.origin)
+    if log.size == 0:
+        log.found(SignedEntry.parse(setup.file(setup.config.founding).read_bytes()))
+    return log
+
+
+class _Front:
+    """uvicorn in a thread."""
+
+    def __init__(self, setup: CoordinatorSetup, desk: Desk) -> None:
+        config = uvicorn.Config(
+            front_app(
+                desk,
+                superlink=f"https://127.0.0.1:{setup.config.superlink_port}",
+                superlink_ca=setup.file(setup.config.ca_file).read_bytes(),
+            ),
+            host=setup.config.host,
+            port=setup.config.port,
+            ssl_certfile=str(setup.file(setup.config.cert_file)),
+            ssl_keyfile=str(setup.file(setup.config.key_file)),
+            log_level="warning",
+            access_log=False,
+            timeout_graceful_shutdown=2,
+        )
+        self._port = setup.config.port
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, name="front", daemon=True)
+
+    def start(self) -> None:
+        """Start, and return once it listens."""
+        self._thread.start()
+        deadline = time.monotonic() + 10.0
+        while not self._server.started:
+            if not self._thread.is_alive() or time.monotonic() > deadline:
+                raise CoordinatorError(
+                    "the front did not start",
+                    expected=f"port {self._port} to be free",
+                    found="it cannot be listened on",
+                    remedy="end what uses the port, or set another in coordinator.toml",
+                )
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Stop listening and end the thread."""
+        self._server.should_exit = True
+        self._thread.join(timeout=5.0)
+
+
+class Supervisor:
+    """Keep the SuperLink alive, and one Flower run for the ledger's run that is not over.
+
+    Parameters
+    ----------
+    setup : CoordinatorSetup
+        Configuration.
+    log : Log
+        The sequencer.
+    link : SuperLink
+        Flower's server.
+    """
+
+    def __init__(self, setup: CoordinatorSetup, log: Log, link: SuperLink) -> None:
+        self._setup = setup
+        self._log = log
+        self._link = link
+        self._flower: tuple[str, int] | None = None
+        self._looked = 0.0
+
+    def serve(self, stop: threading.Event) -> None:
+        """Look after everything until `stop` is set."""
+        self._register()
+        written = 0.0
+        while not stop.is_set():
+            try:
+                if time.monotonic() - self._looked > ALIVE_S:
+                    self._look_after()
+                self._start_run()
+            except SuperLinkError as error:
+                # It died between the look and the call: the next look starts it again.
+                _LOG.warning("%s", error)
+                self._flower = None
+            if time.monotonic() - written > STATUS_S:
+                write_status(self._setup.state, self._status())
+                written = time.monotonic()
+            stop.wait(LOOK_S)
+
+    def _register(self) -> None:
+        """Register every data holder's node key; their nodes may then connect."""
+        parties = self._log.state.parties
+        nodes = {
+            name: str(self._link.register(parties[name].node_key))
+            for name in self._log.state.with_role("data-holder")
+        }
+        part = self._setup.state / f"part-{NODES}"
+        part.write_text(json.dumps(nodes), "utf-8")
+        part.replace(self._setup.state / NODES)
+
+    def _look_after(self) -> None:
+        """Restart what has died."""
+        self._looked = time.monotonic()
+        if not self._link.alive:
+            _LOG.warning("the SuperLink has ended: starting it again")
+            self._link.stop()
+            self._link.start()
+            self._register()
+            self._flower = None
+        elif self._flower is not None and self._link.run_status(self._flower[1]) == "finished":
+            self._flower = None
+
+    def _start_run(self) -> None:
+        """Start a Flower run for the oldest run of the ledger that is not over."""
+        open_runs = [
+            run.run_id
+            for run in list(self._log.state.runs.values())
+            if run.status in ("proposed", "started")
+        ]
+        if self._flower is not None:
+            if self._flower[0] in open_runs:
+                return
+            self._flower = None
+        if open_runs:
+            run_id = open_runs[0]
+            flower_id, _ = self._link.run(
+                APP, {"run-id": run_id, "config-file": str(self._setup.path)}
+            )
+            self._flower = (run_id, flower_id)
+
+    def _status(self) -> dict[str, Any]:
+        state = self._log.state
+        return {
+            "name": self._setup.config.name,
+            "role": "coordinator",
+            "process": os.getpid(),
+            "ready": True,
+            "time": utc_now().isoformat(timespec="seconds"),
+            "address": self._setup.address,
+            "ledger_size": self._log.size,
+            "ledger_root": self._log.root.hex(),
+            "quorum_size": self._log.quorum_size,
+            "runs": {run.run_id: run.status for run in list(state.runs.values())},
+        }

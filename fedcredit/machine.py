@@ -1,0 +1,358 @@
+"""A whole federation of separate processes on one machine: found it, start it, stop it.
+
+The folders are those that real members would have, one each; only the founding is shortened, since
+one operator makes all keys. Nothing here is used when members found a federation between them.
+"""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from fedcredit import founding
+from fedcredit.connection import write_features
+from fedcredit.coordinator.app_hash import APP, fab_hash
+from fedcredit.coordinator.tls import issue_authority, issue_certificate
+from fedcredit.errors import CoordinatorError, JobError
+from fedcredit.requests import DEFAULT_DEFINITION
+from fedcredit_ledger.note import SigningKey
+from fedcredit_models.schema import Feature, SchemaError, infer
+from fedcredit_parties.config import DataConfig, toml_text
+from fedcredit_parties.daemon import read_status, read_table
+from fedcredit_parties.data import as_data_error
+from fedcredit_parties.disclosure import DisclosurePolicy
+from fedcredit_parties.file_lock import holder_of
+from fedcredit_parties.identity import Identity
+from fedcredit_parties.identity_files import save_identity
+from fedcredit_parties.member import utc_now
+from fedcredit_parties.trust import Trust
+
+COORDINATOR, KEY_HOLDER, ANALYST = "coordinator", "key-holder", "analyst"
+START_S = 60.0
+STOP_S = 15.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineTable:
+    """One data holder's table for `found`.
+
+    Attributes
+    ----------
+    frame : DataFrame
+        The rows, written as Parquet into the holder's folder.
+    bad_definition : str
+        What label 1 means.
+    """
+
+    frame: pd.DataFrame
+    bad_definition: str
+
+
+def found(
+    folder: Path,
+    tables: Mapping[str, MachineTable],
+    *,
+    features: Sequence[Feature],
+    policy: DisclosurePolicy | None = None,
+    name: str = "one-machine",
+) -> Path:
+    """Write every member's folder and the founding entry; return ``federation.toml``.
+
+    Parameters
+    ----------
+    folder : Path
+        An empty or new folder.
+    tables : mapping of str to MachineTable
+        By data holder.
+    features : sequence of Feature
+        Declared columns.
+    policy : DisclosurePolicy, optional
+        Stands in the founding entry.
+    name : str
+        Name of the federation.
+
+    Raises
+    ------
+    JobError
+        When the folder holds a federation already.
+    """
+    if (folder / "federation.toml").exists():
+        raise JobError(
+            f"{folder.name} holds a federation already",
+            expected="an empty folder",
+            found="federation.toml",
+            remedy="name another folder, or remove this one",
+        )
+    policy = policy or DisclosurePolicy()
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    origin = f"ledger.example/{name}-{secrets.token_hex(4)}"
+    identities = [
+        *(Identity.generate(holder, ("data-holder", "witness")) for holder in tables),
+        Identity.generate(COORDINATOR, ("coordinator",)),
+        Identity.generate(KEY_HOLDER, ("key-holder",)),
+        Identity.generate(ANALYST, ("result-user",)),
+    ]
+    log_key = SigningKey.generate(origin)
+    entry = founding.draft(
+        name=name,
+        origin=origin,
+        coordinator=COORDINATOR,
+        log_vkey=log_key.vkey,
+        founders=[identity.founder() for identity in identities],
+        policy=policy,
+        needed=founding.quorum_size(len(tables)),
+        now=utc_now(),
+    )
+    keys = {identity.name: identity.signing for identity in identities}
+    signed = founding.sign(entry, keys.pop(COORDINATOR), list(keys.values()))
+    authority = issue_authority(folder / "ca.crt", folder / "ca.key")
+    front, superlink = free_ports(2)
+    app_hash = fab_hash(APP)
+    for identity in identities:
+        home = folder / identity.name
+        save_identity(identity, home / "identity")
+        (home / "ca.crt").write_bytes((folder / "ca.crt").read_bytes())
+        trust = founding.trust_of(identity.name, identities, signed.id)
+        if identity.name == COORDINATOR:
+            issue_certificate(authority, home / "server.crt", home / "server.key")
+            _write_private(home / "log.key", log_key.seed.hex())
+            (home / "founding.note").write_bytes(signed.encode())
+            text = _coordinator_toml(origin, front, superlink, trust)
+            (home / "coordinator.toml").write_text(text, "utf-8")
+            continue
+        table = tables.get(identity.name)
+        text = _party_toml(identity, origin, front, trust, app_hash, policy)
+        if table is not None:
+            table.frame.to_parquet(home / "table.parquet")
+            text += _data_toml(table)
+        (home / "party.toml").write_text(text, "utf-8")
+    write_features(features, folder / "schema.json")
+    (folder / "federation.toml").write_text(
+        f'# Asks the daemons of this folder.\nrequester = "{ANALYST}/party.toml"\n'
+        'schema_file = "schema.json"\n',
+        "utf-8",
+    )
+    return folder / "federation.toml"
+
+
+def deal(
+    path: Path, *, n_parties: int, label: str
+) -> tuple[dict[str, MachineTable], list[Feature]]:
+    """Deal the rows of one file out to banks, row by row, and declare its columns.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read or a column cannot be declared.
+    """
+    frame = read_table("file", DataConfig(name="table", path=path.resolve()), Path()).frame
+    frames = {f"bank-{i}": frame.iloc[i::n_parties] for i in range(n_parties)}
+    try:
+        schema = infer(frames, label=label)
+    except SchemaError as error:
+        raise as_data_error(error, party=error.party) from None
+    tables = {
+        name: MachineTable(frame=part, bad_definition=DEFAULT_DEFINITION)
+        for name, part in frames.items()
+    }
+    return tables, list(schema.features)
+
+
+def _write_private(path: Path, text: str) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def _trust_toml(trust: Trust) -> str:
+    peers = ", ".join(f"{name} = {toml_text(vkey)}" for name, vkey in trust.peers.items())
+    return (
+        "\n[trust]  # exchanged outside the system, twice\n"
+        f"founding_entry = {toml_text(trust.founding_entry)}\n"
+        f"key_holder = {toml_text(trust.key_holder)}\n"
+        f"peers = {{ {peers} }}\n"
+    )
+
+
+def _coordinator_toml(origin: str, front: int, superlink: int, trust: Trust) -> str:
+    return (
+        f'name = "{COORDINATOR}"\norigin = {toml_text(origin)}\nport = {front}\n'
+        f'superlink_port = {superlink}\nca_file = "ca.crt"\ncert_file = "server.crt"\n'
+        f'key_file = "server.key"\n{_trust_toml(trust)}'
+    )
+
+
+def _party_toml(
+    identity: Identity,
+    origin: str,
+    front: int,
+    trust: Trust,
+    app_hash: str,
+    policy: DisclosurePolicy,
+) -> str:
+    roles = {"data-holder": "data-holder", "key-holder": "key-holder", "result-user": "requester"}
+    role = next(role for known, role in roles.items() if known in identity.roles)
+    numbers = "".join(f"{key} = {value}\n" for key, value in policy.model_dump().items())
+    return (
+        f'name = "{identity.name}"\nrole = "{role}"\norigin = {toml_text(origin)}\n'
+        f'coordinator = "https://127.0.0.1:{front}"\nca_file = "ca.crt"\n'
+        f'app_hash = "{app_hash}"\n\n[disclosure]\n{numbers}{_trust_toml(trust)}'
+    )
+
+
+def _data_toml(table: MachineTable) -> str:
+    return (
+        '\n[[data]]\nname = "table"\npath = "table.parquet"\n'
+        f"bad_definition = {toml_text(table.bad_definition)}\n"
+    )
+
+
+def free_ports(n: int) -> list[int]:
+    """Return ports of the loopback interface that nobody listens on now."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    ports = [int(s.getsockname()[1]) for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+class Machine:
+    """The processes of a federation on this machine.
+
+    Parameters
+    ----------
+    folder : Path
+        What `found` has written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        if not (self.folder / "federation.toml").exists():
+            raise JobError(
+                f"{folder.name} holds no federation",
+                expected="federation.toml",
+                found="nothing",
+                remedy=f"fedcredit federation init {folder} --parties 3",
+            )
+        members = sorted(path.parent for path in self.folder.glob("*/party.toml"))
+        self.members = [home.name for home in members if home.name != ANALYST]
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    def up(self) -> None:
+        """Start what does not run, and wait until everything answers.
+
+        Raises
+        ------
+        CoordinatorError
+            When a process ends or does not answer within a minute; its log says why.
+        """
+        for name in (COORDINATOR, *self.members):
+            if self.process(name) is None:
+                self.start(name)
+        deadline = time.monotonic() + START_S
+        waiting = [COORDINATOR, *self.members]
+        while waiting:
+            waiting = [name for name in waiting if not self.is_ready(name)]
+            for name in waiting:
+                child = self._children.get(name)
+                if (child is not None and child.poll() is not None) or time.monotonic() > deadline:
+                    raise CoordinatorError(
+                        f"{name} did not start",
+                        party=name,
+                        expected="an answer within a minute",
+                        found="no answer" if child is None or child.poll() is None else "its end",
+                        remedy=f"read {self.log(name)}",
+                    )
+            time.sleep(0.05)
+
+    def start(self, name: str) -> None:
+        """Start one process in a session of its own; the one before it must have ended."""
+        ended = self._children.pop(name, None)
+        if ended is not None:
+            ended.wait()
+        config = "coordinator.toml" if name == COORDINATOR else "party.toml"
+        noun = "coordinator" if name == COORDINATOR else "party"
+        (self.state(name) / "status.json").unlink(missing_ok=True)
+        with self.log(name).open("ab") as log:
+            self._children[name] = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "fedcredit",
+                    noun,
+                    "start",
+                    str(self.folder / name / config),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def state(self, name: str) -> Path:
+        """Return a member's state folder."""
+        folder = self.folder / name / "state"
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+    def log(self, name: str) -> Path:
+        """Return a process's log file."""
+        return self.folder / name / "daemon.log"
+
+    def process(self, name: str) -> int | None:
+        """Return the process id of a running daemon, by the lock that it holds."""
+        return holder_of(self.state(name) / "daemon.lock")
+
+    def is_ready(self, name: str) -> bool:
+        """Say whether a daemon has written that it answers."""
+        try:
+            status = json.loads((self.state(name) / "status.json").read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            return False
+        return bool(status.get("ready")) and status.get("process") == self.process(name)
+
+    def status(self) -> dict[str, dict[str, object]]:
+        """Return every daemon's own status, or that it does not run."""
+        return {
+            name: {"name": name, **read_status(self.state(name))}
+            for name in (COORDINATOR, *self.members)
+        }
+
+    def down(self) -> None:
+        """Stop every daemon of the folder: parties first, by SIGTERM, then by force."""
+        names = [*self.members, COORDINATOR]
+        for group in (names[:-1], names[-1:]):
+            deadline = time.monotonic() + STOP_S
+            number = signal.SIGTERM
+            told: set[int] = set()
+            while running := self._running(group):
+                if time.monotonic() > deadline:
+                    number, told = signal.SIGKILL, set()
+                for process in running - told:
+                    with suppress(ProcessLookupError):  # it has just left by itself
+                        os.kill(process, number)
+                told |= running
+                time.sleep(0.05)
+
+    def _running(self, names: Sequence[str]) -> set[int]:
+        """Return the processes of these daemons: by their locks, and children without one yet."""
+        found = {process for name in names if (process := self.process(name)) is not None}
+        for name in names:
+            child = self._children.get(name)
+            if child is None:
+                continue
+            if child.poll() is None:
+                found.add(child.pid)
+            else:
+                del self._children[name]
+        return found
