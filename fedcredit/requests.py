@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fedcredit_models.schema import Schema
 from fedcredit_models.scorecard import Scorecard
@@ -81,6 +81,18 @@ class HorizontalJob(BaseModel):
             raise ValueError("a feature stands twice")
         return features
 
+    @model_validator(mode="after")
+    def _one_role_each(self) -> Self:
+        taken = {*self.features}
+        for field in ("label", "id_column", "time_column", "split_column"):
+            name = getattr(self, field)
+            if name in taken:
+                raise ValueError(f"{field}: {name} has another role in this job")
+            taken |= {name} if name is not None else set()
+        if self.oot_from is not None and self.time_column is None:
+            raise ValueError("oot_from: an out-of-time sample needs a time_column")
+        return self
+
     @classmethod
     def from_dict(cls, table: dict[str, Any]) -> Self:
         """Build a job from the tables of a TOML file.
@@ -144,11 +156,21 @@ class HorizontalJob(BaseModel):
 
         Raises
         ------
+        ConfigError
+            When a party is no data holder.
         SchemaMismatchError
             When a feature is not a declared column.
         TooFewPartiesError
             When fewer parties are asked than the job or the policy needs.
         """
+        strangers = [name for name in self.parties if name not in parties]
+        if strangers:
+            raise ConfigError(
+                f"the job names parties that are no data holders here: {', '.join(strangers)}",
+                expected=f"some of {', '.join(parties)}",
+                found=", ".join(strangers),
+                remedy="correct the names in the job's parties",
+            )
         asked = tuple(sorted(self.parties or parties))
         check_parties(policy, n_parties=len(asked), min_parties=self.min_parties)
         declared = {feature.name: feature for feature in schema.features}
