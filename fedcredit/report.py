@@ -378,7 +378,7 @@ def _stats(sample: str, metrics: SampleMetrics, citations: _Citations) -> Iterab
 
     if metrics.auc is not None:
         bound = metrics.auc_bound
-        note = f"exact to ± {bound:.1e}" if bound is not None else ""
+        note = f"exact to ±\N{NO-BREAK SPACE}{bound:.5f}" if bound is not None else ""
         yield stat("auc", "AUC", f"{metrics.auc:.4f}", note)
     if metrics.ks is not None:
         yield stat("ks", "KS", f"{metrics.ks:.4f}")
