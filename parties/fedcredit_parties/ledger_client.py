@@ -49,6 +49,11 @@ class LedgerClient:
     pen : Path, optional
         Lock file shared by all processes that write as this author.
 
+    Attributes
+    ----------
+    leaving : Event
+        Set when the member stops: nobody waits any longer.
+
     Notes
     -----
     Safe to use from several threads of one member.
@@ -72,6 +77,7 @@ class LedgerClient:
         self._lock = threading.RLock()
         self._pen = threading.Lock()
         self._pen_file = pen
+        self.leaving = threading.Event()
 
     @property
     def state(self) -> State:
@@ -153,7 +159,7 @@ class LedgerClient:
         predicate : callable
             Takes the state, returns a value or None.
         deadline : float
-            In `time.monotonic` seconds; None is returned after it.
+            In `time.monotonic` seconds; None is returned after it, or when the member leaves.
         """
         while True:
             self.refresh()
@@ -162,7 +168,7 @@ class LedgerClient:
             if found is not None:
                 return found
             left = deadline - time.monotonic()
-            if left <= 0:
+            if left <= 0 or self.leaving.is_set():
                 return None
             self.refresh(timeout_s=min(POLL_S, left))
 
@@ -184,11 +190,11 @@ class LedgerClient:
         Raises
         ------
         QuorumError
-            When the deadline passes first.
+            When the deadline passes first, or the member leaves.
         """
         while self.replica.quorum_size <= index:
             left = deadline - time.monotonic()
-            if left <= 0:
+            if left <= 0 or self.leaving.is_set():
                 raise QuorumError(f"no witness quorum over leaf {index} before the deadline")
             note = self.front.checkpoint(covering=index + 1, timeout_s=min(POLL_S, left))
             if note is not None:

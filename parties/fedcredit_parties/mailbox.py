@@ -87,6 +87,7 @@ class Mailbox:
         self._letters: list[Letter] = []
         self._refused: list[str] = []
         self._lock = threading.Lock()
+        self.leaving = threading.Event()
 
     def send(self, recipient: str, kind: str, body: Mapping[str, Any], *, run_id: str = "") -> None:
         """Sign a note, seal its body unless it goes to the coordinator, and post it."""
@@ -121,7 +122,7 @@ class Mailbox:
             if found is not None:
                 return found
             left = deadline - time.monotonic()
-            if left <= 0:
+            if left <= 0 or self.leaving.is_set():
                 return None
             self.collect(timeout_s=min(POLL_S, left))
 

@@ -100,6 +100,7 @@ class Member:
         self.crash: BaseException | None = None
         self._state = state
         self._stop = threading.Event()
+        self.ledger.leaving = self.mailbox.leaving = self._stop
         self._threads: list[threading.Thread] = []
         self.ledger.refresh()
         trust.check(self.ledger.state, member=identity.name)
