@@ -347,6 +347,8 @@ class DataHolder:
         )
         local.n_clipped = n_clipped
         self.contributions.put(run.run_id, attempt.entry_id, packed)
+        if run.run_id in self._forgotten:  # it failed elsewhere while this was being computed
+            self.contributions.forget(run.run_id)
         self.mask_keys.erase(attempt.mask_epks[self.name])
         return packed
 

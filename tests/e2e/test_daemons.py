@@ -146,6 +146,7 @@ def superlink_processes(folder: Path) -> list[int]:
     return sorted(found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("who", ["bank-1", KEY_HOLDER, COORDINATOR, "superlink"])
 def test_a_process_killed_in_a_round_costs_seconds_and_not_the_run(
     running: Running, expected: fc.TrainingResult, who: str
@@ -161,6 +162,7 @@ def test_a_process_killed_in_a_round_costs_seconds_and_not_the_run(
     assert np.allclose(result.model.coef_, expected.model.coef_, atol=1e-9, rtol=0)
 
 
+@pytest.mark.long
 def test_a_party_that_never_returns_fails_the_run_by_rule(running: Running) -> None:
     process = running.machine.process("bank-2")
     assert process is not None
