@@ -79,6 +79,8 @@ def check_release(
     }
     if (
         set(document) != {"outcome", "phase", "values"}
+        or not isinstance(document["outcome"], str)
+        or not isinstance(document["outcome"], str)
         or document["outcome"] not in OUTCOMES[phase]
         or not isinstance(values, dict)
         or not is_count(values.get("n_clipped"))
