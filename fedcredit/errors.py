@@ -50,6 +50,10 @@ class JobError(Exception):
         self.remedy = remedy
         compared = f" (expected {expected}, got {found})" if expected and found else ""
         super().__init__(f"{message}{compared}")
+        # A notebook shows a traceback, not diagnostics(): there too, whose it is and what to do.
+        for label, text in (("party", party), ("what to do", remedy)):
+            if text:
+                self.add_note(f"{label}: {text}")
 
     def diagnostics(self) -> str:
         """Return what to try, for the person at the terminal."""

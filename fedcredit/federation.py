@@ -10,6 +10,7 @@ from typing import Protocol, Self
 import pandas as pd
 
 from fedcredit.assembly import assemble
+from fedcredit.errors import JobError
 from fedcredit.progress import show_progress, show_schema
 from fedcredit.requester import Progress, Requester
 from fedcredit.requests import DEFAULT_DEFINITION, HorizontalJob
@@ -80,6 +81,7 @@ class Federation:
         self._features = dict(features)
         self._unusable = dict(unusable)
         self._quiet = quiet
+        self._is_closed = False
 
     @classmethod
     def simulate(
@@ -297,6 +299,13 @@ class Federation:
             What stopped the run, as the member that stopped it described it. The ledger holds
             ``run-failed`` with the class name.
         """
+        if self._is_closed:
+            raise JobError(
+                "this federation is closed",
+                expected="a federation whose members run",
+                found="one that was closed",
+                remedy="found another with Federation.simulate, or load it again",
+            )
         requester = self._backend.requester
         task = request.task(self.schema(request), parties=self.parties, policy=self.policy)
         with show_progress(progress, quiet=self._quiet, stream=sys.stderr) as told:
@@ -318,7 +327,9 @@ class Federation:
 
     def close(self) -> None:
         """End every member and its child process."""
-        self._backend.close()
+        if not self._is_closed:
+            self._is_closed = True
+            self._backend.close()
 
 
 def _declared(
@@ -333,12 +344,12 @@ def _declared(
             remedy='pass {"bank-0": frame0, ...}',
         )
     for name in frames:
-        if not PARTY_NAME.fullmatch(name) or name in RESERVED:
+        if not isinstance(name, str) or not PARTY_NAME.fullmatch(name) or name in RESERVED:
             raise ConfigError(
                 f"{name!r} cannot be the name of a party",
                 expected="letters, digits, dot, underscore and hyphen, 63 at most, and no role's "
                 f"name ({', '.join(RESERVED)})",
-                found=name,
+                found=str(name),
                 remedy='name the parties like "bank-a"',
             )
     if schema is not None:

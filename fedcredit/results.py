@@ -122,8 +122,9 @@ class TrainingResult:
         """Return the saved form."""
         return self.file.model_dump_json(indent=1)
 
-    def save(self, folder: Path) -> Path:
+    def save(self, folder: Path | str) -> Path:
         """Write ``result.json``, whole or not at all; return its path."""
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / "result.json"
         part = folder / "result.json.part"
@@ -131,10 +132,11 @@ class TrainingResult:
         part.replace(target)
         return target
 
-    def report(self, path: Path) -> Path:
+    def report(self, path: Path | str) -> Path:
         """Write the self-contained HTML report; return its path."""
         from fedcredit.report import render
 
+        path = Path(path)
         path.write_text(render(self.file, self.facts), encoding="utf-8")
         return path
 

@@ -20,6 +20,7 @@ from fedcredit.coordinator.rounds import Coordinator
 from fedcredit.errors import JobError
 from fedcredit.requester import Requester
 from fedcredit_ledger.entry import format_time
+from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.note import SigningKey
 from fedcredit_ledger.store import Store
@@ -241,7 +242,8 @@ class Simulation:
         issuer.append("grant-revoked", {"grant_id": grant_id, "reason": "withdrawn"})
 
     def close(self) -> None:
-        """Stop every member, end every child process and close the store."""
+        """Fail the runs that are not over, stop every member, end every child process."""
+        self._give_up()
         members = [self.coordinator.member, self.key_holder.member, self.requester.member]
         members += [holder.member for holder in self.holders.values()]
         for member in members:
@@ -255,6 +257,16 @@ class Simulation:
         for holder in self.holders.values():
             holder.close()
         self.store.close()
+
+    def _give_up(self) -> None:
+        """Say in the ledger that a run was interrupted; nobody would carry it on."""
+        ledger = self.coordinator.member.ledger
+        for run in list(ledger.state.runs.values()):
+            if run.status in ("proposed", "started"):
+                try:
+                    ledger.append("run-failed", {"run_id": run.run_id, "error": "InterruptedError"})
+                except LedgerError as rejected:  # it ended by itself at this moment
+                    self.coordinator.member.rejected.append(rejected)
 
 
 _TABLE = "table"

@@ -53,6 +53,10 @@ class LedgerError(Exception):
         if expected or found:
             text = f"{message} (expected {expected or 'nothing'}, found {found or 'nothing'})"
         super().__init__(text)
+        # A notebook shows a traceback, not diagnostics(): there too, whose it is and what to do.
+        for label, text in (("party", party), ("what to do", remedy)):
+            if text:
+                self.add_note(f"{label}: {text}")
 
     def diagnostics(self) -> str:
         """Return several lines for the person at the terminal."""

@@ -7,6 +7,7 @@ table stands in `data-asset-registered`: its schema's digest, its columns and ho
 
 import hashlib
 import re
+import unicodedata
 from typing import Any
 
 import pandas as pd
@@ -21,6 +22,13 @@ from fedcredit_parties.errors import (
     LabelError,
     SchemaMismatchError,
 )
+
+
+def sendable(text: str) -> str:
+    """Return a text as ledger and letters can carry it: a column name may hold anything."""
+    plain = unicodedata.normalize("NFC", text)
+    return "".join(x if x.isprintable() else "\N{REPLACEMENT CHARACTER}" for x in plain)
+
 
 _COUNTED = re.compile(r"\b\d+ (of \d+ )?rows\b")
 
@@ -88,12 +96,28 @@ class Table:
         return self._frame
 
     def registration(self) -> dict[str, Any]:
-        """Return the fields of ``data-asset-registered``."""
+        """Return the fields of ``data-asset-registered``.
+
+        Raises
+        ------
+        SchemaMismatchError
+            When a column name stands twice.
+        """
+        names = [sendable(str(name)) for name in self._frame.columns]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise SchemaMismatchError(
+                f"a column name stands twice in the table: {', '.join(twice)}",
+                party=self.party,
+                expected="every column name once",
+                found=f"{twice[0]} twice",
+                remedy="rename or drop one of them",
+            )
         columns = [
-            {"name": str(name), "kind": _kind(self._frame[name]), "unit": "", "data_level": "row"}
-            for name in self._frame.columns
+            {"name": name, "kind": _kind(self._frame.iloc[:, i]), "unit": "", "data_level": "row"}
+            for i, name in enumerate(names)
         ]
-        missing = [[str(c), int(self._frame[c].isna().sum())] for c in self._frame.columns]
+        missing = [[name, int(self._frame.iloc[:, i].isna().sum())] for i, name in enumerate(names)]
         digest = hashlib.sha256(encode([[c["name"], c["kind"]] for c in columns])).hexdigest()
         return {
             "asset": self.asset,

@@ -194,6 +194,14 @@ class DataHolder:
             )
         except SchemaError as error:
             raise as_data_error(error, party=self.name) from None
+        if rows.n_train == 0:
+            raise NoBadsError(
+                f"{self.name} has no training row",
+                party=self.name,
+                expected="rows in the training sample",
+                found="all rows are held out or out of time",
+                remedy="look at holdout, oot_from and the split column of the job",
+            )
         n_bads = int(rows.y[rows.train].sum())
         if n_bads == 0 or n_bads == rows.n_train:
             raise NoBadsError(

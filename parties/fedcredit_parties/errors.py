@@ -75,6 +75,10 @@ class PartyError(Exception):
         self.expected = expected
         self.found = found
         self.remedy = remedy
+        # A notebook shows a traceback, not diagnostics(): there too, whose it is and what to do.
+        for label, text in (("party", party), ("what to do", remedy)):
+            if text:
+                self.add_note(f"{label}: {text}")
 
     def __str__(self) -> str:
         """Return the message with what was expected and found, in one line."""

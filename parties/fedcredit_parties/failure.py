@@ -5,10 +5,10 @@ coordinator is told the class name only. The table of classes is closed: a name 
 does not know is a `WireError`, not code.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
+from fedcredit_parties.data import sendable
 from fedcredit_parties.errors import MalformedMessageError, PartyError, by_name
 
 FAILED = "failed"
@@ -22,18 +22,12 @@ def describe(error: PartyError, *, party: str) -> dict[str, str]:
     """Return the letter's body; `party` is named where the error names nobody."""
     return {
         "error": type(error).__name__,
-        "message": _sendable(error.message),
+        "message": sendable(error.message[:_MOST]),
         "party": error.party or party,
-        "expected": _sendable(error.expected),
-        "found": _sendable(error.found),
-        "remedy": _sendable(error.remedy),
+        "expected": sendable(error.expected[:_MOST]),
+        "found": sendable(error.found[:_MOST]),
+        "remedy": sendable(error.remedy[:_MOST]),
     }
-
-
-def _sendable(text: str) -> str:
-    """Return the text as a letter can carry it: a column's name may hold anything."""
-    plain = unicodedata.normalize("NFC", text[:_MOST])
-    return "".join(x if x.isprintable() else "\N{REPLACEMENT CHARACTER}" for x in plain)
 
 
 def rebuild(body: Mapping[str, Any]) -> PartyError:
