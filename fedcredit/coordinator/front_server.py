@@ -1,5 +1,6 @@
 """The front on a port: uvicorn with TLS in a thread of the coordinator's process."""
 
+import asyncio
 import errno
 import socket
 import ssl
@@ -13,6 +14,9 @@ from starlette.types import ASGIApp
 from fedcredit.errors import CertificateError, CoordinatorError, PortInUseError
 
 START_S = 10.0
+
+GRACE_S = 2.0
+"""How long open calls may go on when the front stops."""
 
 KEEP_ALIVE_S = 75
 """Longer than a client keeps an idle connection, so that it is never closed under a request."""
@@ -55,9 +59,10 @@ class FrontServer:
             date_header=True,
             limit_concurrency=MAX_CONNECTIONS,
             log_level="warning",
+            loop="asyncio",  # uvloop waits for ever when it closes under an open TLS connection
             proxy_headers=False,
             server_header=False,
-            timeout_graceful_shutdown=2,
+            timeout_graceful_shutdown=1,
             timeout_keep_alive=KEEP_ALIVE_S,
             ws="none",
         )
@@ -73,7 +78,7 @@ class FrontServer:
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
         self._socket = _listen(host, port)
         self.port = int(self._socket.getsockname()[1])
-        self._server = uvicorn.Server(config)
+        self._server = _Server(config)
         self._thread = threading.Thread(target=self._serve, name="front", daemon=True)
 
     def start(self) -> None:
@@ -100,6 +105,22 @@ class FrontServer:
         if self._thread.is_alive():
             self._thread.join()
         self._socket.close()
+
+
+class _Server(uvicorn.Server):
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let open calls end, then cut the connections: idle clients answer no TLS farewell."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        deadline = time.monotonic() + GRACE_S
+        while self.server_state.tasks and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        await super().shutdown(sockets)
 
 
 def _listen(host: str, port: int) -> socket.socket:
