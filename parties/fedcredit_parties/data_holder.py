@@ -123,6 +123,7 @@ class DataHolder:
     def serve(self, stop: threading.Event) -> None:
         """Approve or decline proposed runs until `stop` is set; clean up after finished ones."""
         while not stop.is_set():
+            seen = self.member.ledger.replica.size
             for run in list(self.member.ledger.state.runs.values()):
                 if run.status == "proposed":
                     if self.name in run.proposal["parties"] and self.name not in run.approvals:
@@ -132,7 +133,7 @@ class DataHolder:
                 elif run.status in ("finished", "failed"):
                     self._forget(run)
             self.member.mailbox.collect()
-            self.member.ledger.refresh(timeout_s=POLL_S)
+            self.member.ledger.refresh(timeout_s=POLL_S, beyond=seen)
 
     def _notice(self, run: RunState) -> None:
         """Say that a round is open, so that the header is looked for at once."""

@@ -84,8 +84,16 @@ class LedgerClient:
         """The state after the newest verified leaf."""
         return self.replica.state
 
-    def refresh(self, *, timeout_s: float = 0.0) -> None:
+    def refresh(self, *, timeout_s: float = 0.0, beyond: int | None = None) -> None:
         """Fetch and verify what is new; wait up to `timeout_s` for a first new leaf.
+
+        Parameters
+        ----------
+        timeout_s : float, default 0
+            Longest wait in seconds.
+        beyond : int, optional
+            Size that the caller has looked at. When another thread of this member has gone beyond
+            it meanwhile, there is something new to look at, and nobody waits.
 
         Raises
         ------
@@ -93,6 +101,8 @@ class LedgerClient:
             At the first leaf that does not extend what was verified before.
         """
         start = self.replica.size
+        if beyond is not None and start > beyond:
+            timeout_s = 0.0
         leaves = self.front.leaves(start, timeout_s=timeout_s)
         with self._lock:
             fresh = leaves[self.replica.size - start :]
@@ -164,13 +174,14 @@ class LedgerClient:
         while True:
             self.refresh()
             with self._lock:
+                seen = self.replica.size
                 found = predicate(self.state)
             if found is not None:
                 return found
             left = deadline - time.monotonic()
             if left <= 0 or self.leaving.is_set():
                 return None
-            self.refresh(timeout_s=min(POLL_S, left))
+            self.refresh(timeout_s=min(POLL_S, left), beyond=seen)
 
     def cosign(self, witness: Witness, note: bytes) -> bytes:
         """Return `witness`'s co-signature of a checkpoint that this member's own copy confirms.
