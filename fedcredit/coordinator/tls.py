@@ -22,6 +22,8 @@ from fedcredit.errors import CertificateError
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 397
 
+_SELF = ("127.0.0.1", "localhost")
+
 _EARLIER = timedelta(hours=1)
 """A certificate is valid a little before it was made: clocks differ."""
 
@@ -139,7 +141,7 @@ def issue_certificate(
     key = ec.generate_private_key(ec.SECP256R1())
     public = key.public_key()
     issuer = authority.certificate
-    every_name = dict.fromkeys(("127.0.0.1", "localhost", *names))
+    every_name = dict.fromkeys((*_SELF, *names))
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "FedCredit coordinator")])
     identifier = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     certificate = (
