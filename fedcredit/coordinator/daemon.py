@@ -13,15 +13,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import uvicorn
-
 from fedcredit.coordinator.app_hash import APP
 from fedcredit.coordinator.deployment import NODES, CoordinatorSetup
 from fedcredit.coordinator.desk_store import DeskStore
 from fedcredit.coordinator.front import Desk
+from fedcredit.coordinator.front_server import FrontServer
 from fedcredit.coordinator.front_service import front_app
 from fedcredit.coordinator.superlink import SuperLink
-from fedcredit.errors import CoordinatorError, SuperLinkError
+from fedcredit.errors import SuperLinkError
 from fedcredit_ledger.entry import SignedEntry
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.note import SigningKey
@@ -62,7 +61,17 @@ def run(path: Path, stop: threading.Event) -> None:
             cert_file=setup.file(setup.config.cert_file),
             key_file=setup.file(setup.config.key_file),
         )
-        front = _Front(setup, desk)
+        front = FrontServer(
+            front_app(
+                desk,
+                superlink=f"https://127.0.0.1:{setup.config.superlink_port}",
+                superlink_ca=setup.file(setup.config.ca_file).read_bytes(),
+            ),
+            host=setup.config.host,
+            port=setup.config.port,
+            cert_file=setup.file(setup.config.cert_file),
+            key_file=setup.file(setup.config.key_file),
+        )
         try:
             front.start()
             link.start()
@@ -81,48 +90,6 @@ def _log(setup: CoordinatorSetup) -> Log:
     if log.size == 0:
         log.found(SignedEntry.parse(setup.file(setup.config.founding).read_bytes()))
     return log
-
-
-class _Front:
-    """uvicorn in a thread."""
-
-    def __init__(self, setup: CoordinatorSetup, desk: Desk) -> None:
-        config = uvicorn.Config(
-            front_app(
-                desk,
-                superlink=f"https://127.0.0.1:{setup.config.superlink_port}",
-                superlink_ca=setup.file(setup.config.ca_file).read_bytes(),
-            ),
-            host=setup.config.host,
-            port=setup.config.port,
-            ssl_certfile=str(setup.file(setup.config.cert_file)),
-            ssl_keyfile=str(setup.file(setup.config.key_file)),
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=2,
-        )
-        self._port = setup.config.port
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, name="front", daemon=True)
-
-    def start(self) -> None:
-        """Start, and return once it listens."""
-        self._thread.start()
-        deadline = time.monotonic() + 10.0
-        while not self._server.started:
-            if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise CoordinatorError(
-                    "the front did not start",
-                    expected=f"port {self._port} to be free",
-                    found="it cannot be listened on",
-                    remedy="end what uses the port, or set another in coordinator.toml",
-                )
-            time.sleep(0.01)
-
-    def stop(self) -> None:
-        """Stop listening and end the thread."""
-        self._server.should_exit = True
-        self._thread.join(timeout=5.0)
 
 
 class Supervisor:
