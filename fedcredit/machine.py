@@ -24,10 +24,17 @@ from fedcredit.connection import write_features
 from fedcredit.coordinator.app_hash import APP, fab_hash
 from fedcredit.coordinator.tls import issue_authority, issue_certificate
 from fedcredit.errors import CoordinatorError, JobError
+from fedcredit.member_files import (
+    coordinator_toml,
+    data_toml,
+    member_role,
+    party_toml,
+    write_private,
+)
 from fedcredit.requests import DEFAULT_DEFINITION
 from fedcredit_ledger.note import SigningKey
 from fedcredit_models.schema import Feature, SchemaError, infer
-from fedcredit_parties.config import DataConfig, toml_text
+from fedcredit_parties.config import DataConfig
 from fedcredit_parties.daemon import read_status, read_table
 from fedcredit_parties.data import as_data_error
 from fedcredit_parties.disclosure import DisclosurePolicy
@@ -35,7 +42,6 @@ from fedcredit_parties.file_lock import holder_of
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.identity_files import save_identity
 from fedcredit_parties.member import utc_now
-from fedcredit_parties.trust import Trust
 
 COORDINATOR, KEY_HOLDER, ANALYST = "coordinator", "key-holder", "analyst"
 START_S = 60.0
@@ -125,16 +131,30 @@ def found(
         trust = founding.trust_of(identity.name, identities, signed.id)
         if identity.name == COORDINATOR:
             issue_certificate(authority, home / "server.crt", home / "server.key")
-            _write_private(home / "log.key", log_key.seed.hex())
+            write_private(home / "log.key", log_key.seed.hex())
             (home / "founding.note").write_bytes(signed.encode())
-            text = _coordinator_toml(origin, front, superlink, trust)
+            text = coordinator_toml(
+                name=COORDINATOR,
+                origin=origin,
+                port=front,
+                superlink_port=superlink,
+                trust=trust,
+            )
             (home / "coordinator.toml").write_text(text, "utf-8")
             continue
         table = tables.get(identity.name)
-        text = _party_toml(identity, origin, front, trust, app_hash, policy)
+        text = party_toml(
+            name=identity.name,
+            role=member_role(identity),
+            origin=origin,
+            coordinator=f"https://127.0.0.1:{front}",
+            app_hash=app_hash,
+            policy=policy,
+            trust=trust,
+        )
         if table is not None:
             table.frame.to_parquet(home / "table.parquet")
-            text += _data_toml(table)
+            text += data_toml("table", Path("table.parquet"), table.bad_definition)
         (home / "party.toml").write_text(text, "utf-8")
     write_features(features, folder / "schema.json")
     (folder / "federation.toml").write_text(
@@ -166,55 +186,6 @@ def deal(
         for name, part in frames.items()
     }
     return tables, list(schema.features)
-
-
-def _write_private(path: Path, text: str) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(text)
-
-
-def _trust_toml(trust: Trust) -> str:
-    peers = ", ".join(f"{name} = {toml_text(vkey)}" for name, vkey in trust.peers.items())
-    return (
-        "\n[trust]  # exchanged outside the system, twice\n"
-        f"founding_entry = {toml_text(trust.founding_entry)}\n"
-        f"key_holder = {toml_text(trust.key_holder)}\n"
-        f"peers = {{ {peers} }}\n"
-    )
-
-
-def _coordinator_toml(origin: str, front: int, superlink: int, trust: Trust) -> str:
-    return (
-        f'name = "{COORDINATOR}"\norigin = {toml_text(origin)}\nport = {front}\n'
-        f'superlink_port = {superlink}\nca_file = "ca.crt"\ncert_file = "server.crt"\n'
-        f'key_file = "server.key"\n{_trust_toml(trust)}'
-    )
-
-
-def _party_toml(
-    identity: Identity,
-    origin: str,
-    front: int,
-    trust: Trust,
-    app_hash: str,
-    policy: DisclosurePolicy,
-) -> str:
-    roles = {"data-holder": "data-holder", "key-holder": "key-holder", "result-user": "requester"}
-    role = next(role for known, role in roles.items() if known in identity.roles)
-    numbers = "".join(f"{key} = {value}\n" for key, value in policy.model_dump().items())
-    return (
-        f'name = "{identity.name}"\nrole = "{role}"\norigin = {toml_text(origin)}\n'
-        f'coordinator = "https://127.0.0.1:{front}"\nca_file = "ca.crt"\n'
-        f'app_hash = "{app_hash}"\n\n[disclosure]\n{numbers}{_trust_toml(trust)}'
-    )
-
-
-def _data_toml(table: MachineTable) -> str:
-    return (
-        '\n[[data]]\nname = "table"\npath = "table.parquet"\n'
-        f"bad_definition = {toml_text(table.bad_definition)}\n"
-    )
 
 
 def free_ports(n: int) -> list[int]:

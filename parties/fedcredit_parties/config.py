@@ -111,6 +111,8 @@ class PartyConfig(Config):
         Authority of the front's certificate, pinned.
     app_hash : str
         The only Flower app whose runs are answered.
+    schema_file : Path, optional
+        Declared columns that the members have agreed on; tables are compared to it.
     identity, state : Path
         Folders of the private keys and of what is kept across a crash.
     """
@@ -121,6 +123,7 @@ class PartyConfig(Config):
     coordinator: str = Field(pattern=r"^https://[^/\s]+$")
     ca_file: Path
     app_hash: Digest | None = None
+    schema_file: Path | None = None
     identity: Path = Path("identity")
     state: Path = Path("state")
     trust: TrustConfig

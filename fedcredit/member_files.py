@@ -1,0 +1,87 @@
+"""Write a member's configuration: ``party.toml`` and ``coordinator.toml``, as text for people.
+
+The same text comes from a federation on one machine and from one that is founded between machines;
+what a member does not know yet (its anchors, the app) is left out, and the daemon refuses to start.
+"""
+
+import os
+from pathlib import Path
+
+from fedcredit_parties.config import toml_text
+from fedcredit_parties.disclosure import DisclosurePolicy
+from fedcredit_parties.identity import Identity
+from fedcredit_parties.trust import Trust
+
+_ROLES = {"data-holder": "data-holder", "key-holder": "key-holder", "result-user": "requester"}
+
+
+def member_role(identity: Identity) -> str:
+    """Return the ``role`` of an identity's party.toml."""
+    return next(role for known, role in _ROLES.items() if known in identity.roles)
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a new file that its owner alone may read.
+
+    Raises
+    ------
+    FileExistsError
+        When there is one already.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def trust_toml(trust: Trust) -> str:
+    """Return the ``[trust]`` table."""
+    peers = ", ".join(f"{name} = {toml_text(vkey)}" for name, vkey in trust.peers.items())
+    return (
+        "\n[trust]  # exchanged outside the system, twice\n"
+        f"founding_entry = {toml_text(trust.founding_entry)}\n"
+        f"key_holder = {toml_text(trust.key_holder)}\n"
+        f"peers = {{ {peers} }}\n"
+    )
+
+
+def disclosure_toml(policy: DisclosurePolicy) -> str:
+    """Return the ``[disclosure]`` table."""
+    numbers = "".join(f"{key} = {value}\n" for key, value in policy.model_dump().items())
+    return f"\n[disclosure]  # as the members co-signed it\n{numbers}"
+
+
+def coordinator_toml(
+    *, name: str, origin: str, port: int, superlink_port: int, trust: Trust
+) -> str:
+    """Return ``coordinator.toml`` beside ``ca.crt``, ``server.crt`` and ``server.key``."""
+    return (
+        f"name = {toml_text(name)}\norigin = {toml_text(origin)}\nport = {port}\n"
+        f'superlink_port = {superlink_port}\nca_file = "ca.crt"\ncert_file = "server.crt"\n'
+        f'key_file = "server.key"\n{trust_toml(trust)}'
+    )
+
+
+def party_toml(
+    *,
+    name: str,
+    role: str,
+    origin: str,
+    coordinator: str,
+    app_hash: str,
+    policy: DisclosurePolicy,
+    trust: Trust,
+) -> str:
+    """Return ``party.toml`` beside ``ca.crt``, without its tables."""
+    return (
+        f"name = {toml_text(name)}\nrole = {toml_text(role)}\norigin = {toml_text(origin)}\n"
+        f'coordinator = {toml_text(coordinator)}\nca_file = "ca.crt"\n'
+        f"app_hash = {toml_text(app_hash)}\n{disclosure_toml(policy)}{trust_toml(trust)}"
+    )
+
+
+def data_toml(name: str, path: Path, bad_definition: str) -> str:
+    """Return one ``[[data]]`` table."""
+    return (
+        f"\n[[data]]\nname = {toml_text(name)}\npath = {toml_text(str(path))}\n"
+        f"bad_definition = {toml_text(bad_definition)}\n"
+    )
