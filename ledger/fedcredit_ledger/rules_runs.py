@@ -117,10 +117,9 @@ def run_started(state: State, incoming: Incoming) -> None:
     if run.status != "proposed":
         raise RejectedEntryError("wrong-phase", "the run has started before")
     incoming.demand_before(run.proposal["valid_until"], "the proposal's end")
-    if len(roster) < run.proposal["min_parties"]:
-        raise RejectedEntryError(
-            "roster-too-small", f"the run needs at least {run.proposal['min_parties']} parties"
-        )
+    least = _least_parties(run)
+    if len(roster) < least:
+        raise RejectedEntryError("roster-too-small", f"the run needs at least {least} parties")
     expected = set()
     for name in roster:
         approval = run.approvals.get(name)
@@ -383,16 +382,26 @@ def _attempt(run: RunState, incoming: Incoming) -> AttemptState:
 
 
 def _demand_roster(run: RunState, roster: tuple[str, ...]) -> None:
-    """Decisions 6: fixed after the first full commitment; before it at least two thirds."""
+    """Decisions 6: fixed after the first full commitment; before it two thirds of all asked."""
     if run.frozen_roster is not None:
         if roster != run.frozen_roster:
             raise RejectedEntryError("roster-changed", "the run's roster is fixed by now")
         return
     if not set(roster) <= set(run.roster):
         raise RejectedEntryError("not-in-roster", "a party that the run was not started with")
-    least = max(run.proposal["min_parties"], math.ceil(2 * len(run.roster) / 3))
+    least = _least_parties(run)
     if len(roster) < least:
         raise RejectedEntryError("roster-too-small", f"an attempt needs at least {least} parties")
+
+
+def _least_parties(run: RunState) -> int:
+    """Return how many parties a roster has: a victim and two friends are no fifteen banks.
+
+    Two thirds are counted over the parties that were asked. Counted over the roster of the step
+    before, a start and an attempt would shrink fifteen to ten and ten to seven.
+    """
+    two_thirds = math.ceil(2 * len(run.proposal["parties"]) / 3)
+    return max(int(run.proposal["min_parties"]), two_thirds)
 
 
 def _demand_grants(state: State, incoming: Incoming, run: RunState) -> list[GrantState]:

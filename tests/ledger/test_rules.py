@@ -1,5 +1,8 @@
 """Which entry may follow: a whole run is accepted, and each row of the table is refused."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from fedcredit_ledger.entry import SignedEntry
@@ -8,6 +11,8 @@ from fedcredit_ledger.note import SigningKey
 from fedcredit_ledger.replica import Replica
 from fedcredit_ledger.rules_runs import differencing_digest
 from tests.ledger.small_federation import BANKS, ORIGIN, SmallFederation, digest, seed
+
+VECTORS = Path(__file__).parents[2] / "ledger" / "vectors"
 
 
 @pytest.fixture
@@ -585,6 +590,42 @@ def test_a_roster_may_shrink_to_two_thirds_before_it_is_frozen():
         assert fed.attempt("coordinator", "round-attempted", changed) == "roster-changed"
     same = fed.attempted(1, 2, roster=list(FIVE[:4]))
     assert fed.attempt("coordinator", "round-attempted", same) == ""
+
+
+SMALLEST = json.loads((VECTORS / "R1.json").read_text(encoding="utf-8"))["rosters"]
+
+
+@pytest.mark.parametrize("vector", SMALLEST, ids=lambda v: f"{v['least']} of {v['parties']}")
+def test_a_run_starts_with_two_thirds_of_all_that_were_asked(vector):
+    banks = tuple(f"bank-{i:02d}" for i in range(vector["parties"]))
+    fed = SmallFederation(banks=banks)
+    fed.grant_all()
+    proposal = fed.propose(min_parties=vector["min_parties"])
+    approvals = fed.approve("run-1", proposal)
+    fed.witness()
+
+    def start(n: int) -> str:
+        roster = {"run_id": "run-1", "roster": list(banks[:n]), "approvals": approvals[:n]}
+        return fed.attempt("coordinator", "run-started", roster)
+
+    assert start(vector["least"] - 1) == "roster-too-small"
+    assert start(vector["least"]) == ""
+
+
+def test_a_roster_does_not_shrink_by_a_third_twice():
+    banks = tuple(f"bank-{i:02d}" for i in range(15))
+    fed = SmallFederation(banks=banks)
+    fed.grant_all()
+    approvals = fed.approve("run-1", fed.propose(), banks[:12])
+    fed.witness()
+    start = {"run_id": "run-1", "roster": list(banks[:12]), "approvals": approvals}
+    fed.write("coordinator", "run-started", start)
+
+    # Two thirds of the twelve that started would be eight.
+    assert [
+        fed.attempt("coordinator", "round-attempted", fed.attempted(1, roster=list(banks[:n])))
+        for n in (8, 9, 10)
+    ] == ["roster-too-small", "roster-too-small", ""]
 
 
 def second_run(fed: SmallFederation, roster: tuple[str, ...], **changes) -> str:
