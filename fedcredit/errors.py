@@ -3,7 +3,7 @@
 ::
 
     LedgerError            fedcredit_ledger    50-59   call the auditor
-    PartyError             fedcredit_parties   10-39   call the party's operator
+    PartyError             fedcredit_parties   10-39, 70-79   call the party's operator
     JobError               fedcredit           40-49   call the data scientist
     ├── PartiesMissingError      41   fewer parties answered than the job or the policy needs
     ├── DivergedError            42   the fit ended without an optimum

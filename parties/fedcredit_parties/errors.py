@@ -5,13 +5,15 @@ The tree is ordered by who must act; the number is what a process returns::
     PartyError                        10   something at a party stopped a task
     ├── ConfigError                   11   party.toml or job.toml is not valid
     ├── UntrustedFederationError      12   a key is not the one that was pinned
+    │   └── ServedCertificateError    75   the coordinator's certificate is foreign or out of date
     ├── DataError                     13   the party's table does not fit the task
     │   ├── SchemaMismatchError       14   another column, type or schema
     │   ├── BoundsError               15   a value outside the declared bounds (wrong unit?)
     │   ├── LabelError                16   the label is not 0/1, or missing
     │   ├── NoBadsError               17   no bads, or no goods: nothing to learn
     │   ├── ConstantFeatureError      18   a feature with one value
-    │   └── SeparableDataError        19   a feature decides alone
+    │   ├── SeparableDataError        19   a feature decides alone
+    │   └── TableChangedError         74   the file is not the one that was read
     ├── GrantError                    20   the rows are not allowed for this task
     │   ├── NoGrantError              21
     │   ├── ExpiredGrantError         22
@@ -31,9 +33,14 @@ The tree is ordered by who must act; the number is what a process returns::
     │   ├── MalformedMessageError     36   not exactly one well-formed message
     │   ├── ReplayedMessageError      37   a message that was used before
     │   └── FrontUnreachableError     39   the coordinator does not answer
-    └── InputNotReleasedError         38   asked to evaluate at a point nobody released
+    ├── InputNotReleasedError         38   asked to evaluate at a point nobody released
+    └── MachineError                  70   this machine refused what the program asked of it
+        ├── DiskFullError             71   no room: what was not kept was not confirmed either
+        ├── ClockError                72   the clock differs from the coordinator's
+        └── DuplicateIdentityError    73   another daemon with this identity is alive
 
-60 to 69 are kept for private set intersection. A number is never used twice, also not after its
+60 to 69 are kept for private set intersection; 70 to 79 are about the ground a daemon stands on:
+disk, clock, ports, files. A number is never used twice, also not after its
 class is gone. No message holds a row's value or a person's identifier: error texts are logged, and
 logs travel.
 """
@@ -278,6 +285,42 @@ class InputNotReleasedError(PartyError):
     exit_code = 38
 
 
+class TableChangedError(DataError):
+    """The table's file is not the one that was read when the daemon started or the run began."""
+
+    exit_code = 74
+
+
+class ServedCertificateError(UntrustedFederationError):
+    """The coordinator serves a certificate that this party must not accept."""
+
+    exit_code = 75
+
+
+class MachineError(PartyError):
+    """This machine refused what the program asked of it: a file, a folder, an address."""
+
+    exit_code = 70
+
+
+class DiskFullError(MachineError):
+    """There is no room on the disk; what could not be kept was not confirmed to anybody."""
+
+    exit_code = 71
+
+
+class ClockError(MachineError):
+    """This machine's clock and the coordinator's differ by more than is allowed."""
+
+    exit_code = 72
+
+
+class DuplicateIdentityError(MachineError):
+    """Another living daemon has this identity."""
+
+    exit_code = 73
+
+
 by_name: Mapping[str, type[PartyError]] = MappingProxyType(
     {
         error.__name__: error
@@ -312,6 +355,12 @@ by_name: Mapping[str, type[PartyError]] = MappingProxyType(
             ReplayedMessageError,
             FrontUnreachableError,
             InputNotReleasedError,
+            TableChangedError,
+            ServedCertificateError,
+            MachineError,
+            DiskFullError,
+            ClockError,
+            DuplicateIdentityError,
         )
     }
 )
