@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fedcredit_parties.errors import ConfigError
+from fedcredit_parties.disk import kept_in
+from fedcredit_parties.errors import DuplicateIdentityError
 
 
 @contextmanager
@@ -26,23 +27,28 @@ def only_one(path: Path, what: str) -> Iterator[None]:
 
     Raises
     ------
-    ConfigError
+    DuplicateIdentityError
         When another process holds it.
+    DiskFullError, MachineError
+        When the file cannot be written.
     """
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with kept_in(path.parent, f"{what} did not start"):
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             found = os.pread(handle, 20, 0).decode("ascii", "replace").strip() or "unknown"
-            raise ConfigError(
+            raise DuplicateIdentityError(
                 f"{what} runs already",
                 expected="one process per identity",
                 found=f"process {found} holds {path.name}",
-                remedy="stop that one first: two daemons with one key would contradict each other",
+                remedy=f"stop that one first (kill {found}): two daemons with one key would "
+                "contradict each other",
             ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        with kept_in(path.parent, f"{what} did not start"):
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
         yield
     finally:
         os.close(handle)

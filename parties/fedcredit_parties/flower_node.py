@@ -23,7 +23,7 @@ import ssl
 import threading
 import time
 import traceback
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -71,8 +71,10 @@ from flwr.supernode.fleet_http_client import FleetHttpClient
 from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
+from fedcredit_parties.disk import kept_in
 from fedcredit_parties.errors import (
     ConfigError,
+    MachineError,
     MalformedMessageError,
     PartyError,
     UntrustedFederationError,
@@ -85,6 +87,9 @@ FLOWER_VERSION = "1.41.0"
 
 MAX_MESSAGE_BYTES = 64 * 2**20
 """Objects of one message, together. The wire states no sizes: reading stops at this point."""
+
+MAX_OBJECT_BYTES = 8 * 2**20
+"""One answer of the SuperLink; Flower cuts arrays into objects of 5 MiB. Several are under way."""
 
 MAX_OBJECTS = 4096
 """Objects of one message; known before the first is fetched."""
@@ -166,8 +171,8 @@ class _Fleet(FleetHttpClient):
         try:
             for chunk in response.iter_raw():
                 content += chunk
-                if len(content) > MAX_MESSAGE_BYTES:
-                    raise _too_large()
+                if len(content) > MAX_OBJECT_BYTES:
+                    raise _too_large(MAX_OBJECT_BYTES)
         finally:
             response.close()
         return httpx.Response(
@@ -226,6 +231,9 @@ class FlowerNode:
         Whether the SuperLink knows this node and answered its last call.
     problem : PartyError or None
         Why not, or what was wrong with the last message.
+    refused : Counter
+        Messages that were refused, by reason: ``another-app``, ``unknown-type``, ``malformed``,
+        ``disk-full``.
 
     Raises
     ------
@@ -258,6 +266,7 @@ class FlowerNode:
                 found=address,
             )
         self.problem: PartyError | None = None
+        self.refused: Counter[str] = Counter()
         self._joined, self._reached = False, False
         self._closed = threading.Event()
         self._address = address
@@ -365,7 +374,11 @@ class FlowerNode:
                 heartbeat_interval=HEARTBEAT_S,
             )
         )
-        self._write("node", str(reply.node_id).encode())
+        try:
+            self._write("node", str(reply.node_id).encode())
+        except MachineError as error:
+            # Without the number a killed node waits a minute before it is let in again.
+            self._tell(error)
         return reply.node_id
 
     def _heartbeat(self, node: int) -> bool:
@@ -455,14 +468,22 @@ class FlowerNode:
             if message_id in self._owed:
                 return True
             self._owed.add(message_id)
-        self._write(f"owed-{message_id}", pulled)
-        threading.Thread(target=self._handle, args=(header, tree), daemon=True).start()
+        refusal: MachineError | None = None
+        try:
+            self._write(f"owed-{message_id}", pulled)
+        except MachineError as error:
+            self._refuse("disk-full", error)
+            refusal = error
+        threading.Thread(target=self._handle, args=(header, tree, refusal), daemon=True).start()
         return True
 
-    def _handle(self, header: Message, tree: ObjectTree) -> None:
+    def _handle(self, header: Message, tree: ObjectTree, refusal: MachineError | None) -> None:
         message_id = header.metadata.message_id
         try:
-            self._reply(header, tree)
+            if refusal is None:
+                self._reply(header, tree)
+            else:
+                self._push(_raised(refusal, header))
             self._settle(message_id)
         except (_StoppedError, _LostError):
             # Still owed: the file stays until the next start, or the next SuperLink, looks at it.
@@ -493,12 +514,15 @@ class FlowerNode:
         if _expired(header):
             return
         if self._app_of(run_id) != self._app_hash:
-            self._tell(
+            self._refuse(
+                "another-app",
                 UntrustedFederationError(
                     "the coordinator started a run of another app",
                     expected=f"the pinned app {self._app_hash[:12]}",
                     found=self._app_of(run_id)[:12],
-                )
+                    remedy="nothing was fetched or run; ask the coordinator's operator, and "
+                    "install and pin the same version if it was meant",
+                ),
             )
             # Not confirmed: nothing was fetched, and the sender may still be handing it in.
             self._push(Message(Error(APP_REFUSED, APP_REFUSED_TEXT), reply_to=header))
@@ -506,7 +530,7 @@ class FlowerNode:
         try:
             message = self._fetch(header, tree)
         except MalformedMessageError as malformed:
-            self._tell(malformed)
+            self._refuse("malformed", malformed)
             self._push(_raised(malformed, header))
             return
         self._push(self._asked(message))
@@ -546,7 +570,7 @@ class FlowerNode:
             with self._lock:
                 left -= len(content)
             if left < 0:
-                raise _too_large()
+                raise _too_large(MAX_MESSAGE_BYTES)
             return content
 
         contents = pull_objects(
@@ -580,6 +604,8 @@ class FlowerNode:
             reply = self._answer(message)
             if reply.metadata.reply_to_message_id != message.metadata.message_id:
                 raise TypeError("the reply belongs to another message")
+            if reply.has_error() and reply.error.code == NO_HANDLER:
+                self._refuse("unknown-type", _unknown_type(message))
             return reply
         except Exception as crash:
             # The border of a party: what was not foreseen becomes a class name on the wire and a
@@ -678,13 +704,25 @@ class FlowerNode:
             _log.warning("%s", problem)
         self.problem = problem
 
+    def _refuse(self, reason: str, problem: PartyError) -> None:
+        """Count a refused message and log it, every time: a flood is a finding too."""
+        with self._lock:
+            self.refused[reason] += 1
+        self.problem = problem
+        _log.warning("refused a message (%s): %s", reason, problem)
+
     def _settle(self, message_id: str) -> None:
         (self._state / f"owed-{message_id}").unlink(missing_ok=True)
 
     def _write(self, name: str, data: bytes) -> None:
         half = self._state / f".{name}"
-        half.write_bytes(data)
-        os.replace(half, self._state / name)
+        with kept_in(self._state, "a message was not noted, and is refused"):
+            try:
+                half.write_bytes(data)
+                os.replace(half, self._state / name)
+            except OSError:
+                half.unlink(missing_ok=True)
+                raise
 
 
 def _is_digest(text: str) -> bool:
@@ -703,15 +741,24 @@ def _raised(error: BaseException, message: Message) -> Message:
     return Message(Error(HANDLER_RAISED, type(error).__name__), reply_to=message)
 
 
+def _unknown_type(message: Message) -> MalformedMessageError:
+    return MalformedMessageError(
+        "the coordinator sent a message of an unknown type",
+        expected="a type of this package's table of handlers",
+        found=ascii(message.metadata.message_type[:60]),
+        remedy="nothing was done; install the same version of FedCredit everywhere",
+    )
+
+
 def _malformed(expected: str, found: str) -> MalformedMessageError:
     return MalformedMessageError(
         "a Flower message is not well formed", expected=expected, found=found
     )
 
 
-def _too_large() -> MalformedMessageError:
+def _too_large(most: int) -> MalformedMessageError:
     return MalformedMessageError(
         "a Flower message is too large",
-        expected=f"at most {MAX_MESSAGE_BYTES} bytes",
+        expected=f"at most {most} bytes",
         found="more; the rest was not read",
     )

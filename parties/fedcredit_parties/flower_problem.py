@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
-from fedcredit_parties.errors import ConfigError, PartyError, UntrustedFederationError, WireError
+from fedcredit_parties.errors import ClockError, PartyError, UntrustedFederationError, WireError
 
 CLOCK_LIMIT_S = 300
 """Flower refuses a signature that is older."""
@@ -41,16 +41,25 @@ def explained(error: Exception) -> PartyError:
     return WireError("the coordinator's SuperLink said what is not Flower's protocol")
 
 
+def clock_error(ahead_s: float, *, limit_s: float, party: str = "") -> ClockError:
+    """Return the error for a clock that is `ahead_s` seconds ahead (below zero: behind)."""
+    minutes = abs(ahead_s) / 60
+    direction = "ahead of" if ahead_s > 0 else "behind"
+    return ClockError(
+        f"this machine's clock is {minutes:.0f} minutes {direction} the coordinator's",
+        party=party,
+        expected=f"at most {limit_s / 60:g} minutes between the two",
+        found=f"{minutes:.0f} minutes: here {datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        remedy="compare both with a third clock (date -u; timedatectl) and set the one that is "
+        "wrong: when every party says the same, it is the coordinator's",
+    )
+
+
 def _explained_status(response: httpx.Response) -> PartyError:
     code = response.status_code
     drift = _clock_drift_s(response)
     if code == httpx.codes.UNAUTHORIZED and abs(drift) > CLOCK_LIMIT_S:
-        return ConfigError(
-            "this machine's clock is not the coordinator's",
-            expected=f"within {CLOCK_LIMIT_S // 60} minutes",
-            found=f"{drift / 60:+.0f} minutes",
-            remedy="set the clock (chrony, systemd-timesyncd)",
-        )
+        return clock_error(drift, limit_s=CLOCK_LIMIT_S)
     if code in (httpx.codes.UNAUTHORIZED, httpx.codes.PRECONDITION_FAILED):
         return UntrustedFederationError(
             "the coordinator does not accept this node key",

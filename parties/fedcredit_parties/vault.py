@@ -13,6 +13,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from fedcredit_parties.disk import kept_in
 from fedcredit_parties.errors import EncryptionError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,200}")
@@ -50,7 +51,13 @@ class Vault:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def put(self, name: str, value: bytes) -> None:
-        """Keep `value` under `name`; it is on disk when this returns."""
+        """Keep `value` under `name`; it is on disk when this returns.
+
+        Raises
+        ------
+        DiskFullError, MachineError
+            When the disk refuses. What was kept under the name before is still there.
+        """
         self._check(name)
         with self._lock:
             if self._folder is None or self._cipher is None:
@@ -59,12 +66,18 @@ class Vault:
             nonce = os.urandom(_NONCE_BYTES)
             sealed = nonce + self._cipher.encrypt(nonce, value, name.encode())
             part = self._folder / f"part-{name}"
-            with open(part, "wb", opener=_private) as file:
-                file.write(sealed)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(self._folder / name)
-            _sync(self._folder)
+            kind = name.partition(".")[0]
+            with kept_in(self._folder, f"{kind} was not kept, and nothing was said that needs it"):
+                try:
+                    with open(part, "wb", opener=_private) as file:
+                        file.write(sealed)
+                        file.flush()
+                        os.fsync(file.fileno())
+                    part.replace(self._folder / name)
+                    _sync(self._folder)
+                except OSError:
+                    part.unlink(missing_ok=True)
+                    raise
 
     def get(self, name: str) -> bytes | None:
         """Return what is kept under `name`, or None.

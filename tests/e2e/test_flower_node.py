@@ -22,7 +22,7 @@ from fedcredit.coordinator.app_hash import APP, fab_hash
 from fedcredit.coordinator.superlink import SuperLink
 from fedcredit.errors import CertificateError, PortInUseError, SuperLinkError
 from fedcredit_parties import flower_node
-from fedcredit_parties.errors import ConfigError, UntrustedFederationError, WireError
+from fedcredit_parties.errors import DuplicateIdentityError, UntrustedFederationError, WireError
 from fedcredit_parties.flower_node import APP_REFUSED_TEXT, NO_HANDLER_TEXT, FlowerNode, table
 from tests.e2e import flower_echo_party, tls
 
@@ -271,7 +271,7 @@ def test_two_daemons_of_one_identity_are_refused(links, three):
         state=links.folder / "state-bank0",
     )
 
-    with pytest.raises(ConfigError, match="runs already"):
+    with pytest.raises(DuplicateIdentityError, match="runs already"):
         again.serve(threading.Event())
 
 

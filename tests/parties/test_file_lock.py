@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fedcredit_parties.errors import ConfigError
+from fedcredit_parties.errors import DuplicateIdentityError
 from fedcredit_parties.file_lock import exclusive, holder_of, only_one
 
 
@@ -14,7 +14,7 @@ def test_a_second_daemon_is_refused_and_told_the_first(tmp_path: Path) -> None:
 
     with (
         only_one(path, "the daemon of bank-a"),
-        pytest.raises(ConfigError, match=f"process {os.getpid()} holds"),
+        pytest.raises(DuplicateIdentityError, match=f"process {os.getpid()} holds"),
         only_one(path, "the daemon of bank-a"),
     ):
         raise AssertionError("two daemons")

@@ -19,14 +19,21 @@ from flwr.proto.fleet_pb2 import (
     PushMessagesResponse,
 )
 from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatResponse
-from flwr.proto.message_pb2 import PullObjectRequest, PullObjectResponse
+from flwr.proto.message_pb2 import ObjectTree, PullObjectRequest, PullObjectResponse
 from flwr.proto.run_pb2 import GetRunResponse, Run
 from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
 from flwr.supercore.task_identity import TaskIdentity
 
 from fedcredit_parties import flower_node
-from fedcredit_parties.errors import ConfigError, MalformedMessageError, UntrustedFederationError
+from fedcredit_parties.errors import (
+    ClockError,
+    ConfigError,
+    DiskFullError,
+    MalformedMessageError,
+    UntrustedFederationError,
+)
 from fedcredit_parties.flower_node import FlowerNode, table
+from tests import full_disk
 from tests.e2e import tls
 
 NODE = 2**63 + 12345
@@ -197,13 +204,50 @@ def test_a_run_of_another_app_is_neither_fetched_nor_answered(lying, serving):
     assert not called and not {"pull-object", "get-fab"} & set(lying.calls)
 
 
-def test_an_unknown_message_type_gets_a_fixed_sentence(lying, serving):
+def test_an_unknown_message_type_gets_a_fixed_sentence(lying, serving, caplog):
     lying.hand_out(asked(kind="query.steal"))
 
-    serving(table({"query.sum": lambda message: message}))
+    node = serving(table({"query.sum": lambda message: message}))
     reply = until(lambda: lying.replies)[0]
 
     assert (reply.error.code, reply.error.reason) == (0, flower_node.NO_HANDLER_TEXT)
+    assert node.refused == {"unknown-type": 1}
+    assert node.problem.found == "'query.steal'"
+    assert "unknown type" in caplog.text
+
+
+def test_a_message_of_too_many_objects_is_refused_before_one_is_fetched(lying, serving):
+    message = asked()
+    lying.hand_out(message)
+    once = [lying.says["pull-messages"](b"")]
+    nodes = once[0].message_object_trees[0].children
+    nodes.extend(ObjectTree(object_id=f"{i:064x}") for i in range(flower_node.MAX_OBJECTS))
+    lying.says["pull-messages"] = lambda _: once.pop() if once else PullMessagesResponse()
+
+    node = serving()
+    reply = until(lambda: lying.replies)[0]
+
+    assert (reply.error.code, reply.error.reason) == (2, "MalformedMessageError")
+    assert "pull-object" not in lying.calls
+    assert node.refused == {"malformed": 1}
+
+
+def test_a_full_disk_refuses_the_message_and_the_next_one_is_answered(lying, serving, tmp_path):
+    with full_disk.small_disk(tmp_path / "state") as disk:
+        node = serving()
+        until(lambda: node.online)
+        full_disk.fill(disk)
+        lying.hand_out(asked())
+        first = until(lambda: lying.replies)[0]
+        problem = node.problem
+        full_disk.free(disk)
+        lying.hand_out(asked())
+        second = until(lambda: len(lying.replies) == 2 and lying.replies[1])
+        until(lambda: "confirm-message-received" in lying.calls)
+
+    assert (first.error.code, first.error.reason) == (2, "DiskFullError")
+    assert isinstance(problem, DiskFullError) and str(disk) in problem.expected
+    assert not second.HasField("error")
 
 
 def test_of_a_crash_the_wire_and_the_log_learn_the_class_only(lying, serving, caplog):
@@ -263,7 +307,7 @@ def test_a_gigabyte_is_not_read(lying, serving):
     grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert (reply.error.code, reply.error.reason) == (2, "MalformedMessageError")
     assert "too large" in str(node.problem)
-    assert grown_kib < 4 * flower_node.MAX_MESSAGE_BYTES / 1024
+    assert grown_kib < flower_node.MAX_MESSAGE_BYTES / 1024
 
 
 def test_a_clock_that_is_off_is_named(lying, serving):
@@ -273,8 +317,8 @@ def test_a_clock_that_is_off_is_named(lying, serving):
     node = serving()
     problem = until(lambda: node.problem)
 
-    assert isinstance(problem, ConfigError)
-    assert problem.found == "+20 minutes"
+    assert isinstance(problem, ClockError)
+    assert "20 minutes ahead of the coordinator's" in str(problem)
 
 
 def test_a_redirection_is_not_followed(lying, serving):
