@@ -56,7 +56,8 @@ class Line:
         """
         data = self.data
         grants = (data.get("grant_id"), *data.get("grant_ids", []))
-        named = (self.author, data.get("party"), *data.get("parties", []), *data.get("holders", []))
+        named = [self.author, data.get("party"), data.get("author")]
+        named += [*data.get("parties", []), *data.get("holders", [])]
         return (
             (not kind or self.type == kind)
             and (not run or str(data.get("run_id", "")).startswith(run))

@@ -16,6 +16,7 @@ import pandas as pd
 from fedcredit import founding
 from fedcredit.coordinator.front import Desk, Window
 from fedcredit.coordinator.in_process_grid import InProcessGrid
+from fedcredit.coordinator.refusals import Refusals
 from fedcredit.coordinator.rounds import Coordinator
 from fedcredit.errors import JobError
 from fedcredit.requester import Requester
@@ -162,7 +163,8 @@ class Simulation:
             holder.member.start(holder.serve)
         self.key_holder.hand_out_split_key()
         self.key_holder.member.start(self.key_holder.serve)
-        self.coordinator.member.start(self.coordinator.serve)
+        refusals = Refusals(self.desk, self.coordinator.member, clock=self.clock)
+        self.coordinator.member.start(self.coordinator.serve, refusals.serve)
         self.requester.member.start()
 
     def check(self) -> None:

@@ -25,6 +25,7 @@ SAID = {
     "round-abandoned": ("round", "reason"),
     "run-failed": ("error",),
     "model-registered": ("model_id", "version"),
+    "entry-refused": ("author", "code"),
 }
 """Entry type -> the fields that its line shows; ``--json`` shows every field."""
 

@@ -19,6 +19,7 @@ from fedcredit.coordinator.desk_store import DeskStore
 from fedcredit.coordinator.front import Desk
 from fedcredit.coordinator.front_server import FrontServer
 from fedcredit.coordinator.front_service import front_app
+from fedcredit.coordinator.refusals import Refusals
 from fedcredit.coordinator.superlink import SuperLink
 from fedcredit.errors import SuperLinkError
 from fedcredit_ledger.entry import SignedEntry
@@ -72,13 +73,17 @@ def run(path: Path, stop: threading.Event) -> None:
             cert_file=setup.file(setup.config.cert_file),
             key_file=setup.file(setup.config.key_file),
         )
+        clerk = setup.clerk(desk)
         try:
             front.start()
+            clerk.start(Refusals(desk, clerk, folder=setup.state / "refused").serve)
             link.start()
             Supervisor(setup, log, link).serve(stop)
         finally:
             link.stop()
+            clerk.ask_to_stop()
             desk.close()
+            clerk.stop()
             front.stop()
 
 

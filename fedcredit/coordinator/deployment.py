@@ -7,6 +7,7 @@ from pathlib import Path
 from flwr.serverapp import Grid
 
 from fedcredit.coordinator.config import CoordinatorConfig
+from fedcredit.coordinator.front import Desk
 from fedcredit.coordinator.rounds import Coordinator
 from fedcredit_parties.config import resolve
 from fedcredit_parties.daemon import DAEMON_PATIENCE_S
@@ -46,8 +47,8 @@ class CoordinatorSetup:
 
     @property
     def address(self) -> str:
-        """Where the front answers."""
-        return f"https://{self.config.host}:{self.config.port}"
+        """Where the front answers this machine."""
+        return self.config.near
 
     def member(self) -> Member:
         """Return the coordinator as a member that talks to its own front like everybody."""
@@ -63,6 +64,19 @@ class CoordinatorSetup:
                 origin=self.config.origin,
                 patience_s=DAEMON_PATIENCE_S,
             ),
+            state=self.state,
+        )
+
+    def clerk(self, desk: Desk) -> Member:
+        """Return the same member inside the coordinator's own process, beside its log.
+
+        It shares the pen file with the process that carries out runs.
+        """
+        return Member(
+            identity=self.identity,
+            origin=self.config.origin,
+            trust=self.config.trust.trust,
+            front=desk.window(self.config.name),
             state=self.state,
         )
 

@@ -7,6 +7,7 @@ being written forms the next batch.
 
 import threading
 import time
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -59,7 +60,15 @@ class SubmitOutcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """A refused entry, for the coordinator's ``entry-refused``."""
+    """A refused entry, for the coordinator's ``entry-refused``.
+
+    Attributes
+    ----------
+    entry_id, author, type, code : str
+        As the entry says; the rule that refused it. Not proved to be the author's.
+    note : bytes
+        The entry with its signatures.
+    """
 
     entry_id: str
     author: str
@@ -126,6 +135,7 @@ class Log:
         self._notes: dict[int, bytes] = {}
         self._cosignatures: dict[int, dict[str, Signature]] = {}
         self._quorum_size = 0
+        self._quorum_sizes: list[int] = []
         self._target: tuple[int, float] | None = None
         self.refused: deque[Refusal] = deque(maxlen=1000)
         self._load()
@@ -432,13 +442,19 @@ class Log:
         for signature in signatures:
             known.setdefault(signature.name, signature)
         cosigned = self._replica.policy.cosigned(text, known.values())
-        if size > self._quorum_size and self._replica.policy.satisfied(cosigned):
-            self._quorum_size = size
+        if self._replica.policy.satisfied(cosigned):
+            self._quorum_size = max(self._quorum_size, size)
+            place = bisect_left(self._quorum_sizes, size)
+            if self._quorum_sizes[place : place + 1] != [size]:
+                self._quorum_sizes.insert(place, size)
         return True
 
     def quorum_note(self, covering: int = 1) -> bytes | None:
-        """Return the newest checkpoint with a quorum if it covers at least `covering` leaves."""
+        """Return the first checkpoint with a quorum that covers at least `covering` leaves.
+
+        The first and not the newest, so that a reader can walk through all of them.
+        """
         with self._book:
-            if not covering <= self._quorum_size:
-                return None
-            return self._note(self._quorum_size)
+            place = bisect_left(self._quorum_sizes, covering)
+            found = self._quorum_sizes[place : place + 1]
+            return self._note(found[0]) if found else None

@@ -190,10 +190,10 @@ def round_contributed(state: State, incoming: Incoming) -> None:
     name = incoming.author
     if name not in attempt.roster:
         raise RejectedEntryError("not-in-roster", f"{name} is not in the attempt's roster")
-    if name in attempt.contributions:
-        raise RejectedEntryError("already-contributed", f"{name} has contributed")
     if not attempt.is_live:
         raise RejectedEntryError("wrong-phase", "the attempt is over")
+    if name in attempt.contributions:
+        raise RejectedEntryError("already-contributed", f"{name} has contributed")
     incoming.demand_before(attempt.deadline, "the attempt's deadline")
     if data["input_digest"] != attempt.input_digest:
         raise RejectedEntryError("input-not-released", "the attempt has another input")

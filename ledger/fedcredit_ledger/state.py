@@ -5,6 +5,7 @@ the same state, and reads from it who may do what next. Read it; never write it.
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 
@@ -248,6 +249,10 @@ class State:
         (run_id, round, phase, group) to the entry that opened it.
     endorsements : dict
         (party, act_type, act_digest) to (Act, time received).
+    refusals : list of Act
+        ``opening-refused`` and ``disclosure-refused``.
+    refused_entries : dict
+        (author, code) to the newest ``entry-refused`` and its time of receipt.
     """
 
     origin: str = ""
@@ -268,6 +273,7 @@ class State:
     mask_epks: set[str] = field(default_factory=set)
     models: dict[tuple[str, str], Act] = field(default_factory=dict)
     refusals: list[Act] = field(default_factory=list)
+    refused_entries: dict[tuple[str, str], tuple[Act, datetime]] = field(default_factory=dict)
 
     def mask_epk(self, run_id: str, party: str, attempt_entry_id: str) -> str:
         """Return the mask key (hex) of `party` that is valid in an attempt.

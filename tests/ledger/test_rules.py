@@ -765,6 +765,37 @@ def test_refusals_name_an_entry_and_a_rule(started):
     }
     assert fed.attempt("bank-a", "entry-refused", recorded) == "not-permitted"
     assert fed.attempt("coordinator", "entry-refused", recorded) == ""
+    assert fed.attempt("coordinator", "entry-refused", recorded) == "duplicate-id"
+    stranger = recorded | {"author": "stranger"}
+    assert fed.attempt("coordinator", "entry-refused", stranger) == "no-such-reference"
+    accepted = recorded | {"entry_id": fed.replica.state.runs["run-1"].proposal_id}
+    assert fed.attempt("coordinator", "entry-refused", accepted) == "wrong-phase"
+
+
+def test_what_is_refused_again_and_again_stands_once_until_a_run_or_a_day_later(started):
+    fed = started
+
+    def record(number: int, author: str = "bank-a", code: str = "late") -> str:
+        return fed.attempt(
+            "coordinator",
+            "entry-refused",
+            {
+                "entry_id": digest(f"refused {number}"),
+                "author": author,
+                "code": code,
+                "text_digest": digest(f"text {number}"),
+            },
+        )
+
+    assert record(1) == ""
+    assert {record(n) for n in range(2, 20)} == {"duplicate-id"}
+    assert [record(20, code="run-over"), record(21, author="bank-b")] == ["", ""]
+    fed.propose("run-2")
+    assert [record(22), record(23)] == ["", "duplicate-id"]
+    fed.clock.tick(86_390)
+    assert record(24) == "duplicate-id"
+    fed.clock.tick(20)
+    assert record(25) == ""
 
 
 def test_a_refused_entry_changes_nothing(started):

@@ -122,7 +122,7 @@ def test_a_bank_cannot_contribute_twice_or_to_another_bank_s_attempt(
 
     _after_a_round(federation, monkeypatch, attack)
 
-    assert codes == ["already-contributed", "already-contributed"]
+    assert codes == ["wrong-phase", "wrong-phase"]
 
 
 def test_an_entry_that_is_handed_in_again_is_the_same_entry(federation: fc.Federation) -> None:
