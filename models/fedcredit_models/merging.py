@@ -5,66 +5,23 @@ for a category. A dynamic programme finds the merging with the largest informati
 that keep the rules: bad rate strictly monotone, enough subjects, bads and goods in every bin, at
 most `max_bins`. Missing values and special codes stay apart as long as they pass the cell rules.
 
-The information value of a bin is taken as (G_b/G - B_b/B) ln((G_b + 1/2)/(B_b + 1/2)). The smoothed
-formula of the bin table differs by a constant times (G_b/G - B_b/B), and these shares sum to zero
-over all bins: the total is the same, whatever the number of bins.
+A cell that fails the cell rules is never placed by its own bad rate: where few rows end up would
+say how they ended. Such cells are counted together, and if that is still too little, with the cell
+whose bad rate is nearest to the average (weight of evidence nearest to 0): too few to tell, so
+treated like the average. This happens before the merging, so what is released depends on a rare
+cell's outcomes only through a sum that does not show them, and the bins stay monotone.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fedcredit_models.cell_rules import BinningRules, CellRules
 from fedcredit_models.cells import RawCells
+from fedcredit_models.partition import best_partition
 
-TIE = 1e-12
-"""Information values closer than this are equal; then fewer bins win."""
-
-
-@dataclass(frozen=True)
-class CellRules:
-    """Smallest released cell.
-
-    Parameters
-    ----------
-    min_subjects, min_bads, min_goods : int, default 10
-        Every bin and every metrics cell holds at least this many.
-    """
-
-    min_subjects: int = 10
-    min_bads: int = 10
-    min_goods: int = 10
-
-    def broken(self, bads: int, goods: int) -> str | None:
-        """Return the first rule that a cell breaks, or None."""
-        if bads + goods < self.min_subjects:
-            return "min_subjects"
-        if bads < self.min_bads:
-            return "min_bads"
-        return "min_goods" if goods < self.min_goods else None
-
-
-@dataclass(frozen=True)
-class BinningRules:
-    """How raw cells may be merged.
-
-    Parameters
-    ----------
-    max_bins : int, default 8
-        Most bins of ordinary values; missing and special bins come on top.
-    min_bin : float, default 0.05
-        Smallest share of all rows in a bin of ordinary values.
-    monotone : bool, default True
-        The bad rate rises, or falls, from bin to bin along a number.
-    cells : CellRules
-        Smallest released cell, for every bin.
-    """
-
-    max_bins: int = 8
-    min_bin: float = 0.05
-    monotone: bool = True
-    cells: CellRules = CellRules()
+__all__ = ["BinningRules", "CellRules", "merge", "totals"]
 
 
 def merge(
@@ -80,9 +37,11 @@ def merge(
       ``max_bins`` not below the number of cells and every cell passing, nothing is merged.
     - When no merging keeps the rules (say 97 % missing, and every bin must hold 5 %), the ordinary
       values form one bin.
-    - A missing or special cell that fails the cell rules joins the bin with the nearest bad rate.
-      This cannot break monotony: its rate lies between that bin's neighbours. The same holds for
-      the ordinary values as a whole when they fail.
+    - Rare cells (missing and special codes, and levels of a category, that fail the cell rules) are
+      put together. If together they pass, they are one cell; otherwise they are counted with the
+      ordinary cell of most average bad rate. Neighbouring cells of a number are put together from
+      the left until each holds ``min_subjects``.
+    - Ordinary values that fail as a whole join the most average of the other bins.
     - When nothing passes, everything is one bin: the caller drops a feature with fewer than two.
     - An empty cell of a number lies inside a bin of its neighbours. An empty level, *other*,
       missing or special cell has no bin: -1, scored with weight of evidence 0.
@@ -107,18 +66,29 @@ def merge(
 
     Disclosure
     ----------
-    Assignment and the bins' counts are released; counts of raw cells are not.
+    Assignment and the bins' counts are released; counts of raw cells are not. That a missing or
+    special code or a level has no bin of its own says that it fails a cell rule, not how its rows
+    ended.
     """
     b, g = np.array(bads, dtype=np.int64), np.array(goods, dtype=np.int64)
     if b.shape != (raw.n,) or g.shape != (raw.n,) or (b < 0).any() or (g < 0).any():
         raise ValueError(f"expected {raw.n} non-negative counts of bads and of goods")
     ordinary = [i for i in range(raw.n_ordinary) if b[i] + g[i] > 0]
-    if raw.feature.kind == "categorical":
-        ordinary.sort(key=lambda i: (b[i] / (b[i] + g[i]), i))
-    groups = [[ordinary[i] for i in bin_] for bin_ in _partition(b, g, ordinary, rules)]
-    groups += [[i] for i in range(raw.n_ordinary, raw.n) if b[i] + g[i] > 0]
+    counts = _Counts(b, g, rules.cells)
+    units, apart = _units(raw, ordinary, counts)
+    sums = [counts.of(unit) for unit in units]
+    groups = [
+        [i for unit in units[part.start : part.stop] for i in unit]
+        for part in best_partition(sums, counts.of(range(raw.n)), rules)
+    ]
+    if not all(counts.passes(group) for group in groups):  # the one bin of all ordinary values
+        together = [i for group in groups for i in group]
+        if apart:
+            counts.most_average(apart).extend(together)
+        groups = [] if apart else [together]
+    groups += apart
     assignment = [-1] * raw.n
-    for number, group in enumerate(_join_failing(groups, b, g, rules.cells)):
+    for number, group in enumerate(groups):
         for cell in group:
             assignment[cell] = number
     if raw.feature.kind == "numeric" and ordinary:
@@ -139,106 +109,67 @@ def totals(assignment: Sequence[int], counts: Sequence[int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def _join_failing(
-    groups: list[list[int]], b: NDArray[np.int64], g: NDArray[np.int64], cells: CellRules
-) -> list[list[int]]:
-    """Join each group that fails the cell rules with the passing one of nearest bad rate."""
+class _Counts:
+    """Summed counts of the raw cells, and what the cell rules say of groups of them."""
 
-    def size(group: list[int]) -> tuple[int, int]:
-        return int(b[group].sum()), int(g[group].sum())
+    def __init__(self, b: NDArray[np.int64], g: NDArray[np.int64], rules: CellRules) -> None:
+        self._b, self._g, self.rules = b, g, rules
 
-    def rate(group: list[int]) -> float:
-        bads, goods = size(group)
+    def of(self, group: Sequence[int]) -> tuple[int, int]:
+        """Return bads and goods."""
+        cells = list(group)
+        return int(self._b[cells].sum()), int(self._g[cells].sum())
+
+    def passes(self, group: Sequence[int]) -> bool:
+        """Tell whether it may be released."""
+        return self.rules.broken(*self.of(group)) is None
+
+    def rate(self, group: Sequence[int]) -> float:
+        """Return bads over subjects."""
+        bads, goods = self.of(group)
         return bads / (bads + goods)
 
-    passing = [list(group) for group in groups if cells.broken(*size(group)) is None]
-    failing = [group for group in groups if cells.broken(*size(group)) is not None]
-    if not passing:
-        return [[cell for group in groups for cell in group]] if groups else []
-    for group in failing:
-        nearest = min(passing, key=lambda other: abs(rate(other) - rate(group)))
-        nearest.extend(group)
-    return passing
+    def most_average(self, groups: Sequence[list[int]]) -> list[int]:
+        """Return the group whose bad rate is nearest to that of all groups; the first of equals."""
+        average = self.rate([i for group in groups for i in group])
+        return min(groups, key=lambda group: abs(self.rate(group) - average))
 
 
-def _partition(
-    b: NDArray[np.int64], g: NDArray[np.int64], order: list[int], rules: BinningRules
-) -> list[range]:
-    """Return the best partition of the ordered cells as ranges of positions in `order`."""
-    n = len(order)
-    if n == 0:
-        return []
-    before_b = np.concatenate([[0], np.cumsum(b[order])])
-    before_g = np.concatenate([[0], np.cumsum(g[order])])
-    # [i, j]: the bin of positions i to j.
-    bads = before_b[None, 1:] - before_b[:-1, None]
-    goods = before_g[None, 1:] - before_g[:-1, None]
-    size = bads + goods
-    least = max(rules.cells.min_subjects, rules.min_bin * int(b.sum() + g.sum()) - 1e-9)
-    passes = np.triu(
-        (size >= least) & (bads >= rules.cells.min_bads) & (goods >= rules.cells.min_goods)
-    )
-    all_bads, all_goods = max(int(b.sum()), 1), max(int(g.sum()), 1)
-    up = np.triu(np.ones((n, n), dtype=bool))
-    lost = np.where(up, goods, 0) / all_goods - np.where(up, bads, 0) / all_bads
-    value = lost * np.log((np.where(up, goods, 0) + 0.5) / (np.where(up, bads, 0) + 0.5))
-    depth = min(rules.max_bins, n)
-    if not rules.monotone:
-        found = _programme(bads, size, passes, value, depth, 0)
-        return found[-1][1] if found else [range(n)]
-    found = [
-        candidate
-        for direction in (1, -1)
-        for candidate in _programme(bads, size, passes, value, depth, direction)
-    ]
-    if not found:
-        return [range(n)]
-    largest = max(total for total, _ in found)
-    return min((p for total, p in found if total >= largest - TIE), key=len)
+def _units(
+    raw: RawCells, ordinary: Sequence[int], counts: _Counts
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Return what the ordered merging starts from, and the bins that stay apart from it."""
+    is_number = raw.feature.kind == "numeric"
+    tails = [i for i in range(raw.n_ordinary, raw.n) if sum(counts.of([i]))]
+    rare = [i for i in tails if not counts.passes([i])]
+    apart = [[i] for i in tails if counts.passes([i])]
+    if is_number:
+        units = _filled(ordinary, counts)
+    else:
+        rare = [i for i in ordinary if not counts.passes([i])] + rare
+        units = [[i] for i in ordinary if counts.passes([i])]
+    if rare and counts.passes(rare):
+        (apart if is_number else units).append(rare)
+    elif rare and (units or apart):
+        counts.most_average(units or apart).extend(rare)
+    elif rare:
+        units = [rare]
+    if not is_number:
+        units.sort(key=lambda unit: (counts.rate(unit), min(unit)))
+    return units, sorted(apart, key=min)
 
 
-def _programme(
-    bads: NDArray[np.int64],
-    size: NDArray[np.int64],
-    passes: NDArray[np.bool_],
-    value: NDArray[np.float64],
-    depth: int,
-    direction: int,
-) -> list[tuple[float, list[range]]]:
-    """Return the best value and partition for each feasible number of bins, fewest first.
-
-    ``best[k, i, j]`` is the best value of positions 0 to j in k + 1 bins of which the last is
-    i to j; the bin before it ends at i - 1 and starts at h. Two bins are compared by integer
-    products, so equal bad rates are equal.
-    """
-    n = len(bads)
-    best = np.full((depth, n, n), -np.inf)
-    back = np.full((depth, n, n), -1, dtype=np.int64)
-    best[0, 0] = np.where(passes[0], value[0], -np.inf)
-    for i in range(1, n):
-        for j in range(i, n):
-            if not passes[i, j]:
-                continue
-            allowed = passes[:i, i - 1]
-            if direction:
-                left = bads[:i, i - 1] * size[i, j]
-                right = bads[i, j] * size[:i, i - 1]
-                allowed = allowed & (left < right if direction > 0 else left > right)
-            if not allowed.any():
-                continue
-            candidates = np.where(allowed, best[:-1, :i, i - 1], -np.inf)
-            start = candidates.argmax(axis=1)
-            best[1:, i, j] = candidates[np.arange(depth - 1), start] + value[i, j]
-            back[1:, i, j] = start
-    found = []
-    for k in range(depth):
-        start = int(best[k, :, n - 1].argmax())
-        total = float(best[k, start, n - 1])
-        if total == -np.inf:
-            continue
-        partition, i, j = [], start, n - 1
-        for level in range(k, -1, -1):
-            partition.append(range(i, j + 1))
-            i, j = int(back[level, i, j]), i - 1
-        found.append((total, partition[::-1]))
-    return found
+def _filled(ordinary: Sequence[int], counts: _Counts) -> list[list[int]]:
+    """Put neighbours together, from the left, until each holds enough subjects."""
+    units: list[list[int]] = []
+    open_ = False
+    for i in ordinary:
+        if open_:
+            units[-1].append(i)
+        else:
+            units.append([i])
+        open_ = sum(counts.of(units[-1])) < counts.rules.min_subjects
+    if open_ and len(units) > 1:
+        rest = units.pop()
+        units[-1].extend(rest)
+    return units

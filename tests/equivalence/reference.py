@@ -196,41 +196,84 @@ def partition(
 
 
 def merged(column: Column, bads: Ints, goods: Ints, n_ordinary: int, rules: Rules) -> list[int]:
-    """Return the bin of each cell, -1 for a cell without rows."""
-    n = bads + goods
-    ordinary = [i for i in range(n_ordinary) if n[i]]
-    if column.kind == "categorical":
-        ordinary.sort(key=lambda i: (bads[i] / n[i], i))
-    tails = [i for i in range(n_ordinary, len(n)) if n[i]]
-    groups: list[list[int]] = []
-    if ordinary:
+    """Return the bin of each cell, -1 for a cell without rows.
+
+    Everything is decided on a table of units (sets of cells, with their counts); a rare unit is
+    never placed by its own bad rate.
+    """
+    table = pd.DataFrame({"b": bads, "g": goods, "cells": [[i] for i in range(len(bads))]})
+    table = table[table["b"] + table["g"] > 0]
+    table["tail"] = table.index >= n_ordinary
+    is_category = column.kind == "categorical"
+    rare = (table["tail"] | is_category) & ~_passes(table, rules)
+    units, pool = table[~rare], table[rare]
+    if not is_category:
+        units = pd.concat([_neighbours(units[~units["tail"]], rules), units[units["tail"]]])
+    if len(pool):
+        whole = pd.DataFrame([{**pool[["b", "g", "cells"]].sum(), "tail": not is_category}])
+        if _passes(whole, rules).all() or not len(units):
+            units = pd.concat([units, whole], ignore_index=True)
+        else:
+            inside = units[~units["tail"]] if (~units["tail"]).any() else units
+            units = _join(units, _average(inside), whole)
+    tails = units[units["tail"]].sort_values("cells", key=lambda c: c.map(min))
+    ordinary = units[~units["tail"]]
+    if is_category:
+        by_rate = [(b / (b + g), min(c)) for b, g, c in ordinary[["b", "g", "cells"]].to_numpy()]
+        ordinary = ordinary.iloc[sorted(range(len(ordinary)), key=lambda i: by_rate[i])]
+    bins: list[list[int]] = []
+    if len(ordinary):
         ranges = partition(
-            [int(bads[i]) for i in ordinary],
-            [int(goods[i]) for i in ordinary],
-            [(int(bads[i]), int(goods[i])) for i in tails],
+            [int(b) for b in ordinary["b"]],
+            [int(g) for g in ordinary["g"]],
+            [(int(b), int(g)) for b, g in zip(tails["b"], tails["g"], strict=True)],
             rules,
         )
-        groups = [[ordinary[i] for i in found] for found in ranges]
-    groups += [[i] for i in tails]
-
-    def passes(group: list[int]) -> bool:
-        b, g = bads[group].sum(), goods[group].sum()
-        return bool(b + g >= rules.min_subjects and b >= rules.min_bads and g >= rules.min_goods)
-
-    kept = [list(group) for group in groups if passes(group)]
-    for group in (group for group in groups if not passes(group)):
-        if not kept:
-            kept = [[]]
-            kept[0] = [cell for other in groups for cell in other]
-            break
-        rate = bads[group].sum() / n[group].sum()
-        distance = [abs(bads[other].sum() / n[other].sum() - rate) for other in kept]
-        kept[int(np.argmin(distance))].extend(group)
-    found = [-1] * len(n)
-    for number, group in enumerate(kept):
-        for cell in group:
+        bins = [ordinary["cells"].iloc[list(found)].sum() for found in ranges]
+        together = ordinary[["b", "g", "cells"]].sum().to_frame().T
+        if len(bins) == 1 and len(tails) and not _passes(together, rules).all():
+            bins, tails = [], _join(tails, _average(tails), together)
+    bins += list(tails["cells"])
+    found = [-1] * len(bads)
+    for number, cells in enumerate(bins):
+        for cell in cells:
             found[cell] = number
     return found
+
+
+def _passes(table: pd.DataFrame, rules: Rules) -> "pd.Series[bool]":
+    enough = table["b"] + table["g"] >= rules.min_subjects
+    return enough & (table["b"] >= rules.min_bads) & (table["g"] >= rules.min_goods)
+
+
+def _neighbours(ordinary: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """Put neighbours together from the left until each unit has `min_subjects`."""
+    numbers, number, held = [], 0, 0
+    sizes = (ordinary["b"] + ordinary["g"]).tolist()
+    for size in sizes:
+        numbers.append(number)
+        held += size
+        if held >= rules.min_subjects:
+            number, held = number + 1, 0
+    if held:  # what is left over at the right end belongs to the last full unit
+        numbers = [min(n, max(number - 1, 0)) for n in numbers]
+    return ordinary.groupby(numbers).agg({"b": "sum", "g": "sum", "cells": "sum", "tail": "first"})
+
+
+def _average(units: pd.DataFrame) -> int:
+    """Return the first cell of the unit whose bad rate is nearest to that of all."""
+    rate = units["b"] / (units["b"] + units["g"])
+    whole = units["b"].sum() / (units["b"].sum() + units["g"].sum())
+    return int(min(units["cells"].iloc[int(np.argmin((rate - whole).abs()))]))
+
+
+def _join(units: pd.DataFrame, cell: int, more: pd.DataFrame) -> pd.DataFrame:
+    """Return the units, that with `cell` enlarged by the counts and cells of `more`."""
+    joined = units.reset_index(drop=True)
+    place = next(i for i, cells in enumerate(joined["cells"]) if cell in cells)
+    for name in ("b", "g", "cells"):
+        joined.at[place, name] = joined.at[place, name] + more[name].iloc[0]
+    return joined
 
 
 # -- the card ------------------------------------------------------------------------------------

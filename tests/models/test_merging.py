@@ -13,6 +13,8 @@ from fedcredit_models.schema import Feature
 
 ANY = CellRules(0, 0, 0)
 
+AVERAGE = BinningRules(max_bins=8, min_bin=0.0, monotone=False)
+
 
 def number(n_ordinary: int, special: tuple[float, ...] = ()) -> RawCells:
     feature = Feature("x", "numeric", lower=0, upper=100, special=special)
@@ -67,6 +69,11 @@ def best_by_force(
     return max(found)
 
 
+def filled(cells: list[tuple[int, int]], least: int) -> list[tuple[int, int]]:
+    """Return the cells with none below `least` subjects: those are put together beforehand."""
+    return [(b, g) for b, g in cells if b + g >= least] or [cells[0]]
+
+
 counts = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 80)), min_size=2, max_size=8)
 
 
@@ -83,6 +90,7 @@ counts = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 80)), min_size=2,
 def test_no_allowed_merge_has_more_information(
     cells: list[tuple[int, int]], monotone: bool, max_bins: int, min_bin: float, least: int
 ) -> None:
+    cells = filled(cells, least)
     bads, goods = [b for b, _ in cells], [g for _, g in cells]
     rules = BinningRules(max_bins, min_bin, monotone, CellRules(least, least, least))
     assignment = merge(number(len(cells)), [*bads, 0], [*goods, 0], rules)
@@ -125,12 +133,31 @@ def test_missing_and_special_keep_their_own_bins_when_they_pass() -> None:
     assert merge(raw, bads, goods, BinningRules()) == (0, 1, 2, 3, -1)
 
 
-def test_a_small_missing_cell_joins_the_nearest_bad_rate() -> None:
-    # Bad rates 50 % and 10 %; three missing rows, two of them bad: 67 %.
-    bads, goods = [50, 10, 2], [50, 90, 1]
-    assignment = merge(number(2), bads, goods, BinningRules())
-    assert assignment == (0, 1, 0)
-    assert totals(assignment, bads) == (52, 10)
+def test_a_small_missing_cell_joins_the_most_average_bin_whatever_its_own_rate() -> None:
+    # Bad rates 50 %, 10 % and 25 %, 28 % over all; three missing rows, none to all of them bad.
+    found = {merge(number(3), [50, 10, 25, k], [50, 90, 75, 3 - k], AVERAGE) for k in range(4)}
+    assert found == {(0, 1, 2, 2)}
+
+
+def test_rare_cells_that_pass_together_are_one_bin_of_their_own() -> None:
+    raw = number(2, special=(-9.0, -8.0))
+    bads, goods = [50, 10, 6, 30, 7], [50, 90, 9, 30, 9]
+    assert merge(raw, bads, goods, BinningRules()) == (0, 1, 2, 3, 2)
+
+
+def test_a_rare_cell_leaves_the_bad_rate_monotone() -> None:
+    # 12 %, 20 % and 30 %; joined afterwards, 500 good rows would pull 20 % down to 6 %.
+    raw, bads, goods = number(3), [24, 40, 60, 0], [176, 160, 140, 500]
+    assignment = merge(raw, bads, goods, BinningRules())
+    assert assignment[3] == assignment[1]
+    assert is_monotone(totals(assignment, bads), totals(assignment, goods))
+
+
+def test_neighbours_with_few_subjects_are_put_together_from_the_left() -> None:
+    # The second cell holds 4 rows, 4 bads or none: it goes with the cell above it.
+    rules = BinningRules(max_bins=8, min_bin=0.0, monotone=True)
+    assert merge(number(3), [50, 4, 10, 0], [50, 0, 90, 0], rules) == (0, 1, 1, -1)
+    assert merge(number(3), [50, 0, 10, 0], [50, 4, 90, 0], rules) == (0, 1, 1, -1)
 
 
 def test_few_ordinary_values_beside_many_missing_ones_form_one_bin() -> None:
@@ -158,10 +185,24 @@ def test_levels_are_ordered_by_bad_rate_and_merged() -> None:
     assert merge(raw, bads, goods, BinningRules()) == (2, 0, 2, -1, 1, 3)
 
 
-def test_a_rare_level_joins_its_neighbour_by_bad_rate() -> None:
-    raw = RawCells(Feature("job", "categorical", levels=("a", "b", "rare")))
-    bads, goods = [40, 10, 4, 0, 0], [60, 90, 5, 0, 0]
-    assert merge(raw, bads, goods, BinningRules()) == (1, 0, 1, -1, -1)
+def test_a_rare_level_joins_the_most_average_level_whatever_its_own_rate() -> None:
+    raw = RawCells(Feature("job", "categorical", levels=("a", "b", "c", "rare")))
+    for k in range(10):  # 40 %, 10 % and 30 %, 27 % over all
+        bads, goods = [40, 10, 30, k, 0, 0], [60, 90, 70, 9 - k, 0, 0]
+        assert merge(raw, bads, goods, AVERAGE) == (2, 0, 1, 1, -1, -1)
+
+
+def test_rare_levels_that_pass_together_are_one_level() -> None:
+    raw = RawCells(Feature("job", "categorical", levels=("a", "b", "c", "d")))
+    # 40 % and 10 %; c and d together 14 of 58.
+    bads, goods = [40, 10, 8, 6, 0, 0], [60, 90, 20, 24, 0, 0]
+    assert merge(raw, bads, goods, AVERAGE) == (2, 0, 1, 1, -1, -1)
+
+
+def test_a_category_of_rare_levels_only_is_one_bin() -> None:
+    raw = RawCells(Feature("job", "categorical", levels=("a", "b", "c")))
+    bads, goods = [9, 1, 5, 0, 0], [9, 30, 30, 0, 0]
+    assert merge(raw, bads, goods, BinningRules()) == (0, 0, 0, -1, -1)
 
 
 def test_counts_of_another_feature_are_refused() -> None:
