@@ -300,3 +300,15 @@ def test_errors_say_what_to_do():
         "  party: key-holder",
         "  what to do: stop",
     ]
+
+
+def test_a_reader_walks_through_every_head_with_a_quorum(fed):
+    fed.witness()
+    fed.submit(endorse(fed))
+    fed.submit(endorse(fed))
+    fed.witness()
+
+    found = [Checkpoint.parse(Note.parse(fed.log.quorum_note(n)).text).size for n in (1, 2, 3)]
+
+    assert found == [1, 3, 3]
+    assert fed.log.quorum_note(4) is None
