@@ -41,8 +41,8 @@ demo-shot: setup ## render the demo's report at 390 and 1280 pixels into demo/ (
 test: setup ## everything but the long tests
 	@$(VENV)/bin/python -m pytest -m "not long"
 
-test-long: setup ## the long tests: fuzzing, many rounds
-	@$(VENV)/bin/python -m pytest -m long
+test-long: setup ## the long tests: kills, fuzzing, many rounds; writes test-results/long-DATE.json
+	@$(VENV)/bin/python -m pytest -m long --record test-results/long-$$(date -u +%F).json
 
 check: setup ## format, lint and types
 	@$(VENV)/bin/ruff format --check .
