@@ -49,8 +49,10 @@ class Counter:
         superlink_ca: bytes = b"",
         roles: dict[str, tuple[str, ...]] = ROLES,
         needed: int | None = None,
+        memory: Path | None = None,
     ) -> None:
         self.folder = folder
+        self.memory = memory
         self.identities = {name: Identity.generate(name, held) for name, held in roles.items()}
         self.log_key = SigningKey.generate(ORIGIN)
         self.store = Store(ledger)
@@ -84,7 +86,12 @@ class Counter:
     def open(self, store: Shelf | None = None) -> None:
         """Serve on the port of before, if there was one."""
         self.desk = Desk(self.log, store=store)
-        app = front_app(self.desk, superlink=self.superlink, superlink_ca=self.superlink_ca)
+        app = front_app(
+            self.desk,
+            superlink=self.superlink,
+            superlink_ca=self.superlink_ca,
+            memory=self.memory,
+        )
         self.server = FrontServer(
             app,
             host="127.0.0.1",

@@ -67,6 +67,7 @@ def run(path: Path, stop: threading.Event) -> None:
                 desk,
                 superlink=f"https://127.0.0.1:{setup.config.superlink_port}",
                 superlink_ca=setup.file(setup.config.ca_file).read_bytes(),
+                memory=setup.state / "newest-requests.json",
             ),
             host=setup.config.host,
             port=setup.config.port,

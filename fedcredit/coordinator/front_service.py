@@ -10,10 +10,12 @@ import asyncio
 import base64
 import io
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from starlette.applications import Starlette
@@ -27,6 +29,7 @@ from fedcredit.coordinator.fleet_proxy import PREFIX, FleetProxy
 from fedcredit.coordinator.front import PAGE_BYTES, Desk
 from fedcredit.coordinator.front_call import Call, is_by, label_of
 from fedcredit.coordinator.gate import Gate, RefusedError
+from fedcredit.coordinator.sessions import Sessions
 from fedcredit_ledger.checkpoint import Checkpoint
 from fedcredit_ledger.entry import HEX_DIGEST, format_time
 from fedcredit_ledger.errors import LedgerError, MalformedEntryError
@@ -46,6 +49,8 @@ from fedcredit_parties.member import utc_now
 
 T = TypeVar("T")
 
+_LOG = logging.getLogger(__name__)
+
 TIDY_S = 60.0
 """How often what nobody needs any more is dropped."""
 
@@ -53,6 +58,8 @@ REFUSED = b"not a fresh request signed by a member of this federation\n"
 """The one answer to a stranger, to a wrong signature, to an altered and to a repeated request."""
 
 LEAVES_A_PAGE = 1024
+
+MAX_SESSION_BYTES = 1_024
 
 _THREADS = 16
 _CHUNK_BYTES = 2**18
@@ -65,6 +72,7 @@ def front_app(
     superlink: str = "",
     superlink_ca: bytes = b"",
     clock: Callable[[], datetime] = utc_now,
+    memory: Path | None = None,
 ) -> Starlette:
     """Return the ASGI application of a desk.
 
@@ -78,17 +86,21 @@ def front_app(
         The SuperLink's authority, PEM.
     clock : callable, optional
         Returns the current time in UTC.
+    memory : Path, optional
+        File that lets a restarted front refuse requests that were answered before.
 
     Raises
     ------
     ValueError
         When the SuperLink is not on this machine.
+    CoordinatorError
+        When `memory` is a file of something else.
 
     Disclosure
     ----------
     See `Desk`. Strangers learn the coordinator's time and nothing else.
     """
-    service = _Service(desk, clock)
+    service = _Service(desk, clock, memory)
     proxy = FleetProxy(superlink, superlink_ca) if superlink else None
 
     @asynccontextmanager
@@ -128,11 +140,14 @@ class _Exact(Route):
 class _Service:
     """The calls of the front, over a desk."""
 
-    def __init__(self, desk: Desk, clock: Callable[[], datetime]) -> None:
+    def __init__(self, desk: Desk, clock: Callable[[], datetime], memory: Path | None) -> None:
         self._desk = desk
         self._log = desk.log
-        self._gate = Gate(origin=desk.log.origin, state=lambda: desk.log.state, clock=clock)
+        self._gate = Gate(
+            origin=desk.log.origin, state=lambda: desk.log.state, clock=clock, memory=memory
+        )
         self._clock = clock
+        self._sessions = Sessions()
         self._bell = asyncio.Event()
         self._ringing = False
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="desk")
@@ -147,6 +162,7 @@ class _Service:
             ("/witness/cosignature", "POST", self._cosignature),
             ("/inbox", "GET", self._inbox),
             ("/inbox/{party}", "POST", self._post),
+            ("/session", "POST", self._session),
             ("/status", "GET", self._status),
         ]
         blob = self._admitted(self._blob)
@@ -197,7 +213,10 @@ class _Service:
             target = request.scope["raw_path"] + (b"?" + query if query else b"")
             try:
                 signed = self._gate.admit(
-                    request.method, target.decode("latin-1"), request.scope["headers"]
+                    request.method,
+                    target.decode("latin-1"),
+                    request.scope["headers"],
+                    tuple(request.scope.get("client") or ("", 0)),
                 )
                 if self._desk.closed:
                     raise RefusedError(503)
@@ -255,6 +274,7 @@ class _Service:
         notes = unpack(await call.body(MAX_ENTRIES_BYTES), most=MAX_ENTRIES)
         if not notes or any(not is_by(note, call.party) for note in notes):
             raise RefusedError(403)
+        self._gate.afford_entries(call.party, len(notes))
         outcomes = await self._beside(lambda: self._log.submit(notes))
         self._desk.wake()
         parts: list[bytes] = []
@@ -373,6 +393,23 @@ class _Service:
         notes = notes or []
         body = pack(number.to_bytes(8, "big") + note for number, note in notes)
         return _page(body, has_more=bool(notes) and self._desk.has_note(party, notes[-1][0]))
+
+    async def _session(self, call: Call) -> Response:
+        """Tell a daemon whether it is the one that holds its member's place."""
+        try:
+            said = json.loads(await call.body(MAX_SESSION_BYTES))
+            session, earlier = said["session"], tuple(said["earlier"])
+        except (ValueError, TypeError, KeyError):
+            raise RefusedError(400) from None
+        if not all(isinstance(x, str) and len(x) <= 64 for x in (session, *earlier)):
+            raise RefusedError(400)
+        heard_s = self._sessions.hello(call.party, session, earlier)
+        if heard_s is None:
+            return Response()
+        _LOG.warning("a second daemon of %s calls and is refused", call.party)
+        return Response(
+            json.dumps({"heard_s": heard_s}), status_code=409, media_type="application/json"
+        )
 
     async def _status(self, call: Call) -> Response:
         head = self._log.latest

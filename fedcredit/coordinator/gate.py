@@ -5,11 +5,13 @@ here before get the same answer. Nothing of a body is read before its signature 
 """
 
 import time
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 
+from fedcredit.coordinator.newest_requests import NewestRequests
 from fedcredit_ledger.entry import parse_time
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.note import SigningKey, VerifierKey
@@ -24,6 +26,17 @@ BURST = 1000.0
 MAX_AT_ONCE = 128
 """Calls of one member that wait or work at the same time."""
 
+ENTRIES_PER_S = 50.0
+ENTRIES_BURST = 5000.0
+"""Token bucket of one member's ledger entries: a bank writes one a round."""
+
+STRANGE_PER_S = 20.0
+STRANGE_BURST = 200.0
+"""Token bucket of one address for requests that are not a member's."""
+
+MAX_ADDRESSES = 4096
+"""Addresses, and connections of members, that are remembered; the longest silent go first."""
+
 
 class RefusedError(Exception):
     """A request is not answered; `status` is all that the caller learns."""
@@ -31,6 +44,42 @@ class RefusedError(Exception):
     def __init__(self, status: int) -> None:
         super().__init__(f"refused with {status}")
         self.status = status
+
+
+class Bucket:
+    """Token buckets by name, as many as were used last.
+
+    Parameters
+    ----------
+    per_s, burst : float
+        How fast a bucket fills, and how full it gets.
+    most : int, optional
+        Largest number of buckets; a new one takes the place of the one used longest ago.
+    """
+
+    def __init__(self, per_s: float, burst: float, most: int = MAX_ADDRESSES) -> None:
+        self._per_s, self._burst, self._most = per_s, burst, most
+        self._filled: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Return the number of buckets."""
+        return len(self._filled)
+
+    def left(self, name: str) -> float:
+        """Return the tokens in a bucket."""
+        now = time.monotonic()
+        tokens, then = self._filled.get(name, (self._burst, now))
+        return min(self._burst, tokens + (now - then) * self._per_s)
+
+    def take(self, name: str, n: float = 1.0) -> bool:
+        """Take `n` tokens out if there are as many; say whether there were."""
+        tokens = self.left(name)
+        enough = tokens >= n
+        self._filled[name] = (tokens - n if enough else tokens, time.monotonic())
+        self._filled.move_to_end(name)
+        while len(self._filled) > self._most:
+            self._filled.popitem(last=False)
+        return enough
 
 
 class Gate:
@@ -44,6 +93,13 @@ class Gate:
         Returns the ledger's state: names and current keys.
     clock : callable
         Returns the current time in UTC.
+    memory : Path, optional
+        File that lets a restarted gate refuse what was answered before; see `NewestRequests`.
+
+    Raises
+    ------
+    CoordinatorError
+        When the file is not one that a gate wrote.
 
     Notes
     -----
@@ -51,29 +107,73 @@ class Gate:
     """
 
     def __init__(
-        self, *, origin: str, state: Callable[[], State], clock: Callable[[], datetime]
+        self,
+        *,
+        origin: str,
+        state: Callable[[], State],
+        clock: Callable[[], datetime],
+        memory: Path | None = None,
     ) -> None:
         self.clock = clock
         self._origin = origin
         self._state = state
         self._seen: set[tuple[str, str]] = set()
         self._seen_until: deque[tuple[float, tuple[str, str]]] = deque()
-        self._tokens: dict[str, tuple[float, float]] = {}
+        self._calls = Bucket(CALLS_PER_S, BURST)
+        self._entries = Bucket(ENTRIES_PER_S, ENTRIES_BURST)
+        self._strange = Bucket(STRANGE_PER_S, STRANGE_BURST)
+        self._known: OrderedDict[tuple[str, int], None] = OrderedDict()
+        self._newest = NewestRequests(memory)
         self._at_once: Counter[str] = Counter()
         # A name that nobody has is checked against a key that nobody has: it takes as long.
         self._nobody = SigningKey.generate("nobody").verifier
 
     def admit(
-        self, method: str, target: str, headers: Iterable[tuple[bytes, bytes]]
+        self,
+        method: str,
+        target: str,
+        headers: Iterable[tuple[bytes, bytes]],
+        peer: tuple[str, int] = ("", 0),
     ) -> SignedRequest:
         """Check everything but the body.
+
+        Parameters
+        ----------
+        method, target : str
+            As they stand on the wire.
+        headers : iterable of (bytes, bytes)
+            The same.
+        peer : (str, int)
+            Address and port of the caller.
 
         Raises
         ------
         RefusedError
             401 for whoever is not a member with a fresh request of its own; 429 for a member that
-            asks too often.
+            asks too often, and for an address from which too many come that are none; 503 for a
+            request that may have been answered before a restart: it is to be signed again.
         """
+        if peer not in self._known and self._strange.left(peer[0]) < 1.0:
+            raise RefusedError(429)
+        try:
+            request = self._checked(method, target, headers)
+        except RefusedError:
+            self._strange.take(peer[0])
+            raise
+        if not self._calls.take(request.party):
+            raise RefusedError(429)
+        if not self._newest.comes_after(request.party, parse_time(request.time)):
+            raise RefusedError(503)
+        self._remember(request)
+        self._known[peer] = None
+        self._known.move_to_end(peer)
+        while len(self._known) > MAX_ADDRESSES:
+            self._known.popitem(last=False)
+        return request
+
+    def _checked(
+        self, method: str, target: str, headers: Iterable[tuple[bytes, bytes]]
+    ) -> SignedRequest:
         now = self.clock()
         try:
             request = SignedRequest.parse(headers)
@@ -83,34 +183,36 @@ class Gate:
             )
         except (LedgerError, MalformedMessageError):
             raise RefusedError(401) from None
-        if abs(age_s) > CLOCK_WINDOW_S or not self._first_time(request):
+        if abs(age_s) > CLOCK_WINDOW_S or not self._is_first_time(request):
             raise RefusedError(401)
-        if not self._afford(request.party):
-            raise RefusedError(429)
         return request
+
+    def afford_entries(self, party: str, n: int) -> None:
+        """Let a member hand in `n` entries.
+
+        Raises
+        ------
+        RefusedError
+            429 when it has handed in too many.
+        """
+        if not self._entries.take(party, n):
+            raise RefusedError(429)
 
     def _key(self, name: str) -> VerifierKey:
         party = self._state().parties.get(name)
         return self._nobody if party is None else VerifierKey.parse(party.signing_vkey)
 
-    def _first_time(self, request: SignedRequest) -> bool:
-        """Remember a nonce for as long as its request could still be fresh."""
+    def _is_first_time(self, request: SignedRequest) -> bool:
         now = time.monotonic()
         while self._seen_until and self._seen_until[0][0] < now:
             self._seen.discard(self._seen_until.popleft()[1])
-        name = (request.party, request.nonce)
-        if name in self._seen:
-            return False
-        self._seen.add(name)
-        self._seen_until.append((now + 2 * CLOCK_WINDOW_S + 1, name))
-        return True
+        return (request.party, request.nonce) not in self._seen
 
-    def _afford(self, party: str) -> bool:
-        now = time.monotonic()
-        tokens, then = self._tokens.get(party, (BURST, now))
-        tokens = min(BURST, tokens + (now - then) * CALLS_PER_S)
-        self._tokens[party] = (max(0.0, tokens - 1.0), now)
-        return tokens >= 1.0
+    def _remember(self, request: SignedRequest) -> None:
+        """Remember a nonce for as long as its request could still be fresh."""
+        name = (request.party, request.nonce)
+        self._seen.add(name)
+        self._seen_until.append((time.monotonic() + 2 * CLOCK_WINDOW_S + 1, name))
 
     @contextmanager
     def one_of_few(self, party: str) -> Iterator[None]:

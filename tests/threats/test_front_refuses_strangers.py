@@ -7,8 +7,10 @@ is known to be one.
 import asyncio
 import base64
 import hashlib
+import json
 import threading
 import time
+from collections import Counter as Counter_
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -21,7 +23,9 @@ from starlette.routing import Route
 
 from fedcredit.coordinator import fleet_proxy, front_service
 from fedcredit.coordinator.fleet_proxy import PATHS, FleetProxy
-from fedcredit.coordinator.gate import Gate, RefusedError
+from fedcredit.coordinator.gate import MAX_ADDRESSES, Gate, RefusedError
+from fedcredit.coordinator.newest_requests import NewestRequests
+from fedcredit.errors import CoordinatorError
 from fedcredit_ledger.entry import Entry, SignedEntry, format_time
 from fedcredit_ledger.note import Note, SigningKey
 from fedcredit_parties.frames import pack
@@ -206,7 +210,7 @@ def test_a_body_that_was_altered_on_the_way_is_not_used(counter):
 class _ForgetfulGate(Gate):
     """A gate that does not remember nonces: replays pass."""
 
-    def _first_time(self, request: SignedRequest) -> bool:
+    def _is_first_time(self, request: SignedRequest) -> bool:
         return True
 
 
@@ -234,6 +238,147 @@ def test_the_replay_passes_a_gate_that_forgets(counter):
         strong.admit("GET", "/status", headers)
 
     assert refused.value.status == 401
+
+
+@pytest.fixture
+def restarted(tmp_path) -> Iterator[Counter]:
+    """A front that remembers across restarts, on a port of its own."""
+    counter = Counter(tmp_path, memory=tmp_path / "newest-requests.json")
+    yield counter
+    counter.close()
+
+
+def one_posting(counter: Counter, **changes: object) -> bytes:
+    """Return a signed request whose repetition would be a second letter."""
+    letters: list[bytes] = []
+    sender = counter.member("key-holder")
+    sender.mailbox._front.post = lambda recipient, note: letters.append(note)
+    sender.mailbox.send("bank-b", "letter", {"number": 1})
+    target, body = "/inbox/bank-b?id=1", letters[0]
+    digest = hashlib.sha256(body).hexdigest()
+    signed = counter.signed("key-holder", "POST", target, digest, next(_nonces), **changes)
+    return request("POST", target, signed.headers(), body)
+
+
+def restart(counter: Counter) -> None:
+    """Start the front again over an empty desk: as a killed coordinator whose desk was lost."""
+    counter.shut()
+    counter.open()
+
+
+def test_a_request_is_refused_when_it_comes_again_after_a_restart(restarted):
+    sent = one_posting(restarted)
+
+    first = restarted.raw(sent)[0]
+    restart(restarted)
+    again = restarted.raw(sent)[0]
+
+    assert (first, again) == (200, 503)
+    assert restarted.desk.inbox("bank-b", 0) is None
+
+
+def test_a_request_from_a_clock_that_is_ahead_is_refused_after_a_restart_too(restarted):
+    sent = one_posting(restarted, now=utc_now() + timedelta(seconds=100))
+
+    first = restarted.raw(sent)[0]
+    restart(restarted)
+    again = restarted.raw(sent)[0]
+    other = restarted.client("bank-a").status()
+
+    assert (first, again) == (200, 503)
+    assert other["size"] == 1, "another member's clock is no trouble of this one"
+
+
+def test_a_front_without_that_memory_answers_the_same_request_twice(tmp_path):
+    forgetful = Counter(tmp_path)
+    sent = one_posting(forgetful)
+
+    first = forgetful.raw(sent)[0]
+    restart(forgetful)
+    again = forgetful.raw(sent)[0]
+    letters = forgetful.desk.inbox("bank-b", 0)
+    forgetful.close()
+
+    assert (first, again) == (200, 200)
+    assert letters is not None and len(letters) == 1
+
+
+def test_a_client_goes_on_over_a_restart_within_seconds(restarted):
+    client = restarted.client("bank-a")
+    client.status()
+    restart(restarted)
+    began = time.monotonic()
+
+    assert client.status()["size"] == 1
+    assert time.monotonic() - began < 4.0
+
+
+def test_a_memory_of_something_else_is_not_believed(restarted, tmp_path):
+    restarted.client("bank-a").status()
+    assert set(json.loads(restarted.memory.read_text())) == {"bank-a"}
+    assert restarted.memory.stat().st_mode & 0o077 == 0
+    for spoiled in (b"", b"[]", b'{"bank-a": 3}', b'{"bank-a": "yesterday"}', b"\xff"):
+        (tmp_path / "spoiled").write_bytes(spoiled)
+        with pytest.raises(CoordinatorError, match="cannot be read"):
+            NewestRequests(tmp_path / "spoiled")
+
+
+# Floods
+
+
+def test_a_stranger_who_asks_too_often_is_turned_away_unread_and_members_are_not(
+    counter, monkeypatch
+):
+    headers = [
+        (name.encode(), value.encode())
+        for name, value in counter.signed("bank-a", "GET", "/status", EMPTY, "f" * 32)
+        .headers()
+        .items()
+    ]
+    spoiled = [(name, value.replace(b"f" * 32, b"e" * 32)) for name, value in headers]
+    gate = Gate(origin=ORIGIN, state=lambda: counter.log.state, clock=utc_now)
+    statuses: Counter_ = Counter_()
+
+    def ask_at(peer: tuple[str, int], sent: list[tuple[bytes, bytes]]) -> int:
+        try:
+            gate.admit("GET", "/status", sent, peer)
+        except RefusedError as refused:
+            return refused.status
+        return 200
+
+    assert ask_at(("192.0.2.1", 5), headers) == 200
+    for port in range(1000):
+        statuses[ask_at(("192.0.2.1", 1000 + port), spoiled)] += 1
+
+    assert statuses[401] >= 200
+    assert statuses[429] >= 600
+    # Who was admitted on a connection goes on there; another address is another matter.
+    assert ask_at(("192.0.2.1", 5), spoiled) == 401
+    assert ask_at(("192.0.2.2", 5), spoiled) == 401
+
+
+def test_ten_thousand_addresses_take_no_more_room_than_four_thousand(counter):
+    gate = Gate(origin=ORIGIN, state=lambda: counter.log.state, clock=utc_now)
+
+    for number in range(10_000):
+        with pytest.raises(RefusedError):
+            gate.admit("GET", "/status", [], (f"2001:db8::{number:x}", 1))
+
+    assert len(gate._strange) == MAX_ADDRESSES
+
+
+def test_a_member_cannot_fill_the_ledger_in_an_afternoon(counter):
+    gate = Gate(origin=ORIGIN, state=lambda: counter.log.state, clock=utc_now)
+    taken = 0
+
+    with pytest.raises(RefusedError) as refused:
+        for _ in range(1000):
+            gate.afford_entries("bank-a", 64)
+            taken += 64
+
+    assert refused.value.status == 429
+    assert 5_000 - 64 <= taken < 5_300
+    gate.afford_entries("bank-b", 64)
 
 
 def test_a_header_that_stands_twice_is_no_signature(counter):
