@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from fedcredit.connection import write_features
 from fedcredit.coordinator.app_hash import APP, fab_hash
 from fedcredit.coordinator.tls import issue_authority, issue_certificate
 from fedcredit.errors import CoordinatorError, JobError
+from fedcredit.machine_processes import left_in, memory_bytes
 from fedcredit.member_files import (
     coordinator_toml,
     data_toml,
@@ -34,18 +35,25 @@ from fedcredit.member_files import (
 from fedcredit.requests import DEFAULT_DEFINITION
 from fedcredit_ledger.note import SigningKey
 from fedcredit_models.schema import Feature, SchemaError, infer
-from fedcredit_parties.config import DataConfig
+from fedcredit_parties.config import DataConfig, PartyConfig
 from fedcredit_parties.daemon import read_status, read_table
 from fedcredit_parties.data import as_data_error
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.file_lock import holder_of
 from fedcredit_parties.identity import Identity
-from fedcredit_parties.identity_files import save_identity
+from fedcredit_parties.identity_files import save_identity, vault_key
 from fedcredit_parties.member import utc_now
+from fedcredit_parties.vault import Vault
 
 COORDINATOR, KEY_HOLDER, ANALYST = "coordinator", "key-holder", "analyst"
 START_S = 60.0
+"""How long all daemons together may take until each has said that it is ready."""
+
 STOP_S = 15.0
+"""How long a daemon may take to leave in order; then it is killed."""
+
+LEFT_S = 3.0
+"""How long what a killed daemon has started may take to end; then it is killed too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +79,7 @@ def found(
     features: Sequence[Feature],
     policy: DisclosurePolicy | None = None,
     name: str = "one-machine",
+    split_key: bytes | None = None,
 ) -> Path:
     """Write every member's folder and the founding entry; return ``federation.toml``.
 
@@ -86,6 +95,9 @@ def found(
         Stands in the founding entry.
     name : str
         Name of the federation.
+    split_key : bytes, optional
+        Puts this key into the key holder's vault, so that the hold-out is known beforehand; the
+        key holder draws one when absent.
 
     Raises
     ------
@@ -142,6 +154,8 @@ def found(
             )
             (home / "coordinator.toml").write_text(text, "utf-8")
             continue
+        if identity.name == KEY_HOLDER and split_key is not None:
+            Vault(home / "state" / "vault", key=vault_key(identity)).put("split-key", split_key)
         table = tables.get(identity.name)
         text = party_toml(
             name=identity.name,
@@ -204,20 +218,33 @@ class Machine:
     ----------
     folder : Path
         What `found` has written.
+    tethered : bool
+        The daemons that are started here end with this process, even when it is killed.
+
+    Raises
+    ------
+    JobError
+        When the folder holds no federation.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, tethered: bool = False) -> None:
         self.folder = folder.resolve()
         if not (self.folder / "federation.toml").exists():
             raise JobError(
                 f"{folder.name} holds no federation",
                 expected="federation.toml",
                 found="nothing",
-                remedy=f"fedcredit federation init {folder} --parties 3",
+                remedy=f"fedcredit federation init {folder} --data FILE.csv --label COLUMN",
             )
         members = sorted(path.parent for path in self.folder.glob("*/party.toml"))
         self.members = [home.name for home in members if home.name != ANALYST]
+        self._tethered = tethered
         self._children: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Every member with a daemon, the coordinator first."""
+        return [COORDINATOR, *self.members]
 
     def up(self) -> None:
         """Start what does not run, and wait until everything answers.
@@ -225,26 +252,30 @@ class Machine:
         Raises
         ------
         CoordinatorError
-            When a process ends or does not answer within a minute; its log says why.
+            When a process ends or does not answer within a minute, with its last words.
         """
-        for name in (COORDINATOR, *self.members):
+        for name in self.names:
             if self.process(name) is None:
                 self.start(name)
         deadline = time.monotonic() + START_S
-        waiting = [COORDINATOR, *self.members]
+        waiting = self.names
         while waiting:
             waiting = [name for name in waiting if not self.is_ready(name)]
-            for name in waiting:
-                child = self._children.get(name)
-                if (child is not None and child.poll() is not None) or time.monotonic() > deadline:
-                    raise CoordinatorError(
-                        f"{name} did not start",
-                        party=name,
-                        expected="an answer within a minute",
-                        found="no answer" if child is None or child.poll() is None else "its end",
-                        remedy=f"read {self.log(name)}",
-                    )
+            gone = [name for name in self.ended() if name in waiting]
+            if gone or (waiting and time.monotonic() > deadline):
+                self._complain(gone or waiting, has_ended=bool(gone))
             time.sleep(0.05)
+
+    def _complain(self, names: Sequence[str], *, has_ended: bool) -> None:
+        name = names[0]
+        raise CoordinatorError(
+            f"{', '.join(names)} did not start",
+            party=name,
+            expected=f"an answer within {START_S:.0f} s",
+            found="\n".join(["the process has ended" if has_ended else "none", *self.words(name)]),
+            remedy=f"mend what its log says ({self.log(name)}), then fedcredit federation up "
+            f"{self.folder.name}",
+        )
 
     def start(self, name: str) -> None:
         """Start one process in a session of its own; the one before it must have ended."""
@@ -254,12 +285,13 @@ class Machine:
         config = "coordinator.toml" if name == COORDINATOR else "party.toml"
         noun = "coordinator" if name == COORDINATOR else "party"
         (self.state(name) / "status.json").unlink(missing_ok=True)
+        program = ["fedcredit.tethered", str(os.getpid())] if self._tethered else ["fedcredit"]
         with self.log(name).open("ab") as log:
             self._children[name] = subprocess.Popen(
                 [
                     sys.executable,
                     "-m",
-                    "fedcredit",
+                    *program,
                     noun,
                     "start",
                     str(self.folder / name / config),
@@ -270,6 +302,10 @@ class Machine:
                 start_new_session=True,
             )
 
+    def ended(self) -> list[str]:
+        """Return the members whose process was started here and has ended by itself."""
+        return [name for name, child in self._children.items() if child.poll() is not None]
+
     def state(self, name: str) -> Path:
         """Return a member's state folder."""
         folder = self.folder / name / "state"
@@ -279,6 +315,12 @@ class Machine:
     def log(self, name: str) -> Path:
         """Return a process's log file."""
         return self.folder / name / "daemon.log"
+
+    def words(self, name: str, n: int = 8) -> list[str]:
+        """Return the last lines of a process's log."""
+        path = self.log(name)
+        text = path.read_text("utf-8", "replace") if path.exists() else ""
+        return text.rstrip().splitlines()[-n:]
 
     def process(self, name: str) -> int | None:
         """Return the process id of a running daemon, by the lock that it holds."""
@@ -293,27 +335,52 @@ class Machine:
         return bool(status.get("ready")) and status.get("process") == self.process(name)
 
     def status(self) -> dict[str, dict[str, object]]:
-        """Return every daemon's own status, or that it does not run."""
-        return {
-            name: {"name": name, **read_status(self.state(name))}
-            for name in (COORDINATOR, *self.members)
-        }
+        """Return every daemon's own status with its memory, or that it does not run."""
+        found: dict[str, dict[str, object]] = {}
+        for name in self.names:
+            said = {"name": name, **read_status(self.state(name))}
+            process = said.get("process")
+            memory = memory_bytes(process) if isinstance(process, int) else None
+            found[name] = said | {"role": self.role(name), "memory_bytes": memory}
+        return found
+
+    def role(self, name: str) -> str:
+        """Return what a member does, by its configuration."""
+        if name == COORDINATOR:
+            return COORDINATOR
+        return PartyConfig.read(self.folder / name / "party.toml").role
 
     def down(self) -> None:
-        """Stop every daemon of the folder: parties first, by SIGTERM, then by force."""
-        names = [*self.members, COORDINATOR]
-        for group in (names[:-1], names[-1:]):
+        """Stop every daemon of the folder: parties first, by SIGTERM, then by force.
+
+        Raises
+        ------
+        CoordinatorError
+            When a process of the federation is still there at the end.
+        """
+        for group in (self.members, [COORDINATOR]):
             deadline = time.monotonic() + STOP_S
             number = signal.SIGTERM
             told: set[int] = set()
             while running := self._running(group):
                 if time.monotonic() > deadline:
                     number, told = signal.SIGKILL, set()
-                for process in running - told:
-                    with suppress(ProcessLookupError):  # it has just left by itself
-                        os.kill(process, number)
+                _tell(running - told, number)
                 told |= running
-                time.sleep(0.05)
+                time.sleep(0.02)
+        # What a killed daemon has left behind sees that within a second, and ends by itself.
+        deadline = time.monotonic() + LEFT_S
+        while left := left_in(self.folder):
+            if time.monotonic() > deadline + LEFT_S:
+                raise CoordinatorError(
+                    "processes of the federation are still there",
+                    expected=f"nothing that runs in {self.folder}",
+                    found=", ".join(map(str, left)),
+                    remedy=f"kill -9 {' '.join(map(str, left))}",
+                )
+            if time.monotonic() > deadline:
+                _tell(left, signal.SIGKILL)
+            time.sleep(0.05)
 
     def _running(self, names: Sequence[str]) -> set[int]:
         """Return the processes of these daemons: by their locks, and children without one yet."""
@@ -327,3 +394,9 @@ class Machine:
             else:
                 del self._children[name]
         return found
+
+
+def _tell(processes: Iterable[int], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):  # it has just left by itself
+            os.kill(process, number)

@@ -53,7 +53,7 @@ HOST = "127.0.0.1"
 START_S = 30.0
 """Longest wait for the SuperLink to answer."""
 
-STOP_S = 8.0
+STOP_S = 1.0
 """How long a program may take to end when asked to; then it is killed."""
 
 Req = TypeVar("Req")
