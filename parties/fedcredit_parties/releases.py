@@ -5,6 +5,7 @@ the salted commitment to it. A recipient believes a document only when it opens 
 everybody evaluates the next round at the same, released point, or not at all (lock C).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from fedcredit_ledger.canonical import decode, encode
 from fedcredit_ledger.entry import open_commitment
 from fedcredit_ledger.errors import LedgerError
-from fedcredit_ledger.rules import RunState
+from fedcredit_ledger.rules import Act, RunState
 from fedcredit_parties.errors import InputNotReleasedError, MalformedMessageError
 from fedcredit_parties.mailbox import Letter
 from fedcredit_parties.member import Member
@@ -78,17 +79,8 @@ def catch_up(member: Member, run: RunState, released: Released, *, deadline: flo
         When a release has not arrived by `deadline` (monotonic seconds) or is not the one that
         the ledger commits to.
     """
-    key_holder = member.role("key-holder")
     for opened in run.opened[len(released.history) :]:
-
-        def is_it(letter: Letter, entry_id: str = opened.entry_id) -> bool:
-            return (letter.sender, letter.kind, letter.body.get("opened")) == (
-                key_holder,
-                RELEASE,
-                entry_id,
-            )
-
-        letter = member.mailbox.wait(is_it, deadline=deadline)
+        letter = member.mailbox.wait(_names(member, opened), deadline=deadline)
         if letter is None:
             raise InputNotReleasedError(
                 "the release of the previous round has not arrived",
@@ -97,12 +89,43 @@ def catch_up(member: Member, run: RunState, released: Released, *, deadline: flo
                 found="none before the deadline",
                 remedy="check that the key holder runs, then run the job again",
             )
-        document = open_release(
-            member.front.get_blob(str(letter.body.get("blob"))),
-            run_id=run.run_id,
-            opened=opened.entry_id,
-            recipient=member.name,
-            key=member.identity.mask_key,
-            commitment=opened.data["commits"]["result"],
-        )
-        released.absorb(document)
+        _absorb(member, run, released, opened, letter)
+
+
+def absorb_arrived(member: Member, run: RunState, released: Released) -> bool:
+    """Absorb the opened rounds whose releases are here; say whether no release is outstanding.
+
+    Raises
+    ------
+    InputNotReleasedError
+        When a release is not the one that the ledger commits to.
+    """
+    for opened in run.opened[len(released.history) :]:
+        letters = member.mailbox.all(_names(member, opened))
+        if not letters:
+            return False
+        _absorb(member, run, released, opened, letters[0])
+    return True
+
+
+def _names(member: Member, opened: Act) -> Callable[[Letter], bool]:
+    """Return a test for the key holder's letter about one opening."""
+    key_holder = member.role("key-holder")
+
+    def is_it(letter: Letter) -> bool:
+        about = (letter.sender, letter.kind, letter.body.get("opened"))
+        return about == (key_holder, RELEASE, opened.entry_id)
+
+    return is_it
+
+
+def _absorb(member: Member, run: RunState, released: Released, opened: Act, letter: Letter) -> None:
+    document = open_release(
+        member.front.get_blob(str(letter.body.get("blob"))),
+        run_id=run.run_id,
+        opened=opened.entry_id,
+        recipient=member.name,
+        key=member.identity.mask_key,
+        commitment=opened.data["commits"]["result"],
+    )
+    released.absorb(document)
