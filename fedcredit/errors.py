@@ -9,6 +9,7 @@
     ├── DivergedError            42   the fit ended without an optimum
     ├── RunFailedError           43   the run failed by rule; `.run_id`, `.error`
     ├── ResultNotFoundError      44   no saved result of that name
+    ├── FoundingError            49   a file of a founding is unusable, altered or another's
     └── CoordinatorError         45   the coordinator cannot do its work: call its operator
         ├── PortInUseError       46   another program listens on the port
         ├── CertificateError     47   a TLS certificate is missing, expired or another's
@@ -86,6 +87,12 @@ class ResultNotFoundError(JobError):
     """No saved result of that name."""
 
     exit_code = 44
+
+
+class FoundingError(JobError):
+    """A file that founders send each other is unusable, altered, or of another founding."""
+
+    exit_code = 49
 
 
 class CoordinatorError(JobError):

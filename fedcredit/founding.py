@@ -4,13 +4,15 @@ Everything later chains to this entry, so its id is what members pin. It is draf
 coordinator and signed by every founder; nobody signs for another.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from fedcredit.errors import FoundingError
 from fedcredit_ledger.entry import Entry, SignedEntry, format_time
 from fedcredit_ledger.merkle import EMPTY_ROOT
-from fedcredit_ledger.note import SigningKey
+from fedcredit_ledger.note import SigningKey, VerifierKey
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.trust import Trust
@@ -31,6 +33,91 @@ def quorum_lines(log_vkey: str, founders: Sequence[dict[str, Any]], *, needed: i
 def quorum_size(n_witnesses: int) -> int:
     """Return n - f of ledger.md 3: how many of `n_witnesses` must have seen a head."""
     return n_witnesses - (n_witnesses - 1) // 3
+
+
+def check_founders(founders: Sequence[dict[str, Any]], *, min_parties: int) -> None:
+    """Refuse founders that cannot make a federation.
+
+    Parameters
+    ----------
+    founders : sequence of dict
+        Rows of the founding entry.
+    min_parties : int
+        Data holders that the policy demands.
+
+    Raises
+    ------
+    FoundingError
+        Naming a name or key that stands twice, a role that nobody or too many have, or how many
+        data holders are missing.
+    """
+    owner: dict[str, str] = {}
+    names: set[str] = set()
+    for row in founders:
+        name = row["party"]
+        if name in names:
+            raise _unfit(f"{name} stands twice", party=name, remedy="one founder file a member")
+        if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name) is None or name == "all":
+            raise _unfit(
+                "a name cannot be used",
+                expected="up to 63 small letters, digits and hyphens, and not 'all'",
+                found=name[:63],
+            )
+        names.add(name)
+        for use in ("signing_vkey", "witness_vkey", "recovery_vkey"):
+            public = VerifierKey.parse(row[use]).public.hex()
+            _once(owner, public, name, use)
+        for use in ("node_key", "mask_key"):
+            _once(owner, row[use], name, use)
+    for role in ("coordinator", "key-holder"):
+        having = [row["party"] for row in founders if role in row["roles"]]
+        if len(having) != 1:
+            raise _unfit(
+                f"a federation has one {role}",
+                expected=f"one founder with the role {role}",
+                found=", ".join(having) or "none",
+                remedy=f"fedcredit party init DIR --name NAME --role {role}, at the one who is it",
+            )
+    n_holders = sum("data-holder" in row["roles"] for row in founders)
+    if n_holders < min_parties:
+        raise _unfit(
+            "too few data holders",
+            expected=f"at least {min_parties}, the policy's min_parties",
+            found=str(n_holders),
+            remedy="with two, each reads the other by subtraction; find one more, such as a bureau",
+        )
+    if not any("result-user" in row["roles"] for row in founders):
+        raise _unfit(
+            "nobody may ask for a result",
+            expected="a founder with the role result-user",
+            found="none",
+            remedy="fedcredit party init DIR --name analyst --role requester, at the one who asks",
+        )
+
+
+def _once(owner: dict[str, str], key: str, name: str, use: str) -> None:
+    other = owner.setdefault(key, name)
+    if other != name or f"{key}/{name}" in owner:
+        raise _unfit(
+            f"the {use} of {name} is a key of {other}, too",
+            party=name,
+            expected="keys that nobody else has",
+            found="one key twice",
+            remedy=f"ask {name} and {other} which of them made it; the other one founds anew",
+        )
+    owner[f"{key}/{name}"] = use
+
+
+def _unfit(
+    message: str, *, party: str = "", expected: str = "", found: str = "", remedy: str = ""
+) -> FoundingError:
+    return FoundingError(
+        f"these founders make no federation: {message}",
+        party=party,
+        expected=expected,
+        found=found,
+        remedy=remedy,
+    )
 
 
 def draft(
@@ -93,15 +180,20 @@ def sign(entry: Entry, author: SigningKey, others: Sequence[SigningKey]) -> Sign
     return SignedEntry.sign(entry, author, *(by_name[name] for name in order))
 
 
-def trust_of(member: str, identities: Sequence[Identity], founding_entry: str) -> Trust:
-    """Return the anchors that a member pins: what founders exchange outside the system."""
-    key_holder = next(i for i in identities if "key-holder" in i.roles)
+def pins(member: str, founders: Sequence[dict[str, Any]], founding_entry: str) -> Trust:
+    """Return the anchors that a member pins, from rows that `check_founders` has passed."""
+    key_holder = next(f for f in founders if "key-holder" in f["roles"])
     return Trust(
         founding_entry=founding_entry,
-        key_holder=key_holder.signing.vkey,
+        key_holder=key_holder["signing_vkey"],
         peers={
-            i.name: i.signing.vkey
-            for i in identities
-            if "data-holder" in i.roles and i.name != member
+            f["party"]: f["signing_vkey"]
+            for f in founders
+            if "data-holder" in f["roles"] and f["party"] != member
         },
     )
+
+
+def trust_of(member: str, identities: Sequence[Identity], founding_entry: str) -> Trust:
+    """Return the anchors that a member pins, where all identities lie in one place."""
+    return pins(member, [identity.founder() for identity in identities], founding_entry)

@@ -5,8 +5,10 @@ what a member does not know yet (its anchors, the app) is left out, and the daem
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
+from fedcredit.requests import DEFAULT_DEFINITION
 from fedcredit_parties.config import toml_text
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.identity import Identity
@@ -31,6 +33,8 @@ def write_private(path: Path, text: str) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def trust_toml(trust: Trust) -> str:
@@ -77,6 +81,53 @@ def party_toml(
         f'coordinator = {toml_text(coordinator)}\nca_file = "ca.crt"\n'
         f"app_hash = {toml_text(app_hash)}\n{disclosure_toml(policy)}{trust_toml(trust)}"
     )
+
+
+def party_draft_toml(
+    *, name: str, role: str, coordinator: str | None, tables: Mapping[str, Path]
+) -> str:
+    """Return the ``party.toml`` of a member that has made its keys and knows no federation yet."""
+    lines = [
+        "# Written by party init; party trust adds the federation. docs/reference/party-toml.md\n",
+        f"name = {toml_text(name)}\nrole = {toml_text(role)}\n",
+        f"coordinator = {toml_text(coordinator)}\n" if coordinator else "",
+        '# schema_file = "schema.json"  # the columns that the members have agreed on\n',
+    ]
+    lines += [data_toml(table, path, DEFAULT_DEFINITION) for table, path in tables.items()]
+    return "".join(lines)
+
+
+def coordinator_draft_toml(
+    *, name: str, origin: str, host: str, port: int, address: str | None, superlink_port: int
+) -> str:
+    """Return the ``coordinator.toml`` of a coordinator whose federation is not founded yet."""
+    return (
+        "# Written by coordinator init; coordinator assemble adds [trust]. "
+        "docs/reference/coordinator-toml.md\n"
+        f"name = {toml_text(name)}\norigin = {toml_text(origin)}\nhost = {toml_text(host)}\n"
+        f"port = {port}\n{f'address = {toml_text(address)}' + chr(10) if address else ''}"
+        f'superlink_port = {superlink_port}\nca_file = "ca.crt"\ncert_file = "server.crt"\n'
+        'key_file = "server.key"\n'
+    )
+
+
+def completed(text: str, keys: Mapping[str, str], tables: str) -> str:
+    """Return a configuration with more keys at its top and more tables at its end.
+
+    What its operator wrote, comments too, stays as it is: a key before everything is a top-level
+    key, and a table after everything ends no other one.
+    """
+    top = "".join(f"{key} = {toml_text(value)}\n" for key, value in keys.items())
+    gap = "" if text.endswith("\n") else "\n"
+    return f"{top}{text}{gap}{tables}"
+
+
+def replace_private(path: Path, text: str) -> None:
+    """Replace a file in one step; its owner alone may read the new one."""
+    part = path.with_name(f"part-{path.name}")
+    part.unlink(missing_ok=True)
+    write_private(part, text)
+    part.replace(path)
 
 
 def data_toml(name: str, path: Path, bad_definition: str) -> str:

@@ -8,12 +8,111 @@ import typer
 from fedcredit.cli.output import AsJson, show_json, show_table, verb
 
 app = typer.Typer(
-    help="Run the coordinator: it routes, records and adds, and reads nothing.",
+    help="Found and run the coordinator: it routes, records and adds, and reads nothing.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="coordinator.toml")]
+
+
+@app.command("init")
+@verb
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder of the coordinator.")],
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 needs --dns.")],
+    port: Annotated[int, typer.Option(help="The only port that members need to reach.")],
+    dns: Annotated[
+        str | None, typer.Option(help="Name or address under which members reach it.")
+    ] = None,
+    superlink_port: Annotated[
+        int | None, typer.Option(help="Of Flower's SuperLink, on loopback; PORT + 1 when absent.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Name in the ledger.")] = "coordinator",
+    as_json: AsJson = False,
+) -> None:
+    """Make the coordinator's keys, the log's key, the front's authority and its certificate.
+
+    Example: fedcredit coordinator init coordinator --host 10.1.2.3 --port 8443 --dns fed.example
+    """
+    from fedcredit.cli.founding_view import show_keys
+    from fedcredit.coordinator.new_coordinator import init_coordinator
+
+    identity, config = init_coordinator(
+        folder, host=host, port=port, dns=dns, superlink_port=superlink_port, name=name
+    )
+    public = folder / f"{identity.name}.founder.json"
+    show_keys(identity, folder, public, as_json=as_json, front=config.front)
+
+
+@app.command("draft")
+@verb
+def draft(
+    config: ConfigFile,
+    founders: Annotated[
+        list[Path], typer.Argument(metavar="FOUNDER...", help="Every other member's founder file.")
+    ],
+    federation: Annotated[str, typer.Option(help="Name of the federation.")],
+    policy: Annotated[
+        Path | None,
+        typer.Option(help="TOML: min_parties, min_subjects, min_bads, min_goods; 3 and 10 else."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Draft; FEDERATION.draft.json.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the one file that every member is to sign: entry, policy, front, authority, app.
+
+    Example: fedcredit coordinator draft coordinator.toml bank-a.founder.json --federation ours
+    """
+    from fedcredit.cli.founding_view import founding_document, show_founding
+    from fedcredit.coordinator.founding_desk import FoundingDesk, read_policy
+    from fedcredit.founding_exchange import write_new
+
+    desk = FoundingDesk.read(config)
+    file = desk.draft(founders, federation=federation, policy=read_policy(policy))
+    path = output or config.parent / f"{federation}.draft.json"
+    write_new(path, file.document())
+    if as_json:
+        show_json({**founding_document(file), "written": str(path)})
+        return
+    show_founding(file)
+    print(f"\nwritten: send {path} to every member, and wait for their signatures")
+
+
+@app.command("assemble")
+@verb
+def assemble(
+    config: ConfigFile,
+    draft: Annotated[Path, typer.Argument(metavar="DRAFT", help="What coordinator draft wrote.")],
+    signatures: Annotated[
+        list[Path], typer.Argument(metavar="SIGNATURE...", help="Every member's signature file.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Founding; FEDERATION.founding.json.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify every signature, write the founding, and complete coordinator.toml.
+
+    Example: fedcredit coordinator assemble coordinator.toml ours.draft.json a.signature.json
+    """
+    from fedcredit.cli.founding_view import founding_document, show_founding
+    from fedcredit.coordinator.founding_desk import FoundingDesk
+    from fedcredit.founding_exchange import write_new
+    from fedcredit.founding_file import FoundingFile
+
+    desk = FoundingDesk.read(config)
+    file = desk.assemble(FoundingFile.read(draft), signatures)
+    path = output or config.parent / f"{file.entry.entry.data['federation']}.founding.json"
+    write_new(path, file.document())
+    desk.found(file)
+    if as_json:
+        show_json({**founding_document(file), "written": str(path)})
+        return
+    show_founding(file)
+    print(f"\nfounded: send {path} to every member, then  fedcredit coordinator start {config}")
 
 
 @app.command("start")

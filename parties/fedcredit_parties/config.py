@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fedcredit_parties.disclosure import DisclosurePolicy
-from fedcredit_parties.errors import ConfigError
+from fedcredit_parties.errors import ConfigError, UntrustedFederationError
 from fedcredit_parties.trust import Trust
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -41,7 +41,8 @@ class Config(BaseModel):
                 f"there is no file {path.name}",
                 expected="a configuration file",
                 found=f"nothing at {path}",
-                remedy="fedcredit federation init DIR --parties 3 writes a whole set",
+                remedy="fedcredit party init DIR or coordinator init DIR writes one; "
+                "fedcredit federation init DIR a whole set",
             ) from None
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"{path.name} is not TOML: {error}") from None
@@ -65,7 +66,7 @@ class Config(BaseModel):
             ]
             raise ConfigError(
                 f"{name} is not valid: " + "; ".join(lines),
-                remedy="correct these keys; docs/reference/party-toml.md lists all of them",
+                remedy="correct these keys; docs/reference lists all of them, a page for each file",
             ) from None
 
 
@@ -94,8 +95,8 @@ class DataConfig(Config):
     period_to: date = date(1970, 1, 1)
 
 
-class PartyConfig(Config):
-    """A member's ``party.toml``.
+class PartyDraft(Config):
+    """A member's ``party.toml`` as `party init` writes it, before a federation is founded.
 
     Attributes
     ----------
@@ -119,16 +120,48 @@ class PartyConfig(Config):
 
     name: Name
     role: Literal["data-holder", "key-holder", "requester"]
-    origin: str = Field(min_length=1, max_length=200)
-    coordinator: str = Field(pattern=r"^https://[^/\s]+$")
-    ca_file: Path
+    origin: str | None = Field(default=None, min_length=1, max_length=200)
+    coordinator: str | None = Field(default=None, pattern=r"^https://[^/\s]+$")
+    ca_file: Path | None = None
     app_hash: Digest | None = None
     schema_file: Path | None = None
     identity: Path = Path("identity")
     state: Path = Path("state")
-    trust: TrustConfig
+    trust: TrustConfig | None = None
     data: tuple[DataConfig, ...] = ()
     disclosure: DisclosurePolicy = DisclosurePolicy()
+
+
+class PartyConfig(PartyDraft):
+    """A member's ``party.toml`` after `party trust`: whole, and what a daemon starts from."""
+
+    origin: str = Field(min_length=1, max_length=200)
+    coordinator: str = Field(pattern=r"^https://[^/\s]+$")
+    ca_file: Path
+    trust: TrustConfig
+
+    @classmethod
+    def parse(cls, table: dict[str, Any], *, name: str) -> Self:
+        """Check a table read from `name`.
+
+        Raises
+        ------
+        UntrustedFederationError
+            When the party has pinned no federation yet.
+        ConfigError
+            With one line per wrong key.
+        """
+        if "trust" not in table:
+            PartyDraft.parse(table, name=name)
+            raise UntrustedFederationError(
+                f"{name} pins no federation yet",
+                party=str(table.get("name", "")),
+                expected="[trust]: the founding entry and the keys of key holder and peers",
+                found="none",
+                remedy=f"compare fingerprints with the other members, then "
+                f"fedcredit party trust {name} FOUNDING",
+            )
+        return super().parse(table, name=name)
 
 
 def resolve(folder: Path, path: Path) -> Path:

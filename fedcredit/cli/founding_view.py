@@ -1,0 +1,133 @@
+"""How the founding verbs show keys, a draft and pins to the people who compare them."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fedcredit.cli.output import show_json, show_table
+
+if TYPE_CHECKING:
+    from fedcredit.founding_file import FoundingFile
+    from fedcredit_parties.config import PartyConfig
+    from fedcredit_parties.identity import Identity
+
+
+def show_keys(
+    identity: "Identity", folder: Path, public: Path, *, as_json: bool, front: str = ""
+) -> None:
+    """Print a new member's fingerprint and which file goes where."""
+    from fedcredit_parties.identity_files import fingerprint
+
+    mark = fingerprint(identity.signing.vkey)
+    if as_json:
+        document = {
+            "name": identity.name,
+            "roles": sorted(identity.roles),
+            "fingerprint": mark,
+            "founder_file": str(public),
+            "front": front,
+        }
+        show_json({key: value for key, value in document.items() if value})
+        return
+    print(f"{identity.name}: {mark}")
+    if front:
+        print(f"front:  {front}; its authority is {folder / 'ca.crt'}")
+    print(f"\nsend {public} to the {'members' if front else 'coordinator and the other members'};")
+    print("it holds public keys only. Everything else here is secret and stays.")
+    print(f"back up {folder / 'identity'} off-line now: lost keys are a lost member.")
+    if front:
+        print(
+            f"take {folder / 'ca.key'} off this machine: it is needed to issue certificates only."
+        )
+    print("read the fingerprint above to the others by telephone; it is the beginning of trust.")
+
+
+def show_founding(file: "FoundingFile") -> None:
+    """Print everything that a member signs or pins, for a person to read."""
+    from fedcredit.member_founding import grouped
+
+    document = founding_document(file)
+    print(f"federation   {document['federation']}, ledger {document['ledger']}")
+    print(f"front        {document['coordinator']}")
+    print(f"authority    SHA-256 {grouped(document['ca_sha256'][:32])}")
+    print(f"app          {grouped(document['app_hash'][:32])}, as installed here")
+    print(f"quorum       {document['quorum']} of {document['witnesses']} witnesses")
+    numbers = ", ".join(f"{k} = {v}" for k, v in document["disclosure_policy"].items())
+    print(f"policy       {numbers}\n")
+    show_table(
+        [
+            {"member": row["party"], "roles": ", ".join(row["roles"]), "key": row["fingerprint"]}
+            for row in document["members"]
+        ]
+    )
+    words = grouped(document["founding_id"]).split()
+    print("\nfounding id  " + " ".join(words[:8]) + "\n             " + " ".join(words[8:]))
+
+
+def founding_document(file: "FoundingFile") -> dict[str, Any]:
+    """Return the same as JSON-able values."""
+    from fedcredit_parties.identity_files import fingerprint
+
+    data, terms = file.entry.entry.data, file.terms
+    return {
+        "federation": data["federation"],
+        "founding_id": file.id,
+        "ledger": file.entry.entry.ledger,
+        "coordinator": terms.coordinator,
+        "ca_sha256": terms.ca_sha256,
+        "app_hash": terms.app_hash,
+        "disclosure_policy": terms.disclosure_policy.model_dump(),
+        "quorum": file.quorum,
+        "witnesses": sum("witness" in row["roles"] for row in file.founders),
+        "members": [
+            {
+                "party": row["party"],
+                "roles": row["roles"],
+                "fingerprint": fingerprint(row["signing_vkey"]),
+                "signing_vkey": row["signing_vkey"],
+            }
+            for row in file.founders
+        ],
+        "signed_by": [line.name for line in file.entry.signatures],
+    }
+
+
+def show_pins(config: "PartyConfig", *, as_json: bool) -> None:
+    """Print what a party.toml pins, as fingerprints."""
+    from fedcredit.member_founding import grouped
+    from fedcredit_parties.identity_files import fingerprint
+
+    trust = config.trust
+    pinned = {trust.key_holder.split("+")[0]: trust.key_holder, **trust.peers}
+    rows = [{"member": name, "key": fingerprint(vkey)} for name, vkey in pinned.items()]
+    if as_json:
+        show_json({"founding_id": trust.founding_entry, "pinned": rows})
+        return
+    show_table(rows)
+    words = grouped(trust.founding_entry).split()
+    print("\nfounding id  " + " ".join(words[:8]) + "\n             " + " ".join(words[8:]))
+
+
+def answer(question: str) -> str:
+    """Ask on standard error; return one line of standard input, empty at its end."""
+    print(question, end=" ", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()
+
+
+def confirm(question: str, *, otherwise: str) -> None:
+    """Ask for a typed ``yes``.
+
+    Raises
+    ------
+    ConfigError
+        When the answer is another one.
+    """
+    from fedcredit_parties.errors import ConfigError
+
+    if answer(f"{question} Type yes:") != "yes":
+        raise ConfigError(
+            otherwise,
+            expected="yes, typed by a person who has read the above",
+            found="another answer",
+            remedy="repeat the command, or give --yes where a script has checked the draft",
+        )

@@ -1,0 +1,114 @@
+"""Make a coordinator: its keys, the log's key, the front's authority and certificate.
+
+Every file is new and readable by its owner only; nothing is founded yet. The authority's key issues
+the front's certificate and is needed for nothing else: it belongs off this machine.
+"""
+
+import re
+import secrets
+from pathlib import Path
+
+from fedcredit.coordinator.config import CoordinatorDraft, front_address
+from fedcredit.coordinator.tls import issue_authority, issue_certificate
+from fedcredit.founding_exchange import founder_document, write_new
+from fedcredit.member_files import coordinator_draft_toml, write_private
+from fedcredit_ledger.note import SigningKey
+from fedcredit_parties.errors import ConfigError
+from fedcredit_parties.identity import Identity
+from fedcredit_parties.identity_files import save_identity
+
+ANYWHERE = ("0.0.0.0", "::")
+
+
+def init_coordinator(
+    folder: Path,
+    *,
+    host: str,
+    port: int,
+    dns: str | None = None,
+    superlink_port: int | None = None,
+    name: str = "coordinator",
+) -> tuple[Identity, CoordinatorDraft]:
+    """Make the coordinator's keys, the log's, the front's authority and certificate.
+
+    Parameters
+    ----------
+    folder : Path
+        New, or without any of these files; only its owner may enter it.
+    host, port : str, int
+        Where the front listens. ``0.0.0.0`` listens everywhere and needs `dns`.
+    dns : str, optional
+        Name under which parties reach the front, when it is not `host`.
+    superlink_port : int, optional
+        Of the SuperLink, on loopback; the next one after `port` when absent.
+    name : str
+        Name in the ledger.
+
+    Returns
+    -------
+    Identity, CoordinatorDraft
+        The new keys; what stands in coordinator.toml.
+
+    Raises
+    ------
+    ConfigError
+        When the folder holds a coordinator already, or a value is not usable.
+    CertificateError
+        When a certificate cannot be written.
+    """
+    if dns is None and host in ANYWHERE:
+        raise ConfigError(
+            "parties cannot reach the front under this address",
+            expected="--dns with the name or address that parties use",
+            found=f"--host {host} alone",
+            remedy="fedcredit coordinator init DIR --host 0.0.0.0 --port PORT --dns NAME",
+        )
+    for value in filter(None, (host, dns)):
+        if re.fullmatch(r"[A-Za-z0-9.:-]{1,253}", value) is None:
+            raise ConfigError(
+                "an address cannot be used",
+                expected="a host name or an IP address, without port and scheme",
+                found=value[:100],
+                remedy="--host 10.1.2.3 --port 8443 --dns fedcredit.example.org",
+            )
+    reached = dns or host
+    values = {
+        "name": name,
+        "origin": f"{reached.replace(':', '-')}/ledger-{secrets.token_hex(4)}",
+        "host": host,
+        "port": port,
+        "superlink_port": superlink_port or port + 1,
+    }
+    if dns is not None:
+        values["address"] = front_address(dns, port)
+    files = {"ca_file": "ca.crt", "cert_file": "server.crt", "key_file": "server.key"}
+    config = CoordinatorDraft.parse({**values, **files}, name="coordinator init")
+    if config.port == config.superlink_port:
+        raise ConfigError("front and SuperLink need two ports", found=str(port))
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for found in (*files.values(), "ca.key", "coordinator.toml", "identity", "log.key"):
+        if (folder / found).exists():
+            raise ConfigError(
+                f"{folder.name} holds a coordinator already",
+                expected="a folder without keys and configuration",
+                found=found,
+                remedy="keep it: new keys are a new coordinator; name another folder",
+            )
+    folder.chmod(0o700)
+    identity = Identity.generate(name, ("coordinator",))
+    names = [x for x in dict.fromkeys((host, reached)) if x not in ANYWHERE]
+    authority = issue_authority(folder / "ca.crt", folder / "ca.key")
+    issue_certificate(authority, folder / "server.crt", folder / "server.key", names=names)
+    save_identity(identity, folder / "identity")
+    write_private(folder / "log.key", SigningKey.generate(config.origin).seed.hex())
+    text = coordinator_draft_toml(
+        name=config.name,
+        origin=config.origin,
+        host=config.host,
+        port=config.port,
+        address=config.address,
+        superlink_port=config.superlink_port,
+    )
+    write_private(folder / "coordinator.toml", text)
+    write_new(folder / f"{name}.founder.json", founder_document(identity.founder()))
+    return identity, config
