@@ -22,8 +22,8 @@ from fedcredit.demo_outcome import Outcome, number
 from fedcredit.federation import Federation
 from fedcredit.job_file import read_table
 from fedcredit.report import render
-from fedcredit.requester import Progress
 from fedcredit.requests import HorizontalJob
+from fedcredit.run_progress import Progress
 from fedcredit_models.schema import Schema
 from fedcredit_parties.errors import DataError, SchemaMismatchError
 

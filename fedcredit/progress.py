@@ -5,15 +5,20 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from rich.console import Console
-from rich.progress import BarColumn, SpinnerColumn, TextColumn
-from rich.progress import Progress as Bar
+from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from fedcredit.requester import Progress
+from fedcredit.run_progress import APPROVAL, CONTEXT, Progress
 from fedcredit_models.schema import Feature
 
+LATE_S = 3.0
+"""A wait of this length is told, with those who are waited for."""
+
 WORDS = {
-    "approval": "approvals",
+    CONTEXT: "the key holder makes the run's key",
+    APPROVAL: "approvals",
     "quantiles": "bin edges",
     "bins": "bins and weights of evidence",
     "newton": "Newton step",
@@ -22,9 +27,14 @@ WORDS = {
 
 
 def show_schema(
-    features: Sequence[Feature], *, n_rows: Mapping[str, int], inferred: bool, stream: TextIO
+    features: Sequence[Feature],
+    *,
+    left_out: Mapping[str, str],
+    n_rows: Mapping[str, int],
+    inferred: bool,
+    stream: TextIO,
 ) -> None:
-    """Print the declared columns and the size of every party's table."""
+    """Print the declared columns, those that are left out, and the size of every party's table."""
     console = Console(file=stream)
     how = "inferred from all frames (a simulation may)" if inferred else "declared"
     table = Table(title=f"Schema, {how}", title_justify="left")
@@ -32,14 +42,17 @@ def show_schema(
         table.add_column(heading, overflow="fold")
     for feature in features:
         table.add_row(
-            feature.name,
+            escape(feature.name),
             feature.kind,
             f"{feature.lower:g} to {feature.upper:g}"
             if feature.lower is not None and feature.upper is not None
-            else ", ".join(feature.levels[:8]) + (" ..." if len(feature.levels) > 8 else ""),
+            else escape(", ".join(feature.levels[:8]))
+            + (" ..." if len(feature.levels) > 8 else ""),
             feature.scale if feature.kind == "numeric" else "",
         )
     console.print(table)
+    for name, why in left_out.items():
+        console.print(f"left out of a job that names no features: {name} {why}", markup=False)
     console.print(", ".join(f"{name}: {n} rows" for name, n in n_rows.items()))
 
 
@@ -56,7 +69,7 @@ def show_progress(
     quiet : bool
         Print nothing.
     stream : text file
-        A terminal gets a moving bar, a file one line a round.
+        A terminal gets one line that is written again, a file one line a round.
     """
     if told is not None or quiet:
         yield told or (lambda progress: None)
@@ -65,42 +78,39 @@ def show_progress(
     if not console.is_terminal:
         yield _Lines(console)
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
-    with Bar(*columns, TextColumn("{task.fields[detail]}"), console=console) as bar:
-        task = bar.add_task("asking", total=None, detail="")
-
-        def move(progress: Progress) -> None:
-            bar.update(
-                task,
-                description=sentence(progress),
-                completed=progress.n_answered,
-                total=progress.n_parties,
-                detail=_loss(progress),
-            )
-
-        yield move
+    with Live(console=console, refresh_per_second=4, transient=False) as live:
+        yield lambda progress: live.update(Text(sentence(progress), no_wrap=True))
 
 
 class _Lines:
-    """One line for every new round, for logs."""
+    """One line for every new round, and for a wait that has become long; for logs."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._last: tuple[str, int] | None = None
+        self._last: tuple[object, ...] = ()
 
     def __call__(self, progress: Progress) -> None:
-        if self._last != (progress.phase, progress.round):
-            self._last = (progress.phase, progress.round)
-            self._console.print(f"{sentence(progress)}  {_loss(progress)}".rstrip())
+        is_late = progress.waiting_s > LATE_S
+        whose = progress.waiting_for if is_late else ()
+        if self._last != (progress.phase, progress.round, whose):
+            is_new = self._last[:2] != (progress.phase, progress.round)
+            self._last = (progress.phase, progress.round, whose)
+            if is_new or is_late:
+                self._console.print(sentence(progress), soft_wrap=True, highlight=False)
 
 
 def sentence(progress: Progress) -> str:
-    """Return what is going on in a few words."""
+    """Return in one line what is going on, since when, and for whom it waits."""
     what = WORDS.get(progress.phase, progress.phase)
-    if progress.round == 0:
-        return f"asking {progress.n_parties} parties"
-    return f"round {progress.round}: {what}"
-
-
-def _loss(progress: Progress) -> str:
-    return "" if progress.log_loss is None else f"log loss {progress.log_loss:.6f}"
+    parts = [f"round {progress.round}: {what}" if progress.round else what]
+    if progress.phase != CONTEXT:
+        parts.append(f"{progress.n_answered} of {progress.n_parties} parties")
+    if progress.log_loss is not None:
+        parts.append(f"log loss {progress.log_loss:.6f}")
+    if progress.ciphertext_bytes:
+        parts.append(f"over {progress.ciphertext_bytes / 1e6:.1f} MB of ciphertexts")
+    parts.append(f"{progress.elapsed_s:.0f} of at most {progress.deadline_s:.0f} s")
+    if progress.waiting_for and progress.waiting_s > LATE_S:
+        whose = ", ".join(progress.waiting_for)
+        parts.append(f"waiting for {whose} since {progress.waiting_s:.0f} s")
+    return ", ".join(parts)

@@ -8,37 +8,39 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NoReturn
 
 from fedcredit.errors import JobError, PartiesMissingError, RunFailedError
+from fedcredit.run_progress import Progress, Watch
 from fedcredit_ledger.entry import format_time
 from fedcredit_ledger.errors import QuorumError
-from fedcredit_ledger.rules import RunState
+from fedcredit_ledger.rules import Act, RunState
 from fedcredit_parties.code_digest import code_digest
 from fedcredit_parties.data_holder import BYTES_SENT
+from fedcredit_parties.errors import by_name
 from fedcredit_parties.failure import FAILED, rebuild
 from fedcredit_parties.key_holder import CONTEXT_PLEASE
-from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.mailbox import Letter
 from fedcredit_parties.member import Member
 from fedcredit_parties.released import Released
-from fedcredit_parties.releases import catch_up
+from fedcredit_parties.releases import absorb_arrived
 from fedcredit_parties.tasks import GROUPS, PHASES, ScorecardTask
 
-REASON_S = 5.0
-"""How long the reason of a failed run is waited for."""
+LOOK_S = 1.0
+"""Longest single wait: as often the progress is told, and the other lane looked at."""
 
+CONTEXT_S = 60.0
+"""How long a key holder may take to make a key and publish its context."""
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """What a run is doing, as its ledger shows it."""
+GRACE_S = 15.0
+"""How long after the deadline the coordinator may take to fail the run by rule."""
 
-    phase: str
-    round: int
-    n_answered: int
-    n_parties: int
-    log_loss: float | None
+REASON_S = 2.0
+"""How long the reason of a failed run is waited for; it is sent before the failure."""
+
+BYTES_S = 5.0
+"""How long the parties' own counts of what they sent are waited for."""
 
 
 class Requester:
@@ -57,7 +59,14 @@ class Requester:
     def __init__(self, *, member: Member) -> None:
         self.member = member
 
-    def propose(self, task: ScorecardTask, *, label_definition_digest: str) -> str:
+    def propose(
+        self,
+        task: ScorecardTask,
+        *,
+        label_definition_digest: str,
+        watch: Watch,
+        progress: Callable[[Progress], None],
+    ) -> str:
         """Have a context made, publish the task and propose the run; return the run's id.
 
         Raises
@@ -72,18 +81,7 @@ class Requester:
         self.member.mailbox.send(
             key_holder, CONTEXT_PLEASE, {"parameters": task.encryption}, run_id=run_id
         )
-        deadline = time.monotonic() + min(60.0, task.deadline_s)
-        context = self.member.ledger.wait(
-            lambda state: state.contexts.get(run_id), deadline=deadline
-        )
-        if context is None:
-            raise JobError(
-                "the key holder published no encryption context for the run",
-                party=key_holder,
-                expected="he-context-published",
-                found="nothing within the deadline",
-                remedy=f"see that {key_holder} runs, then run the job again",
-            )
+        context = self._context(run_id, task, watch, progress)
         self.member.front.put_blob(task.document())
         until = self.member.clock() + timedelta(seconds=task.deadline_s)
         self.member.ledger.append(
@@ -99,7 +97,7 @@ class Requester:
                 "parties": list(task.parties),
                 "min_parties": task.min_parties,
                 "max_rounds": task.max_rounds + 3,
-                "he_context_digest": context[0].data["context_digest"],
+                "he_context_digest": context.data["context_digest"],
                 "quantisation_digest": task.quantisation_digest(),
                 "disclosure_policy_digest": task.policy.digest(),
                 "code_digest": code_digest(),
@@ -109,8 +107,42 @@ class Requester:
         )
         return run_id
 
+    def _context(
+        self,
+        run_id: str,
+        task: ScorecardTask,
+        watch: Watch,
+        progress: Callable[[Progress], None],
+    ) -> Act:
+        """Wait until the key holder has published the run's context."""
+        key_holder = self.member.role("key-holder")
+        patience_s = min(CONTEXT_S, float(task.deadline_s))
+        deadline = time.monotonic() + patience_s
+        while True:
+            progress(watch.before())
+            left = deadline - time.monotonic()
+            found = self.member.ledger.wait(
+                lambda state: state.contexts.get(run_id),
+                deadline=time.monotonic() + min(LOOK_S, max(left, 0.0)),
+            )
+            if found is not None:
+                return found[0]
+            if left <= 0:
+                raise JobError(
+                    "the key holder published no encryption context for the run",
+                    party=key_holder,
+                    expected=f"he-context-published within {patience_s:.0f} s",
+                    found="nothing: it does not run, or it cannot reach the coordinator",
+                    remedy=f"see that {key_holder} runs, then run the job again",
+                )
+
     def follow(
-        self, run_id: str, task: ScorecardTask, *, progress: Callable[[Progress], None]
+        self,
+        run_id: str,
+        task: ScorecardTask,
+        *,
+        watch: Watch,
+        progress: Callable[[Progress], None],
     ) -> Released:
         """Follow a run to its end and return its released course.
 
@@ -120,29 +152,32 @@ class Requester:
             What stopped the run, as the member that stopped it described it.
         """
         released = Released(task)
-        deadline = time.monotonic() + task.deadline_s + 60.0
+        deadline = time.monotonic() + task.deadline_s + GRACE_S
         run = self.member.ledger.state.runs[run_id]
-        while run.status in ("proposed", "started"):
-            catch_up(self.member, run, released, deadline=deadline)
-            progress(_progress(run, released))
+        while True:
+            is_whole = absorb_arrived(self.member, run, released)
+            progress(watch.look(run, released))
+            if run.status == "failed":
+                self._raise_reason(run)
+            if run.status == "finished" and is_whole:
+                return released
             if time.monotonic() > deadline:
                 raise RunFailedError(
                     f"run {run_id} did not end before its deadline",
                     expected=f"an end within {task.deadline_s} s",
-                    found="a running run",
+                    found="a running run" if is_whole else "a release that has not arrived",
                     remedy="look at the coordinator; fedcredit ledger show tells the last entry",
                 )
-            self.member.ledger.refresh(timeout_s=POLL_S)
-        if run.status == "failed":
-            self._raise_reason(run)
-        catch_up(self.member, run, released, deadline=deadline)
-        progress(_progress(run, released))
-        return released
+            if is_whole:
+                self.member.ledger.refresh(timeout_s=LOOK_S)
+            else:  # it is on its way; meanwhile the run may fail
+                self.member.mailbox.collect(timeout_s=LOOK_S)
+                self.member.ledger.refresh()
 
     def bytes_sent(self, run_id: str) -> dict[str, int]:
         """Return what every party says it has sent for a run; 0 for one that says nothing."""
         roster = self.member.ledger.state.runs[run_id].roster
-        deadline = time.monotonic() + REASON_S
+        deadline = time.monotonic() + BYTES_S
         found = dict.fromkeys(roster, 0)
         for name in roster:
             wanted = (BYTES_SENT, name, run_id)
@@ -155,43 +190,42 @@ class Requester:
                 found[name] = letter.body["n_bytes"]
         return found
 
-    def _raise_reason(self, run: RunState) -> None:
+    def _raise_reason(self, run: RunState) -> NoReturn:
         """Raise the error that stopped the run.
 
-        The sealed letters say more than the ledger; the one whose class the ledger names comes
-        first, because several parties may have refused.
+        The ledger says the class. The sealed letter of a member of this run says more; it was sent
+        before the entry was written, so nobody waits long for it, and not at all for a class that
+        no member sends.
         """
         ledger = self.member.ledger
         with suppress(QuorumError):  # a failure is evidence too: let the witnesses see it first
-            ledger.witnessed(ledger.replica.size - 1, deadline=time.monotonic() + REASON_S)
+            ledger.witnessed(ledger.replica.size - 1, deadline=time.monotonic() + LOOK_S)
         named = run.failure
         if named == PartiesMissingError.__name__:
-            answered = ", ".join(sorted(run.approvals)) or "nobody"
+            last = run.rounds[-1] if run.rounds else None
+            answered = run.approvals if last is None else last.contributions
             raise PartiesMissingError(
                 f"run {run.run_id} failed: parties did not answer before its deadline",
                 expected=", ".join(run.proposal["parties"]),
-                found=answered,
+                found=", ".join(sorted(answered)) or "nobody",
                 remedy="start the missing parties and run the job again",
             )
-        letter = self.member.mailbox.wait(
-            lambda x: x.kind == FAILED and x.run_id == run.run_id and x.body.get("error") == named,
-            deadline=time.monotonic() + REASON_S,
-        )
-        if letter is not None:
-            raise rebuild(letter.body)
+        if named in by_name:
+            letter = self.member.mailbox.wait(
+                lambda letter: self._is_reason(letter, run), deadline=time.monotonic() + REASON_S
+            )
+            if letter is not None:
+                raise rebuild(letter.body)
         raise RunFailedError(
             f"run {run.run_id} failed with {named}",
             remedy="fedcredit ledger show --type run-failed tells the round",
         )
 
-
-def _progress(run: RunState, released: Released) -> Progress:
-    losses = [row["log_loss"] for row in released.history if row["log_loss"] is not None]
-    last = run.rounds[-1] if run.rounds else None
-    return Progress(
-        phase=last.phase if last else "approval",
-        round=last.round if last else 0,
-        n_answered=len(last.contributions) if last else len(run.approvals),
-        n_parties=len(run.proposal["parties"]),
-        log_loss=losses[-1] if losses else None,
-    )
+    def _is_reason(self, letter: Letter, run: RunState) -> bool:
+        """Say whether a member of this run tells why it failed, in the class of the ledger."""
+        members = {*run.proposal["parties"], run.key_holder, self.member.role("coordinator")}
+        return (
+            (letter.kind, letter.run_id) == (FAILED, run.run_id)
+            and letter.sender in members
+            and letter.body.get("error") == run.failure
+        )
