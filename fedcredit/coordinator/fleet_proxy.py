@@ -13,6 +13,7 @@ import httpx
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
+from fedcredit.coordinator.connections import admit
 from fedcredit_parties.front_client import pinned
 
 PREFIX = "/v1/fleet/"
@@ -130,6 +131,8 @@ class FleetProxy:
             "POST", self._address + path, headers=headers, content=body_chunks(request)
         )
         reply = await self._client.send(upstream, stream=True)
+        if reply.is_success:
+            admit(request.scope)  # Flower's node authentication let it in
         if reply.is_redirect:
             await reply.aclose()
             return Response(status_code=502)

@@ -11,6 +11,13 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from fedcredit.coordinator.connections import (
+    MAX_CONNECTIONS,
+    MAX_HEAD_BYTES,
+    Connection,
+    Loop,
+    make_room,
+)
 from fedcredit.errors import CertificateError, CoordinatorError, PortInUseError
 
 START_S = 10.0
@@ -20,8 +27,6 @@ GRACE_S = 2.0
 
 KEEP_ALIVE_S = 75
 """Longer than a client keeps an idle connection, so that it is never closed under a request."""
-
-MAX_CONNECTIONS = 1024
 
 
 class FrontServer:
@@ -57,9 +62,10 @@ class FrontServer:
             ssl_keyfile=str(key_file),
             access_log=False,
             date_header=True,
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+            http=Connection,  # httptools, where it is installed, keeps heads of any size
             limit_concurrency=MAX_CONNECTIONS,
-            log_level="warning",
-            loop="asyncio",  # uvloop waits for ever when it closes under an open TLS connection
+            log_level="error",  # a warning for every malformed request would fill a disk
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=1,
@@ -76,6 +82,7 @@ class FrontServer:
             ) from None
         assert config.ssl is not None, "a certificate was given"
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
+        make_room()
         self._socket = _listen(host, port)
         self.port = int(self._socket.getsockname()[1])
         self._server = _Server(config)
@@ -97,7 +104,9 @@ class FrontServer:
             time.sleep(0.005)
 
     def _serve(self) -> None:
-        self._server.run(sockets=[self._socket])
+        # Not uvloop: it waits for ever when it closes under an open TLS connection.
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.run(self._server.serve(sockets=[self._socket]))
 
     def stop(self) -> None:
         """End open calls within two seconds, close the port, end the thread."""

@@ -24,6 +24,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from fedcredit.coordinator.connections import admit
 from fedcredit.coordinator.desk_store import FullDeskError
 from fedcredit.coordinator.fleet_proxy import PREFIX, FleetProxy
 from fedcredit.coordinator.front import PAGE_BYTES, Desk
@@ -218,6 +219,7 @@ class _Service:
                     request.scope["headers"],
                     tuple(request.scope.get("client") or ("", 0)),
                 )
+                admit(request.scope)
                 if self._desk.closed:
                     raise RefusedError(503)
                 with self._gate.one_of_few(signed.party):

@@ -22,7 +22,7 @@ from fedcredit_ledger.entry import Entry, SignedEntry, format_time
 from fedcredit_ledger.errors import RejectedEntryError
 from fedcredit_ledger.merkle import leaf_hash, verify_consistency
 from fedcredit_ledger.note import Note
-from fedcredit_parties.errors import FrontUnreachableError, MalformedMessageError, WireError
+from fedcredit_parties.errors import DiskFullError, FrontUnreachableError, MalformedMessageError
 from fedcredit_parties.member import utc_now
 from tests.front_desk import Counter, request
 
@@ -359,13 +359,13 @@ def test_a_member_cannot_fill_the_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(desk_store, "MAX_HELD_BYTES", 1_000)
     monkeypatch.setattr(desk_store, "MAX_INBOX_BYTES", 100)
     counter = Counter(tmp_path, store=DeskStore(tmp_path / "desk"))
-    greedy, modest = counter.client("bank-a"), counter.client("bank-b")
+    greedy, modest = counter.client("bank-a", patience_s=0.3), counter.client("bank-b")
     greedy.put_blob(b"x" * 900)
 
-    with pytest.raises(WireError, match="keeps no more"):
+    with pytest.raises(DiskFullError, match="keeps no more"):
         greedy.put_blob(b"y" * 900)
-    with pytest.raises(WireError, match="keeps no more"):
-        counter.member("bank-a").mailbox.send("bank-b", "letter", {})
+    with pytest.raises(DiskFullError, match="keeps no more"):
+        counter.member("bank-a", greedy).mailbox.send("bank-b", "letter", {})
 
     assert modest.get_blob(modest.put_blob(b"z" * 900)) == b"z" * 900
     assert list((tmp_path / "desk").glob("part-*")) == []
@@ -397,6 +397,8 @@ def test_a_full_disk_is_said_in_words_and_nothing_half_is_kept(tmp_path, monkeyp
 def test_a_member_that_asks_too_often_is_slowed_and_the_others_are_not(counter, monkeypatch):
     monkeypatch.setattr(gate, "BURST", 5.0)
     monkeypatch.setattr(gate, "CALLS_PER_S", 0.1)
+    counter.shut()
+    counter.open()
     hasty = counter.client("bank-a", patience_s=0.3)
 
     with pytest.raises(FrontUnreachableError, match="HTTP 429"):
