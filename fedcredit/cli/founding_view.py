@@ -111,7 +111,10 @@ def show_pins(config: "PartyConfig", *, as_json: bool) -> None:
 def answer(question: str) -> str:
     """Ask on standard error; return one line of standard input, empty at its end."""
     print(question, end=" ", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()
+    given = sys.stdin.readline().strip()
+    if not sys.stdin.isatty():
+        print(file=sys.stderr)  # nobody pressed a key that ends the line
+    return given
 
 
 def confirm(question: str, *, otherwise: str) -> None:

@@ -52,6 +52,8 @@ def test_the_example_of_a_party_is_a_whole_file() -> None:
 
 
 def test_a_key_that_a_page_forgets_would_be_found() -> None:
-    page = "| key | what |\n| --- | --- |\n| `name`, `role` | two |\n| `origin` | one |\n\n## More\n"
+    page = (
+        "| key | what |\n| --- | --- |\n| `name`, `role` | two |\n| `origin` | one |\n\n## More\n"
+    )
 
     assert keys(section(page)) == {"name", "role", "origin"}
