@@ -22,6 +22,7 @@ from fedcredit_parties.errors import (
     LabelError,
     SchemaMismatchError,
 )
+from fedcredit_parties.table_file import TableFile
 
 
 def sendable(text: str) -> str:
@@ -79,24 +80,54 @@ class Table:
         What label 1 means, in words.
     period : tuple of str
         First and last day that the rows describe, ``YYYY-MM-DD``.
+    file : TableFile, optional
+        Where the rows were read from; without it they are this process's own.
     """
 
     def __init__(
-        self, *, asset: str, frame: pd.DataFrame, bad_definition: str, period: tuple[str, str]
+        self,
+        *,
+        asset: str,
+        frame: pd.DataFrame,
+        bad_definition: str,
+        period: tuple[str, str],
+        file: TableFile | None = None,
     ) -> None:
         self.asset = asset
         self.party = asset.partition("/")[0]
         self.bad_definition = bad_definition
         self.period = period
         self._frame = frame.reset_index(drop=True)
+        self._file = file
 
     @property
     def frame(self) -> pd.DataFrame:
         """The rows."""
         return self._frame
 
-    def registration(self) -> dict[str, Any]:
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the file that was read; empty for rows without a file."""
+        return "" if self._file is None else self._file.digest
+
+    def check(self) -> None:
+        """Look whether the file still is what was read.
+
+        Raises
+        ------
+        TableChangedError
+            When it is not.
+        """
+        if self._file is not None:
+            self._file.check()
+
+    def registration(self, version: int = 1) -> dict[str, Any]:
         """Return the fields of ``data-asset-registered``.
+
+        Parameters
+        ----------
+        version : int
+            1, and one more each time that the daemon is started over a replaced file.
 
         Raises
         ------
@@ -121,7 +152,7 @@ class Table:
         digest = hashlib.sha256(encode([[c["name"], c["kind"]] for c in columns])).hexdigest()
         return {
             "asset": self.asset,
-            "version": "1",
+            "version": str(version),
             "schema_digest": digest,
             "columns": columns,
             "period_from": self.period[0],

@@ -298,7 +298,7 @@ class ServedCertificateError(UntrustedFederationError):
 
 
 class MachineError(PartyError):
-    """This machine refused what the program asked of it: a file, a folder, an address."""
+    """The machine refused what the program asked of it: a file, a folder, an address."""
 
     exit_code = 70
 
@@ -310,7 +310,7 @@ class DiskFullError(MachineError):
 
 
 class ClockError(MachineError):
-    """This machine's clock and the coordinator's differ by more than is allowed."""
+    """The machine's clock and the coordinator's differ by more than is allowed."""
 
     exit_code = 72
 
