@@ -12,8 +12,9 @@ from fedcredit.result_file import ResultFile
 from fedcredit.results import RELEASED, DisclosureStatement, TrainingResult
 from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.rules import RunState
+from fedcredit_models.dropped import REASONS
 from fedcredit_models.metrics import readable, stability
-from fedcredit_models.scorecard import ONE_BIN, Scorecard
+from fedcredit_models.scorecard import Scorecard
 from fedcredit_parties.member import Member
 from fedcredit_parties.released import Released
 from fedcredit_parties.tasks import COEFFICIENT_BITS
@@ -29,6 +30,7 @@ def assemble(
     *,
     bytes_sent: Mapping[str, int],
     ledger: str,
+    left_out: Mapping[str, str] | None = None,
 ) -> TrainingResult:
     """Build the model, register it in the ledger, and cite an entry for every figure.
 
@@ -46,9 +48,11 @@ def assemble(
         What each party sent, both lanes.
     ledger : str
         Where the ledger lies.
+    left_out : mapping of str to str, optional
+        Columns that the federation left out of a job without features, with the reason.
     """
     run = member.ledger.state.runs[run_id]
-    model = scorecard(released, request.model)
+    model = scorecard(released, request.model, left_out)
     model_json = model.to_json()
     registered = _register(member, run, model_json)
     index = member.ledger.replica.find(registered)
@@ -110,8 +114,13 @@ def assemble(
     return TrainingResult(file=file, model=model, disclosure=disclosure, facts=facts)
 
 
-def scorecard(released: Released, settings: Scorecard) -> Scorecard:
-    """Return the fitted model that the releases describe."""
+def scorecard(
+    released: Released, settings: Scorecard, left_out: Mapping[str, str] | None = None
+) -> Scorecard:
+    """Return the fitted model that the releases describe.
+
+    Columns of `left_out` were never asked for; the model lists them with the dropped ones.
+    """
     unit = 2.0**-COEFFICIENT_BITS
     kept = released.kept
     features = released.task.features
@@ -119,8 +128,9 @@ def scorecard(released: Released, settings: Scorecard) -> Scorecard:
         [table for table in released.tables if table is not None],
         released.coefficients,
         [released.standard_errors[i] * unit for i in (0, *(i + 1 for i in kept))],
-        features=[feature.name for feature in features],
-        dropped={f.name: ONE_BIN for i, f in enumerate(features) if i not in kept},
+        features=[*(feature.name for feature in features), *(left_out or {})],
+        dropped={features[i].name: REASONS[word] for i, word in released.dropped.items()}
+        | dict(left_out or {}),
         params=settings.get_params(),
         n_iter=sum(1 for row in released.history if row["phase"] == "newton"),
     )

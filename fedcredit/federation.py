@@ -1,6 +1,9 @@
 """The front door: a federation, and one verb to ask it something."""
 
 import sys
+import threading
+import warnings
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,16 +13,17 @@ from typing import Protocol, Self
 import pandas as pd
 
 from fedcredit.assembly import assemble
+from fedcredit.declared import Declared
 from fedcredit.errors import JobError
+from fedcredit.ledger_copy import SAVE_S, save_ledger
 from fedcredit.progress import show_progress, show_schema
-from fedcredit.requester import Progress, Requester
+from fedcredit.requester import Requester
 from fedcredit.requests import DEFAULT_DEFINITION, HorizontalJob
 from fedcredit.results import TrainingResult
+from fedcredit.run_progress import Progress, Watch
 from fedcredit.simulation import RESERVED, Simulation
 from fedcredit_ledger.entry import PARTY_NAME
-from fedcredit_models import schema as schemas
-from fedcredit_models.schema import Feature, Schema, SchemaError
-from fedcredit_parties.data import as_data_error
+from fedcredit_models.schema import Feature, Schema
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import ConfigError, DataError
 from fedcredit_parties.member import utc_now
@@ -73,15 +77,13 @@ class Federation:
         self,
         backend: Backend,
         *,
-        features: Mapping[str, Feature],
-        unusable: Mapping[str, DataError],
+        declared: Declared,
         quiet: bool,
     ) -> None:
         self._backend = backend
-        self._features = dict(features)
-        self._unusable = dict(unusable)
+        self._declared = declared
         self._quiet = quiet
-        self._is_closed = False
+        self._finalizer = weakref.finalize(self, _end, backend)
 
     @classmethod
     def simulate(
@@ -133,7 +135,12 @@ class Federation:
         --------
         >>> fed = Federation.simulate({"bank-0": f0, "bank-1": f1, "bank-2": f2})  # doctest: +SKIP
         """
-        features, unusable = _declared(frames, schema)
+        frames = _tables(frames)
+        declared = (
+            Declared.infer(frames)
+            if schema is None
+            else Declared({feature.name: feature for feature in schema.features})
+        )
         definitions = (
             dict.fromkeys(frames, bad_definition)
             if isinstance(bad_definition, str)
@@ -148,13 +155,18 @@ class Federation:
             ledger=None if ledger is None else Path(ledger),
             clock=clock,
         )
-        federation = cls(simulation, features=features, unusable=unusable, quiet=quiet)
-        for purpose in purposes:
-            for party in frames:
-                federation.grant(party, purpose=purpose)
+        federation = cls(simulation, declared=declared, quiet=quiet)
+        try:
+            for purpose in purposes:
+                for party in frames:
+                    federation.grant(party, purpose=purpose)
+        except BaseException:
+            federation.close()
+            raise
         if not quiet:
             show_schema(
-                list(features.values()),
+                list(declared.features.values()),
+                left_out=declared.left_out,
                 n_rows={name: len(frame) for name, frame in frames.items()},
                 inferred=schema is None,
                 stream=sys.stderr,
@@ -181,7 +193,7 @@ class Federation:
         from fedcredit.connection import Connection  # a simulation needs none of its libraries
 
         connection = Connection(Path(path))
-        return cls(connection, features=connection.features, unusable={}, quiet=quiet)
+        return cls(connection, declared=Declared(connection.features), quiet=quiet)
 
     def __enter__(self) -> Self:
         """Return the federation itself."""
@@ -209,7 +221,7 @@ class Federation:
     @property
     def features(self) -> tuple[Feature, ...]:
         """Declared columns."""
-        return tuple(self._features.values())
+        return tuple(self._declared.features.values())
 
     def grant(
         self,
@@ -268,18 +280,7 @@ class Federation:
         DataError
             When a column it uses cannot be declared: text here and numbers there, infinity.
         """
-        roles = {job.label, job.id_column, job.time_column, job.split_column}
-        every = [name for name in (*self._features, *self._unusable) if name not in roles]
-        for name in (*(job.features or every), job.label):
-            if name in self._unusable:
-                raise self._unusable[name]
-        return Schema(
-            features=tuple(f for name, f in self._features.items() if name not in roles),
-            label=job.label,
-            id_column=job.id_column,
-            time_column=job.time_column,
-            split_column=job.split_column,
-        )
+        return self._declared.schema(job)
 
     def run(
         self, request: HorizontalJob, *, progress: Callable[[Progress], None] | None = None
@@ -299,7 +300,7 @@ class Federation:
             What stopped the run, as the member that stopped it described it. The ledger holds
             ``run-failed`` with the class name.
         """
-        if self._is_closed:
+        if not self._finalizer.alive:
             raise JobError(
                 "this federation is closed",
                 expected="a federation whose members run",
@@ -308,14 +309,24 @@ class Federation:
             )
         requester = self._backend.requester
         task = request.task(self.schema(request), parties=self.parties, policy=self.policy)
+        watch = Watch(
+            task,
+            coordinator=requester.member.role("coordinator"),
+            key_holder=requester.member.role("key-holder"),
+        )
         with show_progress(progress, quiet=self._quiet, stream=sys.stderr) as told:
-            run_id = requester.propose(task, label_definition_digest=request.definition_digest)
 
             def look(now: Progress) -> None:
                 self._backend.check()
                 told(now)
 
-            released = requester.follow(run_id, task, progress=look)
+            run_id = requester.propose(
+                task,
+                label_definition_digest=request.definition_digest,
+                watch=watch,
+                progress=look,
+            )
+            released = requester.follow(run_id, task, watch=watch, progress=look)
         return assemble(
             requester.member,
             run_id,
@@ -323,27 +334,51 @@ class Federation:
             released,
             bytes_sent=requester.bytes_sent(run_id),
             ledger=self._backend.ledger,
+            left_out=self._declared.not_used(request),
         )
 
+    def save_ledger(self, path: Path | str, *, timeout_s: float = SAVE_S) -> Path:
+        """Save the ledger as this requester has verified it, one file; return its path.
+
+        Anybody can check the file again: ``fedcredit ledger verify FILE --full``. A run that failed
+        is in it too.
+
+        Parameters
+        ----------
+        path : path
+            Replaced when the new file is complete.
+        timeout_s : float
+            Longest wait in seconds for the witnesses' quorum over the newest entry.
+
+        Raises
+        ------
+        LedgerError
+            When the witnesses do not co-sign its newest entry in time, or what the coordinator
+            shows is not what was verified here.
+        FrontUnreachableError
+            When the coordinator does not answer.
+        """
+        path = Path(path)
+        save_ledger(self._backend.requester.member.ledger, path, timeout_s=timeout_s)
+        return path
+
     def close(self) -> None:
-        """End every member and its child process."""
-        if not self._is_closed:
-            self._is_closed = True
+        """End every member and its child process; a second call does nothing."""
+        if self._finalizer.detach():
             self._backend.close()
 
 
-def _declared(
-    frames: Mapping[str, pd.DataFrame], schema: Schema | None
-) -> tuple[dict[str, Feature], dict[str, DataError]]:
-    """Return the usable columns, and for the others why they are not."""
-    if not frames or all(len(frame) == 0 for frame in frames.values()):
+def _tables(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """Return the tables with column names as text, or say what is no table of a party."""
+    example = 'pass {"bank-0": frame0, "bank-1": frame1, "bank-2": frame2}'
+    if not isinstance(frames, Mapping):
         raise DataError(
-            "there is no table with rows",
-            expected="one table with rows for every party",
-            found="none",
-            remedy='pass {"bank-0": frame0, ...}',
+            "the tables come without their parties' names",
+            expected="a dict of party to DataFrame",
+            found=type(frames).__name__,
+            remedy=example,
         )
-    for name in frames:
+    for name, frame in frames.items():
         if not isinstance(name, str) or not PARTY_NAME.fullmatch(name) or name in RESERVED:
             raise ConfigError(
                 f"{name!r} cannot be the name of a party",
@@ -352,16 +387,40 @@ def _declared(
                 found=str(name),
                 remedy='name the parties like "bank-a"',
             )
-    if schema is not None:
-        return {feature.name: feature for feature in schema.features}, {}
-    usable: dict[str, Feature] = {}
-    unusable: dict[str, DataError] = {}
-    names = dict.fromkeys(str(name) for frame in frames.values() for name in frame.columns)
-    for name in names:
-        try:
-            found = schemas.infer(frames, label="", features=[name])
-        except SchemaError as error:
-            unusable[name] = as_data_error(error, party=error.party)
-        else:
-            usable[name] = found.features[0]
-    return usable, unusable
+        if not isinstance(frame, pd.DataFrame):
+            raise DataError(
+                f"what {name} holds is not a table",
+                party=name,
+                expected="a pandas DataFrame",
+                found=type(frame).__name__,
+                remedy="read it first: pd.read_csv(path) or pd.read_parquet(path)",
+            )
+        if isinstance(frame.columns, pd.MultiIndex):
+            raise DataError(
+                "the table's columns have several levels",
+                party=name,
+                expected="one name a column",
+                found=f"{frame.columns.nlevels} levels",
+                remedy='flatten them: frame.columns = ["_".join(c) for c in frame.columns]',
+            )
+    if all(len(frame) == 0 for frame in frames.values()):
+        raise DataError(
+            "there is no table with rows",
+            expected="one table with rows for every party",
+            found="none",
+            remedy=example,
+        )
+    return {name: frame.rename(columns=str) for name, frame in frames.items()}
+
+
+def _end(backend: Backend) -> None:
+    """End what a federation that nobody closed has started: threads and child processes."""
+    warnings.warn(
+        "a federation was not closed: end it with close(), or use it in a with statement",
+        ResourceWarning,
+        stacklevel=2,
+    )
+    if threading.current_thread() is threading.main_thread():
+        backend.close()
+    else:  # perhaps a member's own thread, which cannot wait for itself
+        threading.Thread(target=backend.close, name="closing", daemon=True).start()

@@ -6,6 +6,7 @@ parties' own definitions of bad. A key that is not known is refused by its path,
 error never means a default.
 """
 
+import dataclasses
 import json
 import tomllib
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from typing import Self
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fedcredit.declared import Declared
 from fedcredit.federation import Federation
 from fedcredit.requests import HorizontalJob, wrong_fields
 from fedcredit_models import schema as schemas
@@ -115,7 +117,7 @@ class JobFile:
         try:
             around = Surroundings.model_validate_json(json.dumps(beside, default=_iso))
         except ValidationError as error:
-            wrong += wrong_fields(error)
+            wrong += wrong_fields(error, names=names)
         try:
             job = HorizontalJob.from_dict(asked)
         except ConfigError as error:
@@ -162,25 +164,15 @@ class JobFile:
         job = self.job
         least = {"n_parties": len(job.parties or frames), "min_parties": job.min_parties}
         check_parties(self.around.policy, **least)
-        roles = (job.label, job.id_column, job.time_column, job.split_column)
-        try:
-            if self.around.declared is not None:
-                features = self.around.declared.features
-            else:
-                first = next(iter(frames.values()))
-                names = job.features or [str(c) for c in first.columns if str(c) not in roles]
-                features = schemas.infer(frames, label=job.label, features=names).features
-            used = [f for f in features if f.name not in roles]
-            asked = [f for f in used if not job.features or f.name in job.features]
-            schema = Schema(
-                features=tuple(asked),
-                label=job.label,
-                id_column=job.id_column,
-                time_column=job.time_column,
-                split_column=job.split_column,
-            )
-        except SchemaError as error:
-            raise as_data_error(error, party=error.party) from None
+        declared = (
+            Declared({feature.name: feature for feature in self.around.declared.features})
+            if self.around.declared is not None
+            else Declared.infer(frames)
+        )
+        schema = declared.schema(job)
+        if job.features:
+            asked = tuple(f for f in schema.features if f.name in job.features)
+            schema = dataclasses.replace(schema, features=asked)
         for party, frame in frames.items():
             try:
                 schemas.check(frame, schema)

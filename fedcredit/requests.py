@@ -4,10 +4,16 @@ A request names columns, rules and limits; it names no code. `HorizontalJob.from
 `fedcredit job run` is given.
 """
 
+import math
 import tomllib
+from collections.abc import Iterable
+from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import numpy as np
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fedcredit_models.schema import Schema
@@ -16,6 +22,8 @@ from fedcredit_parties.data import definition_digest
 from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
 from fedcredit_parties.errors import ConfigError, SchemaMismatchError
 from fedcredit_parties.tasks import ScorecardTask
+
+_EXAMPLES = {"purpose": 'purpose = "modelling"', "label": 'label = "bad"'}
 
 DEFAULT_DEFINITION = "the label column is 1"
 
@@ -30,7 +38,9 @@ class HorizontalJob(BaseModel):
     label : str
         0/1 column, 1 = bad.
     features : sequence of str, optional
-        Columns to use; every column but the label when empty.
+        Columns to use. When empty every column but those of `label`, `id_column`, `time_column`
+        and `split_column`; dates, constants, empty columns and identifiers are left out then, and
+        listed in ``result.model.dropped``.
     model : Scorecard
         Unfitted; its settings are the job's.
     min_parties : int
@@ -39,8 +49,9 @@ class HorizontalJob(BaseModel):
         Whom to ask; every data holder of the federation when empty.
     holdout : float
         Share of subjects kept out of training; 0 trains on every row.
-    oot_from : str, optional
-        Rows whose `time_column` is this or later are the out-of-time sample.
+    oot_from : str, date, datetime or Timestamp, optional
+        Rows whose `time_column` is this or later are the out-of-time sample. Text is an ISO date,
+        or a number such as ``"202401"`` for a column of numbers.
     id_column, time_column, split_column : str, optional
         Subject id (both of a subject's banks put it on one side), time, own split.
     bad_definition : str
@@ -49,6 +60,11 @@ class HorizontalJob(BaseModel):
         CKKS parameter set.
     run_deadline_s : int
         A lost party is waited for until then.
+
+    Raises
+    ------
+    ConfigError
+        One line per wrong or misspelt field.
 
     Examples
     --------
@@ -74,11 +90,42 @@ class HorizontalJob(BaseModel):
     encryption: Literal["wide", "narrow"] = "wide"
     run_deadline_s: int = Field(default=3600, ge=1, strict=True)
 
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise _invalid(wrong_fields(error, names=type(self).model_fields)) from None
+
+    @field_validator("features", "parties", mode="before")
+    @classmethod
+    def _names(cls, names: object) -> object:
+        if isinstance(names, str):
+            raise ValueError(f"must be a list of names: [{names!r}]")
+        return tuple(names) if isinstance(names, Iterable) else names
+
+    @field_validator("oot_from", mode="before")
+    @classmethod
+    def _moment(cls, moment: object) -> object:
+        return _iso(moment)
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _unfitted(cls, model: object) -> object:
+        if isinstance(model, type) and issubclass(model, Scorecard):
+            raise ValueError("must be a scorecard, not the class: write model=fc.Scorecard()")
+        if isinstance(model, Scorecard):
+            try:
+                CardSettings.model_validate(model.get_params())
+            except ValidationError as error:
+                raise ValueError("; ".join(wrong_fields(error, "Scorecard"))) from None
+        return model
+
     @field_validator("features")
     @classmethod
     def _distinct(cls, features: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(features)) != len(features):
-            raise ValueError("a feature stands twice")
+            twice = sorted({name for name in features if features.count(name) > 1})
+            raise ValueError(f"stands twice: {', '.join(twice)}")
         return features
 
     @model_validator(mode="after")
@@ -108,16 +155,13 @@ class HorizontalJob(BaseModel):
             settings = CardSettings.model_validate(fields.pop("model", {}))
             fields["model"] = Scorecard(**settings.model_dump(exclude={"kind"}))
         except ValidationError as error:
-            wrong += wrong_fields(error, "model")
+            wrong += wrong_fields(error, "model", names=CardSettings.model_fields)
         try:
             job = cls(**fields)
-        except ValidationError as error:
-            wrong += wrong_fields(error)
+        except ConfigError as error:
+            wrong += [line.strip() for line in error.message.splitlines()[1:]]
         if wrong:
-            raise ConfigError(
-                "the job is not valid:\n" + "\n".join(f"  {line}" for line in wrong),
-                remedy="correct the fields that are named; nothing was run",
-            )
+            raise _invalid(wrong)
         return job
 
     @classmethod
@@ -183,13 +227,21 @@ class HorizontalJob(BaseModel):
                 f"{', '.join(unknown)}",
                 expected=f"some of {', '.join(declared)}",
                 found=", ".join(unknown),
-                remedy="correct the names in the job's features",
+                remedy="correct the names in the job's features" + _meant(unknown, declared),
+            )
+        if not names:
+            raise SchemaMismatchError(
+                "no column is left for the job to use",
+                expected="a column beside those of label, id, time and split",
+                found="none",
+                remedy="name the columns in the job's features",
             )
         model = self.model
         return ScorecardTask(
             purpose=self.purpose,
             label=self.label,
             features=tuple(declared[name] for name in names),
+            all_columns=not self.features,
             bad_definition_digest=self.definition_digest,
             holdout=self.holdout,
             oot_from=self.oot_from,
@@ -233,9 +285,77 @@ class CardSettings(BaseModel):
     max_rounds: int = Field(default=25, ge=1, le=100)
 
 
-def wrong_fields(error: ValidationError, *under: str) -> list[str]:
-    """Return one line a wrong field: its path in the file, and what is wrong with it."""
-    return [
-        f"{'.'.join(map(str, (*under, *found['loc']))) or 'job'} - {found['msg']}"
-        for found in error.errors(include_url=False, include_input=False)
-    ]
+def wrong_fields(error: ValidationError, *under: str, names: Iterable[str] = ()) -> list[str]:
+    """Return one line a wrong field: its path in the file, and what is wrong with it.
+
+    Parameters
+    ----------
+    error : ValidationError
+        What pydantic found.
+    *under : str
+        Path of the part that was validated.
+    names : iterable of str
+        Fields that exist; a misspelt one is told which was meant.
+    """
+    lines = []
+    for found in error.errors(include_url=False, include_input=False):
+        path = ".".join(map(str, (*under, *found["loc"]))) or "job"
+        said = found["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        if found["type"] == "extra_forbidden":
+            name = str(found["loc"][-1])
+            said = "there is no such field" + (
+                _meant([name], names) if len(found["loc"]) == 1 else ""
+            )
+        elif found["type"] == "missing":
+            said = "is missing" + (f": write {_EXAMPLES[path]}" if path in _EXAMPLES else "")
+        elif found["type"] == "string_pattern_mismatch" and found["loc"] == ("purpose",):
+            said = "must be a word of a-z, 0-9, _ and -, such as 'modelling'"
+        lines.append(f"{path} - {said}" if found["loc"] or under else said)
+    return lines
+
+
+def _invalid(wrong: Iterable[str]) -> ConfigError:
+    return ConfigError(
+        "the job is not valid:\n" + "\n".join(f"  {line}" for line in wrong),
+        remedy="correct the fields that are named; nothing was run",
+    )
+
+
+def _meant(wrong: Iterable[str], names: Iterable[str]) -> str:
+    """Return ``; did you mean ...?`` for names that resemble existing ones, or nothing."""
+    known = list(names)
+    near = [match for name in wrong for match in get_close_matches(name, known, n=1, cutoff=0.6)]
+    return f"; did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
+
+
+def _iso(moment: object) -> object:
+    """Return a moment as the text that a task carries.
+
+    Raises
+    ------
+    ValueError
+        For what is neither a date nor a number.
+    """
+    wrong = ValueError("must be a date such as 2024-01-31, or a number for a column of numbers")
+    if moment is None:
+        return None
+    if isinstance(moment, np.datetime64):
+        moment = pd.Timestamp(moment)
+    if isinstance(moment, date):  # datetime and Timestamp are dates
+        if pd.isna(moment):
+            raise wrong
+        return moment.isoformat()
+    if isinstance(moment, int | np.integer) and not isinstance(moment, bool):
+        return str(moment)
+    if not isinstance(moment, str):
+        raise wrong
+    try:
+        is_number = math.isfinite(float(moment))
+    except ValueError:
+        is_number = False
+    if not is_number:
+        try:
+            pd.to_datetime(moment, utc=True, format="ISO8601")
+        except ValueError:
+            raise wrong from None
+    return moment

@@ -20,6 +20,7 @@ from fedcredit_models.binning import (
     merge,
     totals,
 )
+from fedcredit_models.dropped import REASONS, told, why_dropped
 from fedcredit_models.errors import NotConvergedError, SchemaError
 from fedcredit_models.feature import Feature
 from fedcredit_models.grid import Grid, quantiles
@@ -34,8 +35,8 @@ class Fitted:
     ----------
     tables : tuple of BinTable
         Features with at least two bins.
-    dropped : tuple of str
-        Names of the others.
+    dropped : dict of str to str
+        The others, with the reason.
     coefficients, standard_errors : ndarray of shape (1 + n_kept,)
         Intercept first.
     n_steps : int
@@ -43,7 +44,7 @@ class Fitted:
     """
 
     tables: tuple[BinTable, ...]
-    dropped: tuple[str, ...]
+    dropped: dict[str, str]
     coefficients: NDArray[np.float64]
     standard_errors: NDArray[np.float64]
     n_steps: int
@@ -89,20 +90,26 @@ def fit(
             found="no bads" if y.max() == 0 else "no goods",
             remedy="use a longer window or more rows",
         )
-    found = [_bins(frame, y, feature, grid_cells, fine_bins, binning) for feature in features]
+    dropped: dict[str, str] = {}
+    found = []
+    for feature in features:
+        table, why = _bins(frame, y, feature, grid_cells, fine_bins, binning)
+        found.append(table)
+        if why:
+            dropped[feature.name] = why
     tables = tuple(table for table in found if table.n_bins > 1)
     if not tables:
         raise SchemaError(
             "no feature tells goods from bads",
             kind="constant",
             expected="a feature with at least two bins",
-            found=f"{len(found)} features with one",
-            remedy="use more rows, or features that vary",
+            found=told(dropped),
+            remedy="use more rows, or features that vary and were known before the outcome",
         )
     woe = np.column_stack([table.transform(frame[table.raw.feature.name]) for table in tables])
     beta, errors, n_steps = _newton(woe, y, newton)
-    dropped = tuple(table.raw.feature.name for table in found if table.n_bins < 2)
-    return Fitted(tables, dropped, beta, errors, n_steps)
+    reasons = {name: REASONS[why] for name, why in dropped.items()}
+    return Fitted(tables, reasons, beta, errors, n_steps)
 
 
 def _bins(
@@ -112,7 +119,8 @@ def _bins(
     grid_cells: int,
     fine_bins: int,
     rules: BinningRules,
-) -> BinTable:
+) -> tuple[BinTable, str]:
+    """Return the bins, and the word for dropping them when there are fewer than two."""
     series = frame[feature.name]
     edges: tuple[float, ...] = ()
     if feature.kind == "numeric":
@@ -122,7 +130,8 @@ def _bins(
     raw = RawCells(feature, edges)
     bads, goods = (counts.tolist() for counts in count(raw, series, y))
     assignment = merge(raw, bads, goods, rules)
-    return BinTable(raw, assignment, totals(assignment, bads), totals(assignment, goods))
+    table = BinTable(raw, assignment, totals(assignment, bads), totals(assignment, goods))
+    return table, "" if table.n_bins > 1 else why_dropped(bads, goods, rules.cells)
 
 
 def _newton(

@@ -162,7 +162,8 @@ def release(sums: Mapping[str, Any], grid: ScoreGrid, rules: CellRules) -> dict[
     Returns
     -------
     dict
-        ``{"withheld": rule}`` when the whole sample fails a rule. Otherwise
+        ``{"withheld": rule}`` when the whole sample fails a rule, ``{"withheld": "no_rows", "n":
+        0, "bads": 0}`` when nobody holds a row of it. Otherwise
 
         - ``n``, ``bads``;
         - ``auc_nano``, ``auc_bound_nano``, ``ks_nano``, ``gini_nano``, ``gini_low_nano``,
@@ -188,6 +189,8 @@ def release(sums: Mapping[str, Any], grid: ScoreGrid, rules: CellRules) -> dict[
     broken = rules.broken(n_bads, n_goods) or (
         "min_bads" if n_bads == 0 else "min_goods" if n_goods == 0 else None
     )
+    if n_bads + n_goods == 0:
+        return {"withheld": "no_rows", "n": 0, "bads": 0}
     if broken is not None:
         return {"withheld": broken}
     n = n_bads + n_goods
@@ -238,7 +241,7 @@ def readable(released: Mapping[str, Any], *, offset: float, factor: float) -> di
         Points = offset - factor * eta; see ``Scorecard.offset`` and ``Scorecard.factor``.
     """
     if "withheld" in released:
-        return {"withheld": released["withheld"]}
+        return dict(released)
     found: dict[str, Any] = {}
     for name, value in released.items():
         if name == "bands":

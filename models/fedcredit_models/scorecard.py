@@ -21,7 +21,8 @@ from fedcredit_models import card_json, fitting, logistic
 from fedcredit_models.binning import BinningRules, BinTable, CellRules
 from fedcredit_models.schema import Schema, check, infer
 
-ONE_BIN = "fewer than two bins: constant, or too few bads or goods to tell values apart"
+SUSPICIOUS_IV = 0.5
+"""A larger information value is too good: the feature may have been filled in after the outcome."""
 
 
 class Scorecard(ClassifierMixin, BaseEstimator):
@@ -150,7 +151,7 @@ class Scorecard(ClassifierMixin, BaseEstimator):
             fitted.coefficients,
             fitted.standard_errors,
             names=list(schema.names),
-            dropped={name: ONE_BIN for name in fitted.dropped},
+            dropped=fitted.dropped,
             n_iter=fitted.n_steps,
         )
         return self
@@ -237,6 +238,16 @@ class Scorecard(ClassifierMixin, BaseEstimator):
         """Features left out of a fitted card, with the reason."""
         check_is_fitted(self)
         return dict(self.dropped_)
+
+    @property
+    def suspicious(self) -> dict[str, float]:
+        """Features whose information value is above 0.5, with it: check them for a leak."""
+        check_is_fitted(self)
+        return {
+            table.raw.feature.name: table.total_iv
+            for table in self.tables_
+            if table.total_iv > SUSPICIOUS_IV
+        }
 
     @property
     def factor(self) -> float:
@@ -367,9 +378,10 @@ class Scorecard(ClassifierMixin, BaseEstimator):
         return pd.DataFrame(rows, columns=columns)
 
     def summary(self) -> pd.DataFrame:
-        """Return the Wald table: term, coefficient, standard_error, wald_z, p_value.
+        """Return the Wald table: term, coefficient, standard_error, wald_z, p_value, iv, note.
 
-        A slope held at zero by the sign constraint has error 0, z 0 and p 1.
+        A slope held at zero by the sign constraint has error 0, z 0 and p 1. The note warns of an
+        information value above 0.5. Features that were left out are in `dropped`.
         """
         check_is_fitted(self)
         beta = np.array([self.intercept_, *self.coef_])
@@ -383,8 +395,22 @@ class Scorecard(ClassifierMixin, BaseEstimator):
                 "standard_error": self.standard_errors_,
                 "wald_z": z,
                 "p_value": [math.erfc(abs(value) / math.sqrt(2.0)) for value in z],
+                "iv": [math.nan, *(table.total_iv for table in self.tables_)],
+                "note": [
+                    "",
+                    *(
+                        self._note(table, slope)
+                        for table, slope in zip(self.tables_, self.coef_, strict=True)
+                    ),
+                ],
             }
         )
+
+    @staticmethod
+    def _note(table: BinTable, slope: float) -> str:
+        if table.total_iv > SUSPICIOUS_IV:
+            return "suspicious: information value above 0.5 (leak?)"
+        return "held at zero by the sign constraint" if slope == 0.0 else ""
 
     def to_json(self) -> str:
         """Return the fitted card as JSON text; `from_json` gives it back to the last bit."""

@@ -9,7 +9,8 @@ room.
 phase       opened, never released         released to the rostered parties and requester
 =========== ============================== ===========================================
 quantiles   fine histogram per feature     cell numbers of the bin edges
-bins        raw bad and good counts        merged bins with counts that pass the cell rules
+bins        raw bad and good counts        merged bins with counts that pass the cell rules;
+                                           why a feature is dropped (one of three words)
 newton      gradient, Hessian, log loss    new coefficients (2**-40), mean log loss (10**-9);
                                            at the end standard errors
 metrics     fine score histograms          AUC, KS, Gini, Brier, bands that pass the cell rules
@@ -23,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedcredit_models import binning, logistic, metrics
+from fedcredit_models.dropped import told, why_dropped
 from fedcredit_models.grid import quantiles
 from fedcredit_models.logistic import NewtonSums
 from fedcredit_parties.disclosure import check_cells
@@ -78,11 +80,11 @@ def _quantiles(released: Released, sums: Sums) -> tuple[Document, str]:
 
 def _bins(released: Released, sums: Sums) -> tuple[Document, str]:
     task = released.task
-    features = []
+    features: list[Document] = []
     for i, (feature, raw) in enumerate(zip(task.features, released.raw, strict=True)):
         bads = [int(b) for b in sums[f"bads.{i}"]]
         goods = [int(g) for g in sums[f"goods.{i}"]]
-        if np.count_nonzero(np.add(bads, goods)) < 2:
+        if not task.all_columns and np.count_nonzero(np.add(bads, goods)) < 2:
             raise ConstantFeatureError(
                 f"feature {feature.name!r} does not vary in the federation's training rows",
                 expected="at least two different values",
@@ -90,7 +92,7 @@ def _bins(released: Released, sums: Sums) -> tuple[Document, str]:
                 remedy=f"leave {feature.name!r} out of the job's features",
             )
         assignment = binning.merge(raw, bads, goods, task.binning)
-        bins = {
+        bins: Document = {
             "assignment": list(assignment),
             "bads": list(binning.totals(assignment, bads)),
             "goods": list(binning.totals(assignment, goods)),
@@ -102,14 +104,16 @@ def _bins(released: Released, sums: Sums) -> tuple[Document, str]:
         else:
             # One bin says only what the run's totals say: the feature is dropped.
             bins = {"assignment": [0] * raw.n, "bads": [0], "goods": [0]}
+            bins["dropped"] = why_dropped(bads, goods, task.policy.cells)
         features.append(bins)
     if all(len(f["bads"]) < 2 for f in features):
-        raise SeparableDataError(
+        why = {f.name: str(b["dropped"]) for f, b in zip(task.features, features, strict=True)}
+        nothing_varies = set(why.values()) == {"constant"}
+        raise (ConstantFeatureError if nothing_varies else SeparableDataError)(
             "no feature has two bins that pass the federation's cell rules",
             expected="at least one feature with two bins of enough subjects, bads and goods",
-            found="none",
-            remedy="use more rows; a feature that separates bads from goods completely has no "
-            "such bins either",
+            found=told(why),
+            remedy="use more rows; leave out a feature that separates good from bad by itself",
         )
     return {"n": _int(sums["n"]), "features": features}, "continue"
 

@@ -8,6 +8,7 @@ refused by name, instead of ending the reader somewhere in the mathematics.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fedcredit_models.dropped import REASONS
 from fedcredit_parties.errors import MalformedMessageError
 
 COUNT_BOUND = 1 << 31
@@ -80,7 +81,6 @@ def check_release(
     if (
         set(document) != {"outcome", "phase", "values"}
         or not isinstance(document["outcome"], str)
-        or not isinstance(document["outcome"], str)
         or document["outcome"] not in OUTCOMES[phase]
         or not isinstance(values, dict)
         or not is_count(values.get("n_clipped"))
@@ -112,7 +112,8 @@ def _features(value: object, n_raw: tuple[int, ...]) -> bool:
 
 
 def _bins(value: object, n: int) -> bool:
-    if not isinstance(value, dict) or set(value) != {"assignment", "bads", "goods"}:
+    """Tell whether it is one feature's bins; one with a single bin says why it is dropped."""
+    if not isinstance(value, dict) or set(value) - {"dropped"} != {"assignment", "bads", "goods"}:
         return False
     assignment, bads, goods = value["assignment"], value["bads"], value["goods"]
     if not all(isinstance(part, list) for part in (assignment, bads, goods)):
@@ -123,6 +124,8 @@ def _bins(value: object, n: int) -> bool:
         and len(bads) == len(goods) > 0
         and all(is_count(count) for count in (*bads, *goods))
         and set(assignment) - {-1} == set(range(len(bads)))
+        and ("dropped" in value) == (len(bads) == 1)
+        and value.get("dropped", "few") in REASONS
     )
 
 

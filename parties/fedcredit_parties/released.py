@@ -34,6 +34,8 @@ class Released:
     ----------
     phase : str or None
         The phase that comes next; None after the last.
+    dropped : dict of int to str
+        Position of a feature without two bins, and the word that says why.
     n_train : int
         Rows all parties train on (known after the bins phase).
     point : tuple of int
@@ -51,6 +53,7 @@ class Released:
         self.score_grid = ScoreGrid(cells=task.score_cells)
         self.raw: tuple[RawCells, ...] = ()
         self.tables: tuple[BinTable | None, ...] = ()
+        self.dropped: dict[int, str] = {}
         self.n_train = 0
         self.point: tuple[int, ...] = (0,) * (len(task.features) + 1)
         self.standard_errors: tuple[int, ...] = ()
@@ -151,6 +154,9 @@ class Released:
             self.phase = "bins"
         elif self.phase == "bins":
             self.n_train = values["n"]
+            self.dropped = {
+                i: f["dropped"] for i, f in enumerate(values["features"]) if "dropped" in f
+            }
             self.tables = tuple(
                 BinTable(raw, tuple(f["assignment"]), tuple(f["bads"]), tuple(f["goods"]))
                 if len(f["bads"]) > 1

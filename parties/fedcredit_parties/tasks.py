@@ -47,6 +47,9 @@ class ScorecardTask(BaseModel):
         SHA-256 of the declared definition of *bad*; parties with another one refuse.
     holdout : float
         Share of subjects kept out of training (0 trains on every row).
+    all_columns : bool
+        The requester named no features and took every declared column: one that does not vary is
+        dropped then, where a feature that was asked for by name is refused.
     oot_from : str or None
         Rows of this time or later are the out-of-time sample.
     parties : tuple of str
@@ -60,6 +63,7 @@ class ScorecardTask(BaseModel):
     purpose: str = Field(pattern=r"^[a-z0-9_-]{1,64}$")
     label: str = Field(min_length=1, max_length=200)
     features: tuple[Feature, ...] = Field(min_length=1, max_length=500, strict=False)
+    all_columns: bool = False
     bad_definition_digest: str = Field(pattern=r"^[0-9a-f]{64}$")
     holdout: float = Field(ge=0.0, le=0.9)
     oot_from: str | None = None

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from pydantic import ValidationError
 
 import fedcredit as fc
 from fedcredit import requester
@@ -326,13 +325,12 @@ def test_a_party_that_is_no_data_holder_is_named(federation: fc.Federation) -> N
 def test_a_column_with_two_roles_is_refused_where_the_job_is_written(
     changes: dict[str, Any], field: str
 ) -> None:
-    with pytest.raises(ValidationError, match=field):
-        small_job(**changes)
-    with pytest.raises(ConfigError) as refused:
-        fc.HorizontalJob.from_dict({"purpose": "p", "label": "bad", **changes})
+    for write in (small_job, lambda **job: fc.HorizontalJob.from_dict(job)):
+        with pytest.raises(ConfigError) as refused:
+            write(**{"purpose": "p", "label": "bad", **changes})
 
-    assert field in str(refused.value)
-    assert refused.value.remedy
+        assert field in str(refused.value)
+        assert refused.value.remedy
 
 
 def test_a_column_that_nobody_declared_is_named(federation: fc.Federation) -> None:

@@ -154,7 +154,6 @@ def test_calibration_compares_predicted_with_observed() -> None:
         ([0.0] * 5, [1, 0, 1, 0, 1], "min_subjects"),
         ([0.0] * 50, [1] * 5 + [0] * 45, "min_bads"),
         ([0.0] * 50, [0] * 5 + [1] * 45, "min_goods"),
-        ([], [], "min_subjects"),
     ],
 )
 def test_a_sample_below_the_rules_is_withheld_whole(
@@ -162,6 +161,15 @@ def test_a_sample_below_the_rules_is_withheld_whole(
 ) -> None:
     sums = metrics.score_sums(np.array(eta), np.array(y, dtype=np.int64), GRID)
     assert metrics.release(sums, GRID, TENS) == {"withheld": rule}
+
+
+def test_a_sample_that_nobody_has_rows_of_says_so_and_how_many() -> None:
+    nobody = metrics.score_sums(np.array([]), np.array([], dtype=np.int64), GRID)
+
+    found = metrics.release(nobody, GRID, TENS)
+
+    assert found == {"withheld": "no_rows", "n": 0, "bads": 0}
+    assert metrics.readable(found, offset=600.0, factor=20.0) == found
 
 
 def test_without_a_bad_nothing_is_computed_even_when_rules_are_off() -> None:

@@ -25,6 +25,7 @@ from fedcredit_models.binning import (
     merge,
     totals,
 )
+from fedcredit_models.dropped import why_dropped
 from fedcredit_models.grid import Grid, quantiles
 from fedcredit_models.schema import Feature, infer
 
@@ -68,7 +69,7 @@ def test_any_tidy_frame_is_fitted_and_scored(card: Scorecard) -> None:
     np.testing.assert_allclose(p.sum(axis=1), 1.0)
     assert roc_auc_score(Y, p[:, 1]) > 0.70
     assert set(card.dropped) == {"nothing", "constant"}
-    assert all("fewer than two bins" in reason for reason in card.dropped.values())
+    assert all("does not vary" in reason for reason in card.dropped.values())
 
 
 def test_unseen_missing_and_far_out_values_are_scored(card: Scorecard) -> None:
@@ -229,7 +230,9 @@ def test_the_best_possible_applicant_has_no_reasons(card: Scorecard) -> None:
 
 def test_the_summary_holds_wald_statistics(card: Scorecard) -> None:
     summary = card.summary()
-    assert list(summary.columns) == ["term", "coefficient", "standard_error", "wald_z", "p_value"]
+    assert list(summary.columns) == [
+        "term", "coefficient", "standard_error", "wald_z", "p_value", "iv", "note",
+    ]  # fmt: skip
     assert summary["term"].tolist() == ["intercept", *(t.raw.feature.name for t in card.tables_)]
     free = summary[summary["standard_error"] > 0]
     np.testing.assert_allclose(free["wald_z"], free["coefficient"] / free["standard_error"])
@@ -240,6 +243,57 @@ def test_the_summary_holds_wald_statistics(card: Scorecard) -> None:
     parts = (card.tables_[:1], [0.0, -1.959964], [1.0, 1.0])
     p = Scorecard.from_parts(*parts).summary()["p_value"]
     assert p.tolist() == pytest.approx([1.0, 0.05], abs=1e-7)
+
+
+def leaky(n: int = 1000, seed: int = 3) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Return rows of which one column gives the outcome away, another nearly, a third honestly."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < 0.3).astype(np.int64)
+    frame = pd.DataFrame(
+        {
+            "days_overdue": np.where(y == 1, rng.integers(90, 200, n), rng.integers(0, 60, n)),
+            "calls": 2 * y + rng.integers(0, 4, n),
+            "income": rng.normal(3000, 500, n) - 200 * y,
+        }
+    )
+    return frame, y
+
+
+def test_a_feature_that_separates_alone_is_left_out_by_that_name() -> None:
+    card = Scorecard().fit(*leaky())
+
+    assert card.dropped == {
+        "days_overdue": "separates good from bad almost alone (leak?): it may have been filled in "
+        "after the outcome"
+    }
+
+
+def test_a_feature_that_is_too_good_is_named_in_the_summary() -> None:
+    card = Scorecard().fit(*leaky())
+
+    assert list(card.suspicious) == ["calls"]
+    assert card.suspicious["calls"] > 0.5
+    notes = card.summary().set_index("term")["note"]
+    assert "leak" in notes["calls"]
+    assert notes["income"] == ""
+
+
+def test_when_no_feature_is_left_every_one_says_why() -> None:
+    frame, y = leaky()
+    frame = frame[["days_overdue"]].assign(branch=7)
+
+    with pytest.raises(
+        SchemaError, match=r"days_overdue separates good from bad .*; branch does not vary"
+    ):
+        Scorecard().fit(frame, y)
+
+
+def test_an_identifier_does_not_pass_for_a_leak() -> None:
+    # A row a level: every cell is pure, and says nothing.
+    assert why_dropped([1, 0] * 50, [0, 1] * 50, CellRules()) == "few"
+    assert why_dropped([50, 0], [0, 50], CellRules()) == "separates"
+    assert why_dropped([50], [50], CellRules()) == "constant"
+    assert why_dropped([6, 6], [50, 50], CellRules()) == "few"
 
 
 def test_json_gives_the_card_back_to_the_last_bit(card: Scorecard) -> None:

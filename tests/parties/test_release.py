@@ -27,7 +27,7 @@ SCHEMA = Schema(
 
 @pytest.fixture
 def released() -> Released:
-    job = small_job(holdout=0.0)
+    job = small_job(holdout=0.0, features=[feature.name for feature in SCHEMA.features])
     task = job.task(SCHEMA, parties=("a", "b", "c"), policy=DisclosurePolicy())
     return Released(
         ScorecardTask(
@@ -53,13 +53,13 @@ def _quantiles(released: Released) -> dict[str, Any]:
     return release(released, _sums(released, **{"grid.0": counts, "n": np.array([1_600])}))
 
 
-def _bins(released: Released) -> dict[str, Any]:
+def _bins(released: Released, **others: NDArray[Any]) -> dict[str, Any]:
     values = {"n": np.array([1_600])}
     for i, raw in enumerate(released.raw):
         # One cell a bin of the grid; the last cell of each feature is "missing" and stays empty.
         bads = np.linspace(10, 60, raw.n).round() * (np.arange(raw.n) < raw.n - 1)
         values |= {f"bads.{i}": bads, f"goods.{i}": (100 - bads) * (bads > 0)}
-    return release(released, _sums(released, **values))
+    return release(released, _sums(released, **values | others))
 
 
 def test_there_is_a_function_for_every_phase_and_no_other() -> None:
@@ -91,6 +91,40 @@ def test_a_feature_that_does_not_vary_is_named(released: Released) -> None:
 
     with pytest.raises(ConstantFeatureError, match="income"):
         release(released, _sums(released, **{"bads.0": one, "goods.0": one}))
+
+
+def test_a_feature_that_nobody_asked_for_by_name_is_dropped_with_the_reason(
+    released: Released,
+) -> None:
+    task = ScorecardTask(**{**dict(released.task), "all_columns": True})
+    released = Released(task)
+    released.absorb(_quantiles(released))
+    one = np.zeros(released.raw[0].n)
+    one[0] = 500
+
+    document = _bins(released, **{"bads.0": one, "goods.0": one})
+    released.absorb(document)
+
+    assert document["values"]["features"][0]["dropped"] == "constant"
+    assert released.dropped == {0: "constant"}
+    assert released.kept == (1,)
+
+
+def test_a_release_that_drops_a_feature_without_one_of_the_three_words_is_refused(
+    released: Released,
+) -> None:
+    released.absorb(_quantiles(released))
+    document = _bins(released)
+    bins = document["values"]["features"][0]
+
+    for spoilt in (
+        {**bins, "dropped": "few"},
+        {"assignment": [0] * released.raw[0].n, "bads": [0], "goods": [0]},
+        {"assignment": [0] * released.raw[0].n, "bads": [0], "goods": [0], "dropped": "row 7"},
+    ):
+        document["values"]["features"][0] = spoilt
+        with pytest.raises(MalformedMessageError):
+            released.absorb(document)
 
 
 def test_a_newton_step_releases_the_point_and_neither_gradient_nor_hessian(
