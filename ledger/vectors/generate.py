@@ -1,6 +1,6 @@
-"""Build the ledger's own conformance vectors (L1 to L5) from their seeds and fields.
+"""Build the ledger's own conformance vectors (L1 to L5, L8) from their seeds and fields.
 
-``python generate.py`` writes L1.json to L5.json beside itself; a test runs it and compares. The
+``python generate.py`` writes L1.json to L8.json beside itself; a test runs it and compares. The
 public vectors (J, M, N, C, E) come from elsewhere, are named with their source in each file, and
 are not generated.
 """
@@ -14,6 +14,7 @@ from typing import Any
 from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.checkpoint import Checkpoint, TlogProof
 from fedcredit_ledger.entry import Entry, SignedEntry, commit
+from fedcredit_ledger.evidence_verifier import pack
 from fedcredit_ledger.merkle import node_hash
 from fedcredit_ledger.note import CosignatureKey, Note, SigningKey
 
@@ -144,6 +145,12 @@ def build() -> dict[str, Any]:
             "lines": policy(),
             "satisfied_by": [["bank-a", "bank-b", "regulator"], list(WITNESSES)],
             "not_satisfied_by": [["bank-a", "bank-b", "bank-c"], ["bank-a", "regulator"], []],
+        },
+        "L8.json": {
+            "what": "the one archive of two files",
+            "files": {"a.txt": "x", "b/c": "y"},
+            "zip": base64.b64encode(pack({"a.txt": b"x", "b/c": b"y"})).decode(),
+            "sha256": hashlib.sha256(pack({"a.txt": b"x", "b/c": b"y"})).hexdigest(),
         },
     }
 

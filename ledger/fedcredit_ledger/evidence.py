@@ -1,0 +1,293 @@
+"""Evidence packages: what a ledger says about one matter, in a file that stands on its own.
+
+A package is a ZIP that is made in one way only, so the same ledger gives the same bytes: entries,
+their inclusion proofs in one co-signed checkpoint, the checkpoints that bracket their times, keys,
+a readable statement, a checklist, and a verifier that needs nothing but Python. What the entries
+only commit to is disclosed value by value, or not at all. SPEC.md, "Evidence package".
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fedcredit_ledger import evidence_verifier
+from fedcredit_ledger.canonical import encode
+from fedcredit_ledger.checkpoint import Checkpoint, Policy, TlogProof
+from fedcredit_ledger.entry import open_commitment
+from fedcredit_ledger.errors import EvidenceError, InvalidEvidenceError, LedgerError
+from fedcredit_ledger.evidence_flow import checklist, choose
+from fedcredit_ledger.evidence_verifier import Leaf, Proven, Refused, pack, parse_key, parse_leaf
+from fedcredit_ledger.merkle import Tree
+from fedcredit_ledger.note import Note, Signature
+from fedcredit_ledger.statement import readme, statement
+from fedcredit_ledger.store import Store
+from fedcredit_ledger.verify import Level, verify
+
+Openings = Mapping[int, Sequence[Sequence[Any]]]
+"""Index of an entry -> its openings, each ``[salt, name, value]``."""
+
+_SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")
+_MADE = ("README.txt", "statement.html", "flow.txt", "policy", "verify.py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Head:
+    """A checkpoint with its quorum."""
+
+    checkpoint: Checkpoint
+    note: bytes
+    witnesses: dict[str, int]
+
+
+def pack_evidence(
+    store: Store, subject: str, *, openings: Openings | None = None, disclose: Collection[str] = ()
+) -> bytes:
+    """Return the package about `subject`.
+
+    Parameters
+    ----------
+    store : Store
+        A ledger; it is verified to the last signature first.
+    subject : str
+        ``run ID``, ``grant ID`` or ``entries ID,ID``.
+    openings : mapping, optional
+        What may be disclosed, by index of the entry.
+    disclose : collection of str
+        Names of the committed fields to disclose; everything else is withheld.
+
+    Raises
+    ------
+    EvidenceError
+        When the ledger does not verify, holds nothing of that name under a quorum checkpoint, or
+        an opening to be disclosed is missing or is not what was committed to.
+
+    Disclosure
+    ----------
+    Whoever gets the package reads the entries in it and the values disclosed. Other entries appear
+    as hashes.
+    """
+    report = verify(store, level=Level.SIGNATURES)
+    if report.findings:
+        first = report.findings[0]
+        raise EvidenceError(
+            f"the ledger does not verify: {first.sentence}",
+            expected="no finding",
+            found=f"{len(report.findings)}, the first at {first.index}",
+            remedy="keep the file as it is; fedcredit ledger verify FILE --full lists the findings",
+        )
+    raws = store.leaves()
+    parsed = [parse_leaf(raw, f"entries/{i}.leaf") for i, raw in enumerate(raws)]
+    policy = Policy(parsed[0].data["witness_policy"])
+    heads = _quorum_heads(store, policy)
+    if not heads:
+        raise EvidenceError("no checkpoint has the witnesses' quorum", remedy="start the witnesses")
+    leaves = choose(subject, parsed[: heads[-1].checkpoint.size])
+    last = leaves[-1].place
+    head = next(head for head in heads if head.checkpoint.size > last)
+    tree = Tree(leaf.hash for leaf in parsed[: head.checkpoint.size])
+    files = {"checkpoint": head.note}
+    for leaf in leaves:
+        hashes = tuple(tree.inclusion_proof(leaf.place, head.checkpoint.size))
+        proof = TlogProof(leaf.place, hashes, Note.parse(head.note))
+        files[f"entries/{leaf.place}.leaf"] = raws[leaf.place]
+        files[f"entries/{leaf.place}.tlog-proof"] = proof.encode()
+    brackets = _brackets(leaves, heads, head, tree, files)
+    n_disclosed = _disclose(files, leaves, openings or {}, disclose)
+    proven = Proven(
+        subject=subject,
+        origin=head.checkpoint.origin,
+        founding_entry=parsed[0].id,
+        is_pinned=False,
+        size=head.checkpoint.size,
+        root=head.checkpoint.root.hex(),
+        witnesses=head.witnesses,
+        brackets=brackets,
+        leaves=leaves,
+        n_disclosed=n_disclosed,
+        n_withheld=sum(len(leaf.data.get("commits", {})) for leaf in leaves) - n_disclosed,
+        missing=[],
+        files=files,
+    )
+    return pack(_whole(proven))
+
+
+def verify_evidence(raw: bytes, *, founding_entry: str = "", policy: str = "") -> Proven:
+    """Check a package, and that everything readable in it is what its entries say.
+
+    Parameters
+    ----------
+    raw : bytes
+        The ZIP.
+    founding_entry : str
+        Entry id that was learned elsewhere; empty for none.
+    policy : str
+        Lines of a pinned tlog-policy; empty for the package's own.
+
+    Raises
+    ------
+    InvalidEvidenceError
+        At the first thing that is wrong; the message begins with the file in the package.
+    """
+    try:
+        proven = evidence_verifier.check(raw, founding_entry, policy)
+    except Refused as error:
+        raise InvalidEvidenceError(
+            f"{error.where}: {error.sentence}",
+            expected=error.expected,
+            found=error.found,
+            remedy="keep the file as it is, and ask its sender for the original",
+        ) from error
+    try:
+        whole = _whole(proven)
+    except (LedgerError, ValueError, LookupError, TypeError) as error:
+        raise InvalidEvidenceError("package: its entries make no statement") from error
+    for name in sorted({*whole, *proven.files}):
+        if whole.get(name) != proven.files.get(name):
+            raise InvalidEvidenceError(
+                f"{name}: not what this version of FedCredit writes from the entries",
+                remedy="do not rely on the file, and run no verify.py from such a package",
+            )
+    return proven
+
+
+def _quorum_heads(store: Store, policy: Policy) -> list[_Head]:
+    """Return the checkpoints that carry the quorum, oldest first; signatures are verified."""
+    found = []
+    for size in store.checkpoint_sizes():
+        bare = store.checkpoint(size)
+        assert bare is not None, "the store was verified a moment ago"
+        note = Note.parse(bare)
+        lines = [Signature.parse(line) for line in store.cosignatures(size)]
+        times = policy.cosigned(note.text, lines)
+        if times and policy.satisfied(times):
+            signatures = sorted(lines, key=lambda line: line.line())
+            known = [line for line in signatures if policy.claimed([line])]
+            whole = Note(note.text, (*note.signatures, *known)).encode()
+            found.append(
+                _Head(checkpoint=Checkpoint.parse(note.text), note=whole, witnesses=dict(times))
+            )
+    return found
+
+
+def _brackets(
+    leaves: Sequence[Leaf],
+    heads: Sequence[_Head],
+    main: _Head,
+    tree: Tree,
+    files: dict[str, bytes],
+) -> dict[int, tuple[int, int]]:
+    """Add the checkpoints around each entry to `files`; return each entry's times."""
+    brackets = {}
+    for leaf in leaves:
+        after = [head for head in heads if head.checkpoint.size <= leaf.place][-1:]
+        before = next(head for head in heads if head.checkpoint.size > leaf.place)
+        for head in (*after, before):
+            size = head.checkpoint.size
+            if head is not main:
+                proof = tree.consistency_proof(size, main.checkpoint.size)
+                lines = "".join(base64.b64encode(value).decode() + "\n" for value in proof)
+                files[f"brackets/{size}.checkpoint"] = head.note
+                files[f"brackets/{size}.consistency"] = lines.encode()
+        low = min(after[0].witnesses.values()) if after else 0
+        brackets[leaf.place] = (low, max(before.witnesses.values()))
+    return brackets
+
+
+def _disclose(
+    files: dict[str, bytes], leaves: Sequence[Leaf], openings: Openings, names: Collection[str]
+) -> int:
+    """Add the openings of the named fields to `files`; return how many there are."""
+    n_disclosed, unknown = 0, set(names)
+    for leaf in leaves:
+        commits = leaf.data.get("commits", {})
+        chosen = []
+        for salt, name, value in sorted(openings.get(leaf.place, ()), key=lambda o: str(o[1])):
+            if name in names and name in commits:
+                if not open_commitment(commits[name], salt, name, value):
+                    raise EvidenceError(
+                        f"the opening of {name} is not what entry {leaf.place} commits to",
+                        remedy="find the opening that belongs to this entry; nothing was written",
+                    )
+                chosen.append(encode([salt, name, value]))
+                unknown.discard(name)
+        if chosen:
+            n_disclosed += len(chosen)
+            files[f"openings/{leaf.place}.json"] = b"[\n" + b",\n".join(chosen) + b"\n]\n"
+    if unknown:
+        raise EvidenceError(
+            f"there is no opening of {', '.join(sorted(unknown))} to disclose",
+            expected="an opening [salt, name, value] of an entry in the package",
+            found="none",
+            remedy="--openings names the folder that holds INDEX.json for each entry",
+        )
+    return n_disclosed
+
+
+def _whole(proven: Proven) -> dict[str, bytes]:
+    """Return every file of a package, in order, made from its entries, heads and openings."""
+    kinds = ("entries/", "brackets/", "openings/", "checkpoint")
+    files = {name: raw for name, raw in proven.files.items() if name.startswith(kinds)}
+    founding = proven.leaves[0]
+    files["flow.txt"] = checklist(proven.subject, proven.leaves).encode()
+    lines = founding.data["witness_policy"]
+    files["policy"] = "".join(f"{line}\n" for line in lines).encode()
+    files["verify.py"] = Path(evidence_verifier.__file__).read_bytes()
+    files |= _key_files(founding)
+    complete = proven._replace(files=files)
+    files["statement.html"] = statement(complete)
+    files["README.txt"] = readme(complete)
+    ordered = {name: files[name] for name in sorted(files)}
+    sums = (f"{hashlib.sha256(raw).hexdigest()}  {name}\n" for name, raw in ordered.items())
+    return {**ordered, "SHA256SUMS": "".join(sums).encode()}
+
+
+def _key_files(founding: Leaf) -> dict[str, bytes]:
+    """Return keys/: a PEM for each key that signs in the package, and history.txt."""
+    data = founding.data
+    keys = [("log", "log", parse_key(data["log_vkey"], 1, "entries/0.leaf"))]
+    for founder in data["founders"]:
+        for use, kind in (("signing", 1), ("witness", 4)):
+            if f"{use}_vkey" in founder:
+                key = parse_key(founder[f"{use}_vkey"], kind, "entries/0.leaf")
+                keys.append((founder["party"], use, key))
+    files, history = {}, ""
+    for party, use, key in keys:
+        spki = base64.b64encode(_SPKI_ED25519 + key.public).decode()
+        pem = f"-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n"
+        files[f"keys/{party}-{key.id.hex()}.pem"] = pem.encode()
+        history += f"{key.vkey} party={party} use={use} valid_from=0 valid_to=- leaf=0\n"
+    return {**files, "keys/history.txt": history.encode()}
+
+
+def read_openings(folder: Path) -> dict[int, list[list[Any]]]:
+    """Read a folder of openings: INDEX.json for each entry, an array of [salt, name, value].
+
+    Raises
+    ------
+    EvidenceError
+        When a file is not of this form.
+    """
+    found: dict[int, list[list[Any]]] = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            value = None
+        if (
+            not path.stem.isdigit()
+            or not isinstance(value, list)
+            or any(not isinstance(o, list) or len(o) != 3 for o in value)
+            or any(not isinstance(o[0], str) or not isinstance(o[1], str) for o in value)
+        ):
+            raise EvidenceError(
+                "a file of openings is not of its form",
+                expected="INDEX.json: [[salt, name, value], ...]",
+                found=path.name,
+                remedy="take the folder that the run was saved with",
+            )
+        found[int(path.stem)] = value
+    return found

@@ -1,0 +1,345 @@
+"""Attack: somebody hands a court a package that was changed, cut, made up, or made to harm.
+
+The weak variant is an archive with a list of digests, as files are often sent: whoever changes a
+file writes the list anew. In a package every entry is signed by its author and stands in a tree
+whose root witnesses have co-signed, what entries refer to must be there, and the readable part is
+made again from them.
+"""
+
+import hashlib
+import io
+import random
+import zipfile
+from collections.abc import Callable, Iterable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fedcredit_ledger import evidence_verifier as verifier
+from fedcredit_ledger.canonical import encode
+from fedcredit_ledger.errors import InvalidEvidenceError
+from fedcredit_ledger.evidence import pack_evidence, verify_evidence
+from fedcredit_ledger.evidence_flow import checklist
+from tests.ledger import small_federation
+from tests.ledger.small_federation import SmallFederation, seed
+from tests.ledger.small_packages import (
+    SUBJECT_OPENING,
+    files_of,
+    finished_federation,
+    granted_federation,
+    packed_anew,
+    run_package,
+)
+
+SIGNED = ("entries/", "checkpoint", "brackets/", "policy", "keys/", "flow.txt")
+
+
+@pytest.fixture(scope="module")
+def small() -> bytes:
+    """Three entries: the founding, a table, a grant."""
+    return pack_evidence(granted_federation().store, "grant grant-bank-a")
+
+
+@pytest.fixture(scope="module")
+def fed() -> SmallFederation:
+    return finished_federation()
+
+
+@pytest.fixture(scope="module")
+def package(fed: SmallFederation) -> bytes:
+    return run_package(fed)
+
+
+def only_digests(package: bytes) -> bool:
+    """Accept in the weak way: every file has the digest that the list says."""
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        lines = archive.read("SHA256SUMS").decode().splitlines()
+        return all(
+            hashlib.sha256(archive.read(name)).hexdigest() == digest
+            for digest, name in (line.split("  ") for line in lines)
+        )
+
+
+def is_found(package: bytes, **pins: str) -> bool:
+    try:
+        verify_evidence(package, **pins)
+    except InvalidEvidenceError:
+        return True
+    return False
+
+
+def test_the_untouched_package_is_accepted(small, package):
+    assert not is_found(small)
+    assert not is_found(package)
+
+
+def unnoticed(package: bytes, positions: Iterable[int]) -> list[int]:
+    """Return where a flipped bit is not found."""
+    found = []
+    for position in positions:
+        changed = bytearray(package)
+        changed[position] ^= 0x01
+        try:
+            verifier.check(bytes(changed))
+        except verifier.Refused:
+            continue
+        found.append(position)
+    return found
+
+
+def test_every_changed_byte_of_a_package_is_found(small):
+    """Of verify.py, half of the archive and no evidence, every 16th; the long test takes all."""
+    program = files_of(small)["verify.py"]
+    start = small.index(program)
+    end = start + len(program)
+
+    assert unnoticed(small, [*range(start), *range(start, end, 16), *range(end, len(small))]) == []
+
+
+@pytest.mark.long
+def test_every_changed_byte_of_the_verifier_in_a_package_is_found(small):
+    assert unnoticed(small, range(len(small))) == []
+
+
+def changed_anew(files: dict[str, bytes], name: str, position: int) -> bytes:
+    """Flip a bit of one file, then write every digest and checksum anew."""
+    raw = bytearray(files[name])
+    raw[position] ^= 0x01
+    return packed_anew({**files, name: bytes(raw)})
+
+
+def test_bytes_changed_with_every_digest_made_anew_fool_the_list_and_nobody_else(small):
+    files = files_of(small)
+    rng = random.Random(8)
+    for name in files.keys() - {"SHA256SUMS"}:
+        for position in {rng.randrange(len(files[name])) for _ in range(3)}:
+            forged = changed_anew(files, name, position)
+            assert only_digests(forged)  # the weak variant accepts
+            assert is_found(forged), (name, position)
+
+
+@pytest.mark.long
+def test_every_byte_changed_with_every_digest_made_anew_is_found(small):
+    files = files_of(small)
+    for name in (name for name in files if name.startswith(SIGNED)):
+        for position in range(len(files[name])):
+            assert is_found(changed_anew(files, name, position)), (name, position)
+
+
+def test_an_entry_that_was_taken_out_is_found_or_named_as_missing(package):
+    """The checklist is written anew as if the entry had never been."""
+    files = files_of(package)
+    leaves = verify_evidence(package).leaves
+    subject = files["flow.txt"].decode().splitlines()[1]
+    named = {}
+    for leaf in leaves:
+        kept = {n: raw for n, raw in files.items() if not n.startswith(f"entries/{leaf.place}.")}
+        left = [other for other in leaves if other is not leaf]
+        forged = packed_anew({**kept, "flow.txt": checklist(subject, left).encode()})
+        assert only_digests(forged)  # the weak variant accepts
+        try:
+            named[leaf.type] = verifier.check(forged).missing
+        except verifier.Refused:
+            continue
+        assert is_found(forged)  # the statement no longer follows from the entries
+
+    # what no other entry refers to can only be missed by the flow
+    assert named == {
+        "run-started": ["missing start"],
+        "run-finished": ["missing end"],
+        "model-registered": ["missing model"],
+    }
+
+
+def test_entries_swapped_doubled_or_under_another_index_are_found(package):
+    files = files_of(package)
+    forged: list[dict[str, bytes]] = []
+    for one, other in ((2, 3), (9, 10), (14, 15)):
+        swapped = {f"entries/{one}.leaf": files[f"entries/{other}.leaf"]}
+        swapped[f"entries/{other}.leaf"] = files[f"entries/{one}.leaf"]
+        forged.append(files | swapped)
+        proofs = {f"entries/{one}.tlog-proof": files[f"entries/{other}.tlog-proof"]}
+        proofs[f"entries/{other}.tlog-proof"] = files[f"entries/{one}.tlog-proof"]
+        forged.append(files | swapped | proofs)
+    doubled = {f"entries/21.{kind}": files[f"entries/20.{kind}"] for kind in ("leaf", "tlog-proof")}
+    forged.append(files | doubled)
+    forged.append(files | {"entries/21.tlog-proof": files["entries/20.tlog-proof"]})
+    moved = files["entries/20.leaf"].replace(b"\n20\n", b"\n21\n", 1)
+    proof = files["entries/20.tlog-proof"].replace(b"index 20", b"index 21")
+    forged.append(files | {"entries/21.leaf": moved, "entries/21.tlog-proof": proof})
+
+    for candidate in forged:
+        anew = packed_anew(candidate)
+        assert only_digests(anew)  # the weak variant accepts
+        assert is_found(anew)
+
+
+def test_a_later_time_of_receipt_and_a_foreign_bracket_are_found(package):
+    files = files_of(package)
+    late = files["entries/20.leaf"].replace(b"\n2026-11-23T16:00", b"\n2026-11-23T17:00", 1)
+    assert is_found(packed_anew(files | {"entries/20.leaf": late}))
+    other = SmallFederation()
+    other.grant_all()
+    other.witness()
+    note = other.log.quorum_note(7)
+    assert is_found(packed_anew(files | {"brackets/7.checkpoint": note}))
+    size = next(name for name in files if name.startswith("brackets/") and "checkpoint" in name)
+    renamed = {"brackets/3.checkpoint": files[size], "brackets/3.consistency": b""}
+    assert is_found(packed_anew(files | renamed))
+
+
+def test_a_head_without_its_quorum_is_found(package):
+    files = files_of(package)
+    bare = b"".join(
+        line for line in files["checkpoint"].splitlines(True) if b" regulator " not in line
+    )
+    forged = {
+        name: raw.replace(files["checkpoint"], bare) if name.endswith(("proof", "point")) else raw
+        for name, raw in files.items()
+    }
+
+    with pytest.raises(InvalidEvidenceError, match="checkpoint: too few witnesses co-signed"):
+        verify_evidence(packed_anew(forged))
+
+
+def forged_federation() -> SmallFederation:
+    """The same names, roles and run, with other keys."""
+    small_federation.seed = lambda text: seed(f"forged {text}")
+    try:
+        return finished_federation()
+    finally:
+        small_federation.seed = seed
+
+
+def test_a_package_cannot_vouch_for_itself(fed, package):
+    """A forger founds a federation of the same names; only a pin from outside tells them apart."""
+
+    made_up = run_package(forged_federation())
+
+    proven = verify_evidence(made_up)
+    assert not proven.is_pinned
+    assert "not pinned" in verifier.describe(proven)
+    assert is_found(made_up, founding_entry=fed.founding.id)
+    policy = files_of(package)["policy"].decode()
+    assert is_found(made_up, policy=policy)
+    assert not is_found(package, policy=policy, founding_entry=fed.founding.id)
+
+
+def test_statement_escapes_everything():
+    hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&#x202e;"
+    fed = SmallFederation()
+    fed.register("bank-a")
+    fed.grant("bank-a", purpose=hostile)
+    fed.witness()
+
+    proven = verify_evidence(pack_evidence(fed.store, "grant grant-bank-a"))
+
+    text = proven.files["statement.html"].decode()
+    assert "<script" not in text and "<img" not in text
+    assert "&lt;script&gt;alert(1)" in text
+    assert "&amp;#x202e;" in text
+
+
+def test_domains_do_not_mix(package):
+    """An entry is no checkpoint and a checkpoint no entry, whoever has signed them."""
+    files = files_of(package)
+    note = files["entries/20.leaf"].split(b"\n", 4)[4]
+    head = b"".join(files["entries/20.leaf"].splitlines(True)[:4]) + files["checkpoint"]
+
+    assert is_found(packed_anew(files | {"checkpoint": note}))
+    assert is_found(packed_anew(files | {"entries/20.leaf": head}))
+
+
+def zipped(names: dict[str, bytes], *, method: int = zipfile.ZIP_STORED, comment: bytes = b""):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", method) as archive:
+        for name, raw in names.items():
+            archive.writestr(zipfile.ZipInfo(name), raw, method)
+        archive.comment = comment
+    return stream.getvalue()
+
+
+def hostile_archives(small: bytes) -> dict[str, bytes]:
+    files = files_of(small)
+    bomb = files | {"README.txt": bytes(50_000_000)}
+    twice = small.replace(b"entries/1.leaf", b"entries/2.leaf")
+    end = small.rindex(b"PK\5\6")
+    return {
+        "no archive": b"",
+        "words": b"PK\3\4" * 40,
+        "a climbing name": zipped(files | {"../../etc/cron": b"x"}),
+        "an absolute name": zipped(files | {"/etc/passwd": b"x"}),
+        "a name of another system": zipped(files | {"C:\\x": b"x"}),
+        "a folder": zipped(files | {"entries/": b""}),
+        "a stranger": packed_anew(files | {"entries/9.exe": b"x"}),
+        "a name twice": twice,
+        "compressed": zipped(files, method=zipfile.ZIP_DEFLATED),
+        "a bomb": zipped(bomb, method=zipfile.ZIP_DEFLATED),
+        "a comment": zipped(files, comment=b"read me first"),
+        "bytes in front": b"#!/bin/sh\n" + small,
+        "bytes behind": small + b"\0",
+        "an end twice": small + small[end:],
+        "cut": small[:-1],
+        "half": small[: len(small) // 2],
+        "other order": verifier.pack(dict(reversed(files.items()))),
+        "no SHA256SUMS": verifier.pack({n: r for n, r in files.items() if n != "SHA256SUMS"}),
+        "no checkpoint": packed_anew({n: r for n, r in files.items() if n != "checkpoint"}),
+        "no policy": packed_anew({n: r for n, r in files.items() if n != "policy"}),
+        "no statement": packed_anew({n: r for n, r in files.items() if n != "statement.html"}),
+        "another verifier": packed_anew(files | {"verify.py": b"print('VALID')\n"}),
+        "another key file": packed_anew(files | {"keys/bank-z-00000000.pem": b"x"}),
+        "a policy of nobody": packed_anew(files | {"policy": b"quorum none\n"}),
+        "deep json": packed_anew(files | {"entries/2.leaf": deep(files["entries/2.leaf"])}),
+    }
+
+
+def deep(leaf: bytes) -> bytes:
+    head, _, tail = leaf.partition(b'"basis":')
+    return head + b'"basis":' + b"[" * 5_000 + b"]" * 5_000 + tail[tail.index(b",") :]
+
+
+def test_hostile_packages(small):
+    for name, raw in hostile_archives(small).items():
+        with pytest.raises(InvalidEvidenceError, match=": ") as caught:
+            verify_evidence(raw)
+        assert caught.value.exit_code == 59, name
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=400))
+def test_whatever_bytes_come_the_readers_refuse_by_name(raw):
+    readers: tuple[Callable[[bytes, str], object], ...] = (
+        verifier.unpack,
+        verifier.parse_note,
+        verifier.parse_leaf,
+        verifier.canonical,
+    )
+    for reader in readers:
+        for data in (raw, b"PK\3\4" + raw, b"fedcredit-ledger-leaf/v1\n" + raw):
+            try:
+                reader(data, "entries/1.leaf")
+            except verifier.Refused as error:
+                assert error.where == "entries/1.leaf"
+
+
+def test_a_million_guesses_find_nothing(small):
+    """A thief knows all of an identity number but its last digits, and the withheld digest."""
+    digest = files_of(small)["entries/2.leaf"].partition(b'"subject":"')[2][:64].decode()
+    header = b"fedcredit-ledger-commit/v1\n"
+    secret = "110101199003070000"
+    weak = hashlib.sha256(header + encode(["", "subject", secret])).hexdigest()
+    found, found_weak = [], []
+    guess = hashlib.sha256(header + b'["","subject","110101199003').copy
+    for number in range(1_000_000):
+        trial = guess()
+        trial.update(b'%06d"]' % number)
+        value = trial.hexdigest()
+        if value == digest:
+            found.append(number)
+        if value == weak:
+            found_weak.append(number)
+
+    assert found_weak == [70_000]  # the weak variant: no salt
+    assert found == []
+    assert digest == SUBJECT_OPENING[0]
