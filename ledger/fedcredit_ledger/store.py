@@ -78,12 +78,14 @@ class Store:
             else:
                 self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._prepare(read_only)
-        except (sqlite3.Error, LedgerError) as error:
+        except (sqlite3.Error, LedgerError, UnicodeDecodeError) as error:
             if hasattr(self, "_db"):
                 self._db.close()
             if isinstance(error, LedgerError):
                 raise
-            raise LedgerError(f"the file cannot be read as a ledger: {error}") from error
+            # SQLite quotes a spoiled schema in its message, whatever bytes it holds.
+            found = "a spoiled schema" if isinstance(error, UnicodeDecodeError) else str(error)
+            raise LedgerError(f"the file cannot be read as a ledger: {found}") from error
 
     def _prepare(self, read_only: bool) -> None:
         self._db.execute("PRAGMA trusted_schema=OFF")
