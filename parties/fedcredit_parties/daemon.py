@@ -9,16 +9,15 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
+from fedcredit_ledger.errors import LedgerError
 from fedcredit_parties.config import DataConfig, PartyConfig, resolve
 from fedcredit_parties.data import Table
 from fedcredit_parties.data_holder import DataHolder
-from fedcredit_parties.errors import ConfigError, DataError, WireError
+from fedcredit_parties.disk import kept_in, refused
+from fedcredit_parties.errors import ConfigError, FrontUnreachableError, PartyError
 from fedcredit_parties.file_lock import holder_of, only_one
 from fedcredit_parties.flower_node import FlowerNode, table
 from fedcredit_parties.front_client import PATIENCE_S, FrontClient
@@ -27,6 +26,9 @@ from fedcredit_parties.identity import Identity
 from fedcredit_parties.identity_files import load_identity, vault_key
 from fedcredit_parties.key_holder import KeyHolder
 from fedcredit_parties.member import BACK, Member, utc_now
+from fedcredit_parties.own_place import check_place
+from fedcredit_parties.session import Session
+from fedcredit_parties.table_file import TableFile
 from fedcredit_parties.vault import Vault
 
 STATUS_S = 2.0
@@ -52,32 +54,13 @@ def read_table(party: str, data: DataConfig, folder: Path) -> Table:
     DataError
         When the file is absent, unreadable, or of another kind.
     """
-    path = resolve(folder, data.path)
-    try:
-        if path.suffix == ".parquet":
-            frame = pd.read_parquet(path)
-        elif path.suffix == ".csv":
-            frame = pd.read_csv(path)
-        else:
-            raise DataError(
-                f"table {data.name} is of an unknown kind",
-                party=party,
-                expected="a .csv or .parquet file",
-                found=path.suffix or "no ending",
-            )
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"table {data.name} cannot be read",
-            party=party,
-            expected=f"a table at {path.name}",
-            found=type(error).__name__,
-            remedy="correct [[data]] path in party.toml",
-        ) from None
+    file, frame = TableFile.read(resolve(folder, data.path), name=data.name, party=party)
     return Table(
         asset=f"{party}/{data.name}",
         frame=frame,
         bad_definition=data.bad_definition,
         period=(data.period_from.isoformat(), data.period_to.isoformat()),
+        file=file,
     )
 
 
@@ -99,7 +82,8 @@ class PartySetup:
         self.config = PartyConfig.read(path)
         self.folder = path.resolve().parent
         self.state = resolve(self.folder, self.config.state)
-        self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with kept_in(self.state, "the state folder was not made", party=self.config.name):
+            self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.identity: Identity = load_identity(resolve(self.folder, self.config.identity))
         if self.identity.name != self.config.name:
             raise ConfigError(
@@ -160,49 +144,75 @@ def run(path: Path, stop: threading.Event) -> None:
 
     Raises
     ------
-    ConfigError
-        When it runs already, or the configuration is not usable.
+    DuplicateIdentityError
+        When it runs already, here or elsewhere.
+    ConfigError, UntrustedFederationError, MachineError
+        When the configuration, a key, a certificate, the clock or the disk is not usable.
     PartyError, LedgerError
         When the federation is not the pinned one, or a table cannot be read.
     """
     setup = PartySetup(path)
+    if setup.config.role == "requester":
+        raise ConfigError(
+            "a requester has no daemon",
+            expected="role data-holder or key-holder",
+            found=setup.config.role,
+            remedy="use the federation from a notebook: Federation.load(...)",
+        )
     with only_one(setup.state / "daemon.lock", f"the daemon of {setup.config.name}"):
-        member = _when_reachable(setup, stop)
-        if member is None:
-            return
+        try:
+            _serve(setup, stop)
+        except (PartyError, LedgerError) as error:
+            write_last_words(setup.state, error)
+            raise
+
+
+def _serve(setup: PartySetup, stop: threading.Event) -> None:
+    member = _when_reachable(setup, stop)
+    if member is None:
+        return
+    pulse = setup.front(patience_s=0.0)
+    try:
+        check_place(setup.config, setup.identity, member.ledger.state)
+        session = Session(setup.config.name, pulse, setup.state)
+        session.begin(stop)
         if setup.config.role == "key-holder":
-            _serve_key_holder(setup, member, stop)
-        elif setup.config.role == "data-holder":
-            _serve_data_holder(setup, member, stop)
+            _serve_key_holder(setup, member, session, stop)
         else:
-            raise ConfigError(
-                "a requester has no daemon",
-                expected="role data-holder or key-holder",
-                found=setup.config.role,
-                remedy="use the federation from a notebook: Federation.load(...)",
-            )
+            _serve_data_holder(setup, member, session, stop)
+    finally:
+        pulse.close()
 
 
 def _when_reachable(setup: PartySetup, stop: threading.Event) -> Member | None:
-    """Return the member once the coordinator answers; None when stopped before that."""
+    """Return the member once the coordinator answers; None when stopped before that.
+
+    Only silence is waited out. A clock that is off, a foreign certificate or a key that the ledger
+    does not hold will not mend by waiting: these end the daemon at once, with their error.
+    """
     deadline = time.monotonic() + START_S
     probe = setup.front(patience_s=0.0)
+    told = ""
     try:
         while not stop.is_set():
             try:
                 probe.status()
                 return setup.member(patience_s=DAEMON_PATIENCE_S)
-            except WireError as error:
+            except FrontUnreachableError as error:
                 if time.monotonic() > deadline:
                     raise
-                _LOG.warning("%s", error)
+                if str(error) != told:
+                    _LOG.warning("%s; asking again for an hour", error)
+                    told = str(error)
                 stop.wait(0.2)
         return None
     finally:
         probe.close()
 
 
-def _serve_data_holder(setup: PartySetup, member: Member, stop: threading.Event) -> None:
+def _serve_data_holder(
+    setup: PartySetup, member: Member, session: Session, stop: threading.Event
+) -> None:
     config = setup.config
     if config.app_hash is None:
         raise ConfigError(
@@ -225,16 +235,18 @@ def _serve_data_holder(setup: PartySetup, member: Member, stop: threading.Event)
     holder.on_attempt = node.hurry
     try:
         holder.register()
-        member.start(holder.serve, node.serve)
+        member.start(holder.serve, node.serve, session.serve)
         if any(run.status == "started" for run in member.ledger.state.runs.values()):
             member.mailbox.send(member.role("coordinator"), BACK, {})
-        _until_stopped(setup, member, stop, lambda: node.online)
+        _until_stopped(setup, member, stop, node)
     finally:
         member.stop()
         holder.close()
 
 
-def _serve_key_holder(setup: PartySetup, member: Member, stop: threading.Event) -> None:
+def _serve_key_holder(
+    setup: PartySetup, member: Member, session: Session, stop: threading.Event
+) -> None:
     vault = setup.vault()
     split_key = vault.get("split-key")
     is_new = split_key is None
@@ -248,28 +260,30 @@ def _serve_key_holder(setup: PartySetup, member: Member, stop: threading.Event) 
         if is_new or vault.get("split-key-sent") is None:
             holder.hand_out_split_key()
             vault.put("split-key-sent", b"yes")
-        member.start(holder.serve)
-        _until_stopped(setup, member, stop, lambda: True)
+        member.start(holder.serve, session.serve)
+        _until_stopped(setup, member, stop)
     finally:
         member.stop()
         holder.close()
 
 
 def _until_stopped(
-    setup: PartySetup, member: Member, stop: threading.Event, ready: Callable[[], bool]
+    setup: PartySetup, member: Member, stop: threading.Event, node: FlowerNode | None = None
 ) -> None:
     """Write the status file until told to stop; end with what ended a thread."""
     was_ready = False
     while not stop.wait(STATUS_S if was_ready else FIRST_S):
-        was_ready = ready()
-        write_status(setup.state, status(setup, member, ready=was_ready))
+        was_ready = node is None or node.online
+        write_status(setup.state, status(setup, member, ready=was_ready, node=node))
         if member.crash is not None:
             raise member.crash
         if member.failures:
             raise member.failures[0]
 
 
-def status(setup: PartySetup, member: Member, *, ready: bool) -> dict[str, Any]:
+def status(
+    setup: PartySetup, member: Member, *, ready: bool, node: FlowerNode | None = None
+) -> dict[str, Any]:
     """Return what ``party status`` shows: no row counts, no keys."""
     state = member.ledger.state
     return {
@@ -281,22 +295,43 @@ def status(setup: PartySetup, member: Member, *, ready: bool) -> dict[str, Any]:
         "ledger_size": member.ledger.replica.size,
         "ledger_root": member.ledger.replica.root.hex(),
         "quorum_size": member.ledger.replica.quorum_size,
+        "problem": "" if node is None or node.problem is None else str(node.problem),
+        "refused": {} if node is None else dict(node.refused),
         "runs": {run.run_id: run.status for run in state.runs.values()},
     }
 
 
 def write_status(folder: Path, value: dict[str, Any]) -> None:
-    """Write ``status.json``, whole or not at all."""
+    """Write ``status.json``, whole or not at all; a full disk is logged and costs nothing else."""
     part = folder / "part-status.json"
-    part.write_text(json.dumps(value, indent=1), "utf-8")
-    part.replace(folder / "status.json")
+    try:
+        part.write_text(json.dumps(value, indent=1), "utf-8")
+        part.replace(folder / "status.json")
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        _LOG.warning("%s", refused(error, folder, "status.json is not written"))
+
+
+def write_last_words(folder: Path, error: PartyError | LedgerError) -> None:
+    """Leave in ``status.json`` why a daemon has ended."""
+    write_status(
+        folder,
+        {
+            "process": None,
+            "ready": False,
+            "time": utc_now().isoformat(timespec="seconds"),
+            "ended_with": f"{type(error).__name__}: {error}",
+            "exit_code": error.exit_code,
+        },
+    )
 
 
 def read_status(folder: Path) -> dict[str, Any]:
     """Return the daemon's last words about itself, and whether it still runs."""
     process = holder_of(folder / "daemon.lock")
     path = folder / "status.json"
-    if process is None or not path.exists():
-        return {"process": process, "ready": False}
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return found
+    found: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    if process is None:
+        kept = ("time", "ended_with", "exit_code") if "ended_with" in found else ()
+        return {"process": None, "ready": False} | {name: found[name] for name in kept}
+    return found or {"process": process, "ready": False}

@@ -42,6 +42,7 @@ from fedcredit_parties.member import Member
 from fedcredit_parties.released import Released
 from fedcredit_parties.releases import catch_up
 from fedcredit_parties.sums import Rows, addend
+from fedcredit_parties.table_memory import TableMemory
 from fedcredit_parties.tasks import GROUPS, PHASES, ScorecardTask
 from fedcredit_parties.vault import Vault
 from fedcredit_parties.wire import (
@@ -104,6 +105,7 @@ class DataHolder:
         vault = vault or Vault()
         self.mask_keys = MaskKeys(vault)
         self.contributions = Contributions(vault)
+        self.remembered = TableMemory(vault)
         self.on_attempt: Callable[[], None] = lambda: None
         self._runs: dict[str, _LocalRun] = {}
         self._forgotten: set[str] = set()
@@ -115,10 +117,14 @@ class DataHolder:
         return self.member.name
 
     def register(self) -> None:
-        """Write ``data-asset-registered`` for every table the ledger does not know yet."""
+        """Write ``data-asset-registered`` for every table that is new, or another than before."""
         for table in self.tables.values():
-            if table.asset not in self.member.ledger.state.assets:
-                self.member.ledger.append("data-asset-registered", table.registration())
+            known = self.member.ledger.state.assets.get(table.asset)
+            if known is not None and self.remembered.is_registered(table):
+                continue
+            version = 1 if known is None else int(known.registered.data["version"]) + 1
+            self.member.ledger.append("data-asset-registered", table.registration(version))
+            self.remembered.registered(table)
 
     def serve(self, stop: threading.Event) -> None:
         """Approve or decline proposed runs until `stop` is set; clean up after finished ones."""
@@ -183,6 +189,7 @@ class DataHolder:
                 found=f"{str(proposal.get('label_definition_digest'))[:12]}",
                 remedy="agree on one definition of bad; its words must be the same at all parties",
             )
+        self.remembered.same_rows(run.run_id, table)
         split_key = self._split_key(time.monotonic() + task.deadline_s)
         frame = table.rows(task.table_schema)
         try:
@@ -338,6 +345,7 @@ class DataHolder:
         """Compute, mask and encrypt; keep the bytes, then erase the mask key."""
         check_input(run, attempt, local.released, party=self.name)
         check_roster(self.policy, local.task, attempt.roster)
+        self.remembered.same_rows(run.run_id, local.table)
         # Asked again every round: a revocation of the grant of the approval stops the next one.
         self._find_grant(run, local.task, grant_id=local.grant_id)
         tensor = local.released.tensor()
@@ -493,6 +501,7 @@ class DataHolder:
                 run.requester, BYTES_SENT, {"n_bytes": n_bytes}, run_id=run.run_id
             )
         self.contributions.forget(run.run_id)
+        self.remembered.forget(run.run_id)
         for key in run.mask_keys.get(self.name, []):
             self.mask_keys.erase(key.epk)
         self.member.mailbox.forget(run.run_id)

@@ -13,7 +13,7 @@ import secrets
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -24,10 +24,11 @@ from fedcredit_ledger.errors import MalformedEntryError
 from fedcredit_ledger.note import SigningKey
 from fedcredit_parties.errors import (
     ConfigError,
+    DiskFullError,
     FrontUnreachableError,
     MalformedMessageError,
-    WireError,
 )
+from fedcredit_parties.flower_problem import clock_error
 from fedcredit_parties.frames import pack, unpack
 from fedcredit_parties.front import SubmitAnswer
 from fedcredit_parties.front_request import (
@@ -40,6 +41,7 @@ from fedcredit_parties.front_request import (
     SignedRequest,
 )
 from fedcredit_parties.member import utc_now
+from fedcredit_parties.served_certificate import unacceptable
 
 PATIENCE_S = 10.0
 """How long one call is repeated while the coordinator does not answer."""
@@ -51,7 +53,8 @@ MAX_ANSWER_BYTES = 4 * 2**20
 """Largest answer that is no blob; pages are smaller."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
-_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+_AGAIN = frozenset({408, 429, 500, 502, 503, 504, 507})
+_FULL = 507
 
 
 class FrontClient:
@@ -112,6 +115,7 @@ class FrontClient:
         self._origin = origin
         self._clock = clock
         self._patience_s = patience_s
+        self._root_certificates = root_certificates
         self._lock = threading.Lock()
         self._leaving = threading.Event()
         self._client = httpx.Client(
@@ -237,6 +241,25 @@ class FrontClient:
             raise _odd("a status document", "other bytes")
         return found
 
+    def hello(self, session: str, earlier: Sequence[str]) -> float | None:
+        """Say that this daemon lives; return None, or how long ago another one was heard, in s.
+
+        Parameters
+        ----------
+        session : str
+            Number of this daemon's life, 32 hex digits.
+        earlier : sequence of str
+            Numbers of lives that have certainly ended and that this one follows.
+        """
+        body = json.dumps({"earlier": list(earlier), "session": session}).encode()
+        response = self._request("POST", "/session", body, passed=frozenset({409}))
+        if response.status_code == 200:
+            return None
+        try:
+            return float(json.loads(response.content)["heard_s"])
+        except (KeyError, TypeError, ValueError):
+            raise _odd("how long ago the other daemon was heard", "other bytes") from None
+
     def leave(self) -> None:
         """Be patient no longer: a call that finds nobody gives up at once."""
         self._leaving.set()
@@ -275,20 +298,27 @@ class FrontClient:
         asked = time.monotonic()
         lost_since: float | None = None
         pause = _FIRST_PAUSE_S
+        is_signed_anew = False
         while True:
             waited = time.monotonic() - asked
             left = max(0.0, wait_s - waited) if wait_s else 0.0
             try:
                 response = self._once(method, path, body, digest, wait_s=left, most=most)
+                if response.status_code == 401 and not is_signed_anew:
+                    # A machine that slept between signing and sending is no stranger.
+                    is_signed_anew = True
+                    continue
                 if response.status_code not in _AGAIN:
                     return self._judge(response, passed)
                 found = f"HTTP {response.status_code}"
             except httpx.TransportError as error:
-                _refuse_certificate(error)
+                self._refuse_certificate(error)
                 found = type(error).__name__
             lost_since = time.monotonic() if lost_since is None else lost_since
             late = time.monotonic() + pause > lost_since + self._patience_s
             if late or self._leaving.is_set():
+                if found == f"HTTP {_FULL}":
+                    raise self._full()
                 raise FrontUnreachableError(
                     "the coordinator does not answer",
                     expected=f"an answer at {self._address} within {self._patience_s:g} s",
@@ -343,13 +373,6 @@ class FrontClient:
             raise MalformedMessageError(
                 "the front takes no body of this size", party=self.name, found="HTTP 413"
             )
-        if status == 507:
-            raise WireError(
-                "the coordinator keeps no more: its disk is full, or this member's share is used",
-                party=self.name,
-                found="HTTP 507",
-                remedy="ask the coordinator's operator for room",
-            )
         raise MalformedMessageError(
             "the front refused a call", party=self.name, found=f"HTTP {status}"
         )
@@ -359,22 +382,39 @@ class FrontClient:
             theirs = parse_time(response.headers.get(TIME, ""))
         except MalformedEntryError:
             raise _odd("the coordinator's time with its refusal", "none") from None
-        minutes = (self._clock() - theirs).total_seconds() / 60
-        if abs(minutes) * 60 > CLOCK_WINDOW_S:
-            raise FrontUnreachableError(
-                f"the clock differs from the coordinator's by {abs(minutes):.0f} minutes",
-                party=self.name,
-                expected=f"at most {CLOCK_WINDOW_S // 60} minutes",
-                found=f"{abs(minutes):.0f} minutes {'ahead' if minutes > 0 else 'behind'}",
-                remedy="set the clock (chrony, systemd-timesyncd)",
-            )
-        raise FrontUnreachableError(
+        ahead_s = (self._clock() - theirs).total_seconds()
+        if abs(ahead_s) > CLOCK_WINDOW_S:
+            raise clock_error(ahead_s, limit_s=CLOCK_WINDOW_S, party=self.name)
+        raise ConfigError(
             "the front does not take this member's signature",
             party=self.name,
-            expected=f"the key that the ledger {self._origin} holds for {self.name}",
-            found="another key, name or ledger",
+            expected=f"the signing key that the ledger {self._origin} holds for {self.name}",
+            found=f"a signature by the key {self._signing.verifier.key_id.hex()}, or another name",
             remedy="compare name, origin and identity in party.toml with the founding entry",
         )
+
+    def _full(self) -> DiskFullError:
+        return DiskFullError(
+            "the coordinator keeps no more: its disk is full, or this member's share is used",
+            party=self.name,
+            expected="room at the coordinator",
+            found=f"HTTP {_FULL} for {self._patience_s:g} s",
+            remedy="ask the coordinator's operator for room; nothing was confirmed",
+        )
+
+    def _refuse_certificate(self, error: httpx.TransportError) -> None:
+        """Raise when the coordinator's certificate is the reason; waiting would not help."""
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, ssl.SSLCertVerificationError):
+                raise unacceptable(
+                    self._address,
+                    self._root_certificates,
+                    cause.verify_message,
+                    party=self.name,
+                    now=self._clock(),
+                ) from None
+            cause = cause.__cause__ or cause.__context__
 
 
 def pinned(root_certificates: bytes) -> ssl.SSLContext:
@@ -421,20 +461,6 @@ def _segment(text: str) -> str:
             "not a name that stands in a path", expected="letters, digits, -._", found="others"
         )
     return text
-
-
-def _refuse_certificate(error: httpx.TransportError) -> None:
-    """Raise when the coordinator's certificate is the reason; waiting would not help."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            raise FrontUnreachableError(
-                "the coordinator's certificate is not acceptable",
-                expected="a valid certificate by the pinned authority, for this address",
-                found=cause.verify_message,
-                remedy="compare the authority's fingerprint with the coordinator's operator",
-            ) from None
-        cause = cause.__cause__ or cause.__context__
 
 
 def _too_large(what: str, most: int, found: int) -> MalformedMessageError:

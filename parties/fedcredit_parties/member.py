@@ -5,6 +5,7 @@ member that is a witness also co-signs checkpoints, in a thread of its own, beca
 be waiting for exactly that co-signature.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,7 +13,8 @@ from pathlib import Path
 
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.witness import Witness
-from fedcredit_parties.errors import FrontUnreachableError, PartyError
+from fedcredit_parties.disk import kept_in
+from fedcredit_parties.errors import DiskFullError, FrontUnreachableError, PartyError
 from fedcredit_parties.front import Front
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.ledger_client import POLL_S, LedgerClient
@@ -24,6 +26,9 @@ UNREACHABLE_S = 1.0
 
 BACK = "back"
 """Kind of the letter with which a restarted party asks the coordinator to ask it again."""
+
+
+_LOG = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -129,6 +134,13 @@ class Member:
             except FrontUnreachableError:
                 # The coordinator is away: everything is still here when it comes back.
                 self._stop.wait(UNREACHABLE_S)
+            except DiskFullError as full:
+                # Nothing that could not be kept was promised: go on when there is room.
+                _LOG.warning("%s", full)
+                self._stop.wait(UNREACHABLE_S)
+            except (PartyError, LedgerError) as error:
+                self.crash = error
+                return
             except BaseException as crash:
                 self.crash = crash
                 raise
@@ -168,7 +180,8 @@ class Member:
             if note is None:
                 continue
             try:
-                line = self.ledger.cosign(witness, note)
+                with kept_in(self._state or Path(), "no checkpoint was co-signed", party=self.name):
+                    line = self.ledger.cosign(witness, note)
             except LedgerError as error:
                 self.failures.append(error)
                 return

@@ -9,9 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from fedcredit.coordinator.tls import issue_authority, issue_certificate
+from fedcredit.coordinator.tls import fingerprint, issue_authority, issue_certificate
 from fedcredit_ledger.note import SigningKey
-from fedcredit_parties.errors import ConfigError, FrontUnreachableError, MalformedMessageError
+from fedcredit_parties.errors import (
+    ClockError,
+    ConfigError,
+    FrontUnreachableError,
+    MalformedMessageError,
+    ServedCertificateError,
+)
 from fedcredit_parties.frames import pack, unpack
 from fedcredit_parties.front_client import MAX_ANSWER_BYTES, FrontClient, pinned
 from fedcredit_parties.member import utc_now
@@ -130,27 +136,30 @@ def test_a_certificate_by_another_authority_is_refused_before_anything_is_sent(c
     client = counter.client("bank-a", root_certificates=(tmp_path / "other.crt").read_bytes())
     began = time.monotonic()
 
-    with pytest.raises(FrontUnreachableError) as foreign:
+    with pytest.raises(ServedCertificateError) as foreign:
         client.put_blob(b"ciphertext")
 
     assert time.monotonic() - began < 2.0
-    assert "certificate" in foreign.value.message
-    assert "self-signed" in foreign.value.found or "local issuer" in foreign.value.found
+    assert "not issued by the pinned authority" in foreign.value.message
+    assert fingerprint((tmp_path / "other.crt").read_bytes()) in foreign.value.expected
+    assert fingerprint((counter.folder / "server.crt").read_bytes()) in foreign.value.found
     assert client.n_bytes_sent == 0
 
 
 @pytest.mark.parametrize(
     ("names", "days_ago", "said"),
     [
-        pytest.param((), 500, "expired", id="expired"),
-        pytest.param(None, 0, "mismatch", id="another host"),
+        pytest.param((), 500, "certificate expired on", id="expired"),
+        pytest.param((), -5, "is not valid before", id="not yet valid"),
+        pytest.param(None, 0, "is for bank.example", id="another host"),
     ],
 )
 def test_an_expired_certificate_and_one_for_another_host_are_named(
     tmp_path, impostor, counter, names, days_ago, said, monkeypatch
 ):
     made = datetime.now(UTC) - timedelta(days=days_ago)
-    authority = issue_authority(tmp_path / "ca.crt", tmp_path / "ca.key", now=made)
+    founded = datetime.now(UTC) - timedelta(days=max(days_ago, 0))
+    authority = issue_authority(tmp_path / "ca.crt", tmp_path / "ca.key", now=founded)
     if names is None:
         monkeypatch.setattr("fedcredit.coordinator.tls._SELF", ("bank.example",))
     issue_certificate(authority, tmp_path / "server.crt", tmp_path / "server.key", now=made)
@@ -159,10 +168,11 @@ def test_an_expired_certificate_and_one_for_another_host_are_named(
         "bank-a", address=server.address, root_certificates=(tmp_path / "ca.crt").read_bytes()
     )
 
-    with pytest.raises(FrontUnreachableError) as refused:
+    with pytest.raises(ServedCertificateError) as refused:
         client.status()
 
-    assert said in refused.value.found
+    assert said in refused.value.message
+    assert f"{made:%Y-%m-%d}" in refused.value.found
     server.close()
 
 
@@ -170,11 +180,10 @@ def test_an_expired_certificate_and_one_for_another_host_are_named(
 def test_a_clock_that_is_twenty_minutes_off_is_said_in_minutes(counter, minutes, word):
     client = counter.client("bank-a", clock=lambda: utc_now() + timedelta(minutes=minutes))
 
-    with pytest.raises(FrontUnreachableError) as off:
+    with pytest.raises(ClockError) as off:
         client.status()
 
-    assert "by 20 minutes" in off.value.message
-    assert off.value.found == f"20 minutes {word}"
+    assert f"this machine's clock is 20 minutes {word}" in off.value.message
 
 
 def test_a_clock_that_is_a_minute_off_is_good_enough(counter):
@@ -192,7 +201,7 @@ def test_a_clock_that_is_a_minute_off_is_good_enough(counter):
     ],
 )
 def test_a_key_that_the_ledger_does_not_hold_is_named(counter, changes):
-    with pytest.raises(FrontUnreachableError, match="does not take this member's signature"):
+    with pytest.raises(ConfigError, match="does not take this member's signature"):
         counter.client("bank-a", **changes).status()
 
 
