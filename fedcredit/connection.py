@@ -79,7 +79,7 @@ class Connection:
         self.features = read_features(resolve(folder, config.schema_file))
         self.policy: DisclosurePolicy = setup.config.disclosure
         self.requester = Requester(member=setup.member())
-        self.ledger = setup.config.coordinator
+        self.ledger = "ledger.db"
 
     @property
     def parties(self) -> tuple[str, ...]:

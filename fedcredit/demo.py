@@ -1,41 +1,51 @@
 """The demonstration: three banks, one scorecard, told while it happens.
 
 Everything that is told has happened: keys are made, sums are masked and encrypted, the ledger is
-written and then verified from its file. What a simulation adds is one operator who has all rows,
+written and then verified from its file. What a demonstration adds is one operator who has all rows,
 and therefore can compare with each bank alone and with the pool that nobody may build.
 """
 
-import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-import pandas as pd
-
 from fedcredit import ledger_file
 from fedcredit.comparison import compare
+from fedcredit.demo_ground import PURPOSE, SEED, Daemons, InProcess
 from fedcredit.demo_outcome import Outcome, number
-from fedcredit.federation import Federation
-from fedcredit.job_file import read_table
+from fedcredit.demo_people import People
+from fedcredit.errors import JobError
 from fedcredit.report import render
 from fedcredit.requests import HorizontalJob
 from fedcredit.run_progress import Progress
+from fedcredit_ledger.errors import LedgerError
 from fedcredit_models.schema import Schema
-from fedcredit_parties.errors import DataError, SchemaMismatchError
+from fedcredit_parties.errors import PartyError
+from fedcredit_parties.file_lock import holder_of, only_one
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "data" / "barcelona_credit.csv"
-EXAMPLE_RULES = {
-    "bank-0": "35 years and older",
-    "bank-1": "26 to 34 years",
-    "bank-2": "25 years and younger",
-}
-SHARES = {"bank-0": 0.5, "bank-1": 0.3, "bank-2": 0.2}
-SEED = 7
-WRITTEN = ("ledger.db", "ledger.db-head", "result.json", "report.html")
+LEDGER, KEPT = "ledger.db", "federation"
+
+WRITTEN = (LEDGER, "result.json", "report.html", "logs")
+"""What a demonstration may leave in its folder; all of it is replaced by the next one."""
+
+PREFIX = ".fedcredit-demo-"
+OWNER = "owner.lock"
+
+ABANDONED_S = 60.0
+"""A demonstration's own folder of this age without an owner was left by one that was killed."""
+
+EXPECTED = (PartyError, JobError, LedgerError)
+"""Roots of the error trees."""
+
+DEADLINE_S = 300
+"""After so long the run fails by rule."""
+
+LATE_S = 5.0
+"""A wait of this length is told."""
 
 TOLD = {
     "quantiles": "bin edges: each bank counts its customers on a fine grid",
@@ -46,212 +56,205 @@ TOLD = {
 """Phase -> what happens in it."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class People:
-    """Whose rows, at which bank, by which rule.
+def run(
+    who: People, *, out: Path, stream: TextIO, in_process: bool = False, keep: bool = False
+) -> Outcome:
+    """Run the demonstration, tell it on `stream`, and write `out`.
 
-    Attributes
-    ----------
-    frames : mapping of str to DataFrame
-        Each bank's table.
-    label : str
-        0/1 column.
-    features : tuple of str
-        Columns that are used.
-    source : str
-        Where the rows come from.
-    rules : mapping of str to str
-        Who is a customer of which bank.
-    left_out : mapping of str to str
-        Columns that are not used, with the reason.
-    """
-
-    frames: Mapping[str, pd.DataFrame]
-    label: str
-    features: tuple[str, ...]
-    source: str
-    rules: Mapping[str, str]
-    left_out: Mapping[str, str]
-
-
-def people(data: Path | None = None, label: str = "") -> People:
-    """Return the people of the demonstration: the project's, or those of a file.
+    What an earlier demonstration has written is replaced when this one is complete. When it fails,
+    only its ledger and the daemons' logs are left there: they say why.
 
     Parameters
     ----------
-    data : Path, optional
-        A CSV (or Parquet) file; the Barcelona applicants when absent, split by age.
-    label : str
-        Its 0/1 column.
-
-    Raises
-    ------
-    DataError
-        When the file, or the project's own table, cannot be read.
-    SchemaMismatchError
-        When it has no column `label`.
-    """
-    if data is None:
-        if not EXAMPLE.is_file():
-            raise DataError(
-                "the demonstration's own data are not installed: they are in the source tree only",
-                expected="examples/data/barcelona_credit.csv beside the package",
-                found="no file",
-                remedy="fedcredit demo --data FILE.csv --label COLUMN",
-            )
-        table = read_table(EXAMPLE, party="")
-        bank = pd.cut(table["age_years"], [0, 25, 34, 200], labels=["bank-2", "bank-1", "bank-0"])
-        rules, label = EXAMPLE_RULES, "bad"
-        source = "examples/data/barcelona_credit.csv, loan applicants in Barcelona"
-    else:
-        table = read_table(data, party="")
-        if label not in table.columns:
-            raise SchemaMismatchError(
-                f"{data.name} has no column {label}",
-                expected="the name of the 0/1 column, 1 = bad",
-                found=", ".join(map(str, list(table.columns)[:20])),
-                remedy="fedcredit demo --data FILE.csv --label COLUMN",
-            )
-        bank = pd.Series([_dealt(i) for i in range(len(table))], index=table.index)
-        rules = {name: f"{share:.0%} of the rows" for name, share in SHARES.items()}
-        source = f"{data.name}; each row is dealt by the SHA-256 of its number"
-    frames = {name: table[(bank == name).to_numpy()] for name in sorted(SHARES)}
-    left_out = _unusable(table.drop(columns=label))
-    return People(
-        frames=frames,
-        label=label,
-        features=tuple(
-            str(name) for name in table.columns if name != label and name not in left_out
-        ),
-        source=source,
-        rules=rules,
-        left_out=left_out,
-    )
-
-
-def run(who: People, *, out: Path, stream: TextIO) -> Outcome:
-    """Run the demonstration, tell it on `stream`, and write `out`.
-
-    ``ledger.db``, ``result.json`` and ``report.html`` of an earlier demonstration are replaced
-    when this one is complete. When it fails, only its ledger is left there: it says why.
+    who : People
+        Whose rows.
+    out : Path
+        Folder for ledger, result and report.
+    stream : text file
+        Where it is told.
+    in_process : bool
+        Keep every role in this process, instead of starting daemons.
+    keep : bool
+        Keep the daemons' folder, keys and all, as ``federation`` in `out`.
 
     Raises
     ------
     PartyError, JobError, LedgerError
         What stopped it.
     """
+    if keep and (out / KEPT).exists():
+        raise JobError(
+            "an earlier demonstration's federation is kept here already",
+            expected=f"no {KEPT} in {out.name}",
+            found=f"{out / KEPT}",
+            remedy=f"fedcredit federation down {out / KEPT}, then remove it; or name another --out",
+        )
     out.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".fedcredit-demo-", dir=out.parent))
-    try:
-        outcome = _run(who, out=out, work=work, stream=stream)
-        _publish(work, out)
-        return outcome
-    except Exception:
-        if (work / "ledger.db").is_file():
+    telling = _Telling(stream)
+    with _workshop(out.parent) as work:
+        ground = InProcess(who) if in_process else Daemons(who, work / KEPT, telling.detail)
+        try:
+            outcome = _run(who, ground, work=work, out=out, telling=telling)
+        except EXPECTED as error:
+            ground.explain(error, stream)
+            ground.keep_logs(work / "logs")
             (work / "result.json").unlink(missing_ok=True)
-            ledger_file.settle(work / "ledger.db")
-            _publish(work, out)
-            print(f"\nStopped. The ledger so far: {out / 'ledger.db'}", file=stream)
-        raise
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
+            for name in _publish(work, out, keep=keep):
+                print(f"kept: {out / name}", file=stream)
+            raise
+        _publish(work, out, keep=keep)
+        return outcome
 
 
-def _run(who: People, *, out: Path, work: Path, stream: TextIO) -> Outcome:
-    begun = time.monotonic()
-
-    def tell(text: str = "") -> None:
-        print(text, file=stream, flush=True)
-
-    tell(f"1. The people: {who.source}")
+def _run(
+    who: People, ground: InProcess | Daemons, *, work: Path, out: Path, telling: "_Telling"
+) -> Outcome:
+    job = HorizontalJob(
+        purpose=PURPOSE, label=who.label, features=who.features, run_deadline_s=DEADLINE_S
+    )
+    telling.step(f"1. The people: {who.source}")
     for name, frame in who.frames.items():
         y = frame[who.label]
         bads = f"{y.mean():6.1%} bad" if y.isin((0, 1)).all() and len(y) else ""
-        tell(f"   {name}  {number(len(frame)):>7} rows  {bads}   {who.rules[name]}")
+        telling.detail(f"{name}  {number(len(frame)):>7} rows  {bads}   {who.rules[name]}")
     for name, reason in who.left_out.items():
-        tell(f"   left out: {name}, {reason}")
-    tell("\n2. The federation: six members make their keys; nobody sees another's secret ones")
-    job = HorizontalJob(purpose="modelling", label=who.label, features=who.features)
-    with Federation.simulate(
-        who.frames, seed=SEED, ledger=work / "ledger.db", quiet=True
-    ) as federation:
-        tell("   three banks (rows), a coordinator (adds), a key holder (opens), an analyst (asks)")
-        tell("   each bank signs a grant: this analyst, this purpose, this table, thirty days")
+        telling.detail(f"left out: {name}, {reason}")
+    telling.step(
+        "2. The federation: six members make their keys; nobody sees another's secret ones"
+    )
+    telling.detail(
+        "three banks (rows), a coordinator (adds), a key holder (opens), an analyst (asks)"
+    )
+    telling.detail(ground.words)
+    with ground.federation() as federation:
+        telling.detail(
+            "each bank signs a grant: this analyst, this purpose, this table, thirty days"
+        )
         declared = federation.schema(job)
         kept = tuple(f for f in declared.features if f.name in who.features)
         schema = Schema(features=kept, label=who.label)
         n_numbers = sum(feature.kind == "numeric" for feature in kept)
-        tell(
-            f"   the columns are declared: {n_numbers} numbers with bounds, "
+        telling.detail(
+            f"the columns are declared: {n_numbers} numbers with bounds, "
             f"{len(kept) - n_numbers} categories with levels"
         )
-        tell("\n3. The run: in every round each bank adds up its own rows, masks and encrypts the")
-        tell("   sum; the coordinator adds what it cannot read; the key holder opens the total and")
-        tell("   hands out one function of it")
-        result = federation.run(job, progress=_Rounds(stream))
+        telling.lap("starting")
+        telling.step(
+            "3. The run: in every round each bank adds up its own rows, masks and encrypts the"
+        )
+        telling.detail(
+            "sum; the coordinator adds what it cannot read; the key holder opens the total and"
+        )
+        telling.detail("hands out one function of it")
+        try:
+            result = federation.run(job, progress=_Rounds(telling, ground))
+        except EXPECTED:
+            # Where it cannot be had, the error that stopped the run says more than this one.
+            with suppress(*EXPECTED):
+                federation.save_ledger(work / LEDGER, timeout_s=LATE_S)
+            raise
+        federation.save_ledger(work / LEDGER)
         policy = federation.policy
+        telling.detail(f"done: run {result.run_id}")
+        telling.lap("the run")
+    telling.lap("stopping")
     result.save(work)
-    ledger_file.settle(work / "ledger.db")
-    tell(f"   done: run {result.run_id}")
-    tell("\n4. The check: the ledger's file is read again, every signature and rule replayed")
+    telling.step("4. The check: the ledger's file is read again, every signature and rule replayed")
     founding = str(result.facts[0]["entry_id"])
-    verified, facts = ledger_file.facts(work / "ledger.db", founding_entry=founding)
-    tell(f"   {verified.size} entries, {len(verified.findings) or 'no'} findings")
+    verified, facts = ledger_file.facts(work / LEDGER, founding_entry=founding)
+    telling.detail(f"{verified.size} entries, {len(verified.findings) or 'no'} findings")
     (work / "report.html").write_text(render(result.file, facts), encoding="utf-8")
-    tell("\n5. The worth of it: what each bank learns alone, and what the pool would learn\n")
+    telling.lap("the check")
+    telling.step("5. The worth of it: what each bank learns alone, and what the pool would learn\n")
     compared = compare(who.frames, result.model, job=job, schema=schema, policy=policy, seed=SEED)
+    telling.lap("comparing")
     return Outcome(
         result=result.file,
         comparison=compared,
         verified=verified,
         folder=out,
-        seconds=time.monotonic() - begun,
+        spent=telling.spent,
     )
 
 
-class _Rounds:
-    """Tells every round once, when it begins."""
+class _Telling:
+    """Tells the steps, and keeps how long each part has taken.
+
+    Attributes
+    ----------
+    spent : dict of str to float
+        Part -> seconds.
+    """
 
     def __init__(self, stream: TextIO) -> None:
+        self.spent: dict[str, float] = {}
         self._stream = stream
+        self._since = time.monotonic()
+
+    def step(self, text: str) -> None:
+        """Tell what begins."""
+        print(text if text.startswith("1") else f"\n{text}", file=self._stream, flush=True)
+
+    def detail(self, text: str) -> None:
+        """Tell something of the step."""
+        print(f"   {text}", file=self._stream, flush=True)
+
+    def lap(self, part: str) -> None:
+        """Count the time since the last lap as that of `part`."""
+        now = time.monotonic()
+        self.spent[part] = now - self._since
+        self._since = now
+
+
+class _Rounds:
+    """Tells every round once, when it begins, and for whom it waits when that takes long."""
+
+    def __init__(self, telling: _Telling, ground: InProcess | Daemons) -> None:
+        self._telling = telling
+        self._ground = ground
         self._told = 0
+        self._waited: tuple[object, ...] = ()
 
     def __call__(self, progress: Progress) -> None:
-        if progress.round <= self._told or progress.phase not in TOLD:
-            return
-        self._told = progress.round
-        loss = "" if progress.log_loss is None else f" (log loss {progress.log_loss:.6f})"
-        text = f"   round {progress.round:>2}  {TOLD[progress.phase]}{loss}"
-        print(text, file=self._stream, flush=True)
+        self._ground.check()
+        if progress.round > self._told and progress.phase in TOLD:
+            self._told = progress.round
+            loss = "" if progress.log_loss is None else f" (log loss {progress.log_loss:.6f})"
+            self._telling.detail(f"round {progress.round:>2}  {TOLD[progress.phase]}{loss}")
+        waited = (progress.round, *progress.waiting_for)
+        if progress.waiting_s > LATE_S and waited != self._waited:
+            self._waited = waited
+            self._telling.detail(f"          waiting for {', '.join(progress.waiting_for)}")
 
 
-def _publish(work: Path, out: Path) -> None:
-    """Put what was written in place of an earlier demonstration's."""
+@contextmanager
+def _workshop(beside: Path) -> Iterator[Path]:
+    """Yield a folder of this demonstration alone, removed at the end; it holds private keys.
+
+    What demonstrations that were killed have left is removed as well.
+    """
+    for folder in beside.glob(f"{PREFIX}*"):
+        is_old = time.time() - folder.stat().st_mtime > ABANDONED_S
+        if is_old and holder_of(folder / OWNER) is None:
+            shutil.rmtree(folder, ignore_errors=True)
+    work = Path(tempfile.mkdtemp(prefix=PREFIX, dir=beside))
+    try:
+        with only_one(work / OWNER, "this demonstration"):
+            yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _publish(work: Path, out: Path, *, keep: bool) -> list[str]:
+    """Put what was written in place of an earlier demonstration's; return the names."""
+    names = [name for name in (*WRITTEN, *([KEPT] if keep else [])) if (work / name).exists()]
+    if not names:
+        return []
     out.mkdir(exist_ok=True)
     for name in WRITTEN:
+        if (out / name).is_dir():
+            shutil.rmtree(out / name)
         (out / name).unlink(missing_ok=True)
-        if (work / name).is_file():
-            (work / name).rename(out / name)
-
-
-def _dealt(row: int) -> str:
-    """Return the bank of a row of the user's own table."""
-    digest = hashlib.sha256(f"fedcredit-demo/v1 row {row}".encode()).digest()
-    drawn = int.from_bytes(digest[:8], "big") / 2**64
-    for name, share in SHARES.items():
-        if drawn < share:
-            return name
-        drawn -= share
-    return list(SHARES)[-1]
-
-
-def _unusable(table: pd.DataFrame) -> dict[str, str]:
-    """Return the columns that can say nothing about a stranger, with the reason."""
-    found = {}
-    for name in table.columns:
-        n_values = table[name].nunique()
-        if n_values < 2:
-            found[str(name)] = "one value only"
-        elif not pd.api.types.is_numeric_dtype(table[name]) and n_values > max(50, len(table) / 2):
-            found[str(name)] = "nearly every row has its own text"
-    return found
+    for name in names:
+        (work / name).rename(out / name)
+    return names

@@ -1,5 +1,6 @@
 """What the demonstration found, for people and for programs."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,20 @@ class Outcome:
         Verification of the ledger's file.
     folder : Path
         Where ledger, result and report lie.
-    seconds : float
-        From founding to comparison.
+    spent : mapping of str to float
+        Part of the demonstration -> seconds.
     """
 
     result: ResultFile
     comparison: Comparison
     verified: Report
     folder: Path
-    seconds: float
+    spent: Mapping[str, float]
+
+    @property
+    def seconds(self) -> float:
+        """From founding to comparison."""
+        return sum(self.spent.values())
 
     @property
     def ledger_exit_code(self) -> int:
@@ -54,6 +60,7 @@ class Outcome:
             "report": str(self.folder / "report.html"),
             "result": str(self.folder / "result.json"),
             "seconds": round(self.seconds, 2),
+            "spent": {part: round(value, 2) for part, value in self.spent.items()},
         }
 
     def text(self) -> str:
@@ -83,7 +90,8 @@ class Outcome:
             f"verified to the last signature: {n_findings or 'no'} findings",
             "head": f"{origin} size {size} root {root}",
             "report": f"{self.folder / 'report.html'}",
-            "took": f"{self.seconds:.1f} s",
+            "took": f"{self.seconds:.1f} s: "
+            + ", ".join(f"{part} {value:.1f}" for part, value in self.spent.items()),
         }
         lines.append("")
         lines += [f"{name:<14}{value}" for name, value in facts.items()]

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pandas as pd
 
@@ -36,10 +37,11 @@ from fedcredit.requests import DEFAULT_DEFINITION
 from fedcredit_ledger.note import SigningKey
 from fedcredit_models.schema import Feature, SchemaError, infer
 from fedcredit_parties.config import DataConfig, PartyConfig
-from fedcredit_parties.daemon import read_status, read_table
+from fedcredit_parties.daemon import PartySetup, read_status, read_table
 from fedcredit_parties.data import as_data_error
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.file_lock import holder_of
+from fedcredit_parties.grant_entries import issue
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.identity_files import save_identity, vault_key
 from fedcredit_parties.member import utc_now
@@ -266,15 +268,16 @@ class Machine:
                 self._complain(gone or waiting, has_ended=bool(gone))
             time.sleep(0.05)
 
-    def _complain(self, names: Sequence[str], *, has_ended: bool) -> None:
+    def _complain(self, names: Sequence[str], *, has_ended: bool) -> NoReturn:
         name = names[0]
+        last = "".join(self.words(name, 1))
         raise CoordinatorError(
             f"{', '.join(names)} did not start",
             party=name,
             expected=f"an answer within {START_S:.0f} s",
-            found="\n".join(["the process has ended" if has_ended else "none", *self.words(name)]),
-            remedy=f"mend what its log says ({self.log(name)}), then fedcredit federation up "
-            f"{self.folder.name}",
+            found=("the process has ended" if has_ended else "none")
+            + (f": {last}" if last else ""),
+            remedy=f"mend what {self.log(name)} says, then fedcredit federation up {self.folder}",
         )
 
     def start(self, name: str) -> None:
@@ -301,6 +304,20 @@ class Machine:
                 stderr=log,
                 start_new_session=True,
             )
+
+    def grant(self, name: str, *, purpose: str, grantee: str = ANALYST) -> str:
+        """Allow a purpose on all of a holder's tables, as its operator; return the grant's id."""
+        setup = PartySetup(self.folder / name / "party.toml")
+        member = setup.member()
+        try:
+            return issue(
+                member,
+                assets=[f"{name}/{table.name}" for table in setup.config.data],
+                grantee=grantee,
+                purpose=purpose,
+            )
+        finally:
+            member.stop()
 
     def ended(self) -> list[str]:
         """Return the members whose process was started here and has ended by itself."""

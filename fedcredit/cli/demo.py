@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from fedcredit.cli.output import AsJson, show_json, verb
+from fedcredit.cli.signals import INTERRUPTED, sigterm_interrupts
 
 
 @verb
@@ -24,23 +25,43 @@ def demo(
             "--out", metavar="DIR", show_default=False, help="Where to write (default: demo)."
         ),
     ] = Path("demo"),
+    in_process: Annotated[
+        bool,
+        typer.Option("--in-process", help="Start no daemons: every role in this one process."),
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the daemons' folder, private keys and all.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Let three banks fit one scorecard on real loan applicants, and show what happens.
 
-    Writes the ledger, the result and the report into demo/, then compares: each bank alone,
-    federated, pooled.
+    Starts three banks, a key holder and a coordinator as separate processes that talk over TLS on
+    this machine, and ends them. Writes the ledger, the result and the report into demo/, then
+    compares: each bank alone, federated, pooled.
 
     Example: fedcredit demo --data customers.csv --label default_90d
     """
     from fedcredit import demo as demonstration
+    from fedcredit.demo_people import people
 
     if data is not None and not label:
         raise typer.BadParameter("--data needs --label, the name of its 0/1 column")
     if data is None and label:
         raise typer.BadParameter("--label needs --data, the table that has the column")
-    people = demonstration.people(data, label)
-    outcome = demonstration.run(people, out=out, stream=sys.stderr)
+    if keep and in_process:
+        raise typer.BadParameter("--keep keeps daemons; --in-process starts none")
+    if not in_process and not Path("/proc/self").exists():
+        raise typer.BadParameter("daemons need Linux here; elsewhere: fedcredit demo --in-process")
+    who = people(data, label)
+    try:
+        with sigterm_interrupts():
+            outcome = demonstration.run(
+                who, out=out, stream=sys.stderr, in_process=in_process, keep=keep
+            )
+    except KeyboardInterrupt:
+        print("\nInterrupted: what was started has ended, nothing was written.", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from None
     if as_json:
         show_json(outcome.document())
     else:

@@ -1,8 +1,12 @@
-"""A daemon leaves on SIGTERM and Ctrl-C: the main thread is told, everything else follows."""
+"""SIGTERM and Ctrl-C: a daemon's main thread is told and leaves, a command cleans up and ends."""
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+INTERRUPTED = 130
+"""What a command that was interrupted ends with, as shells have it."""
 
 
 def until_told(serve: Callable[[threading.Event], None]) -> None:
@@ -15,3 +19,17 @@ def until_told(serve: Callable[[threading.Event], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
     serve(stop)
+
+
+@contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM end the context as Ctrl-C does, by `KeyboardInterrupt`, so that it cleans up."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,6 +1,6 @@
-"""What a holder writes to allow something: the data of ``grant-issued``.
+"""What a holder writes to allow something: the data of ``grant-issued``, and the entry itself.
 
-Pure: the clock is an argument. Who may then use the rows is decided by `grants`, from the ledger.
+Who may then use the rows is decided by `grants`, from the ledger.
 """
 
 import re
@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fedcredit_ledger.entry import format_time
+from fedcredit_parties.grant_terms import check_terms
 from fedcredit_parties.grants import EVERY_FEATURE
+from fedcredit_parties.member import Member
 
 DEFAULT_DAYS = 30
 
@@ -50,7 +52,22 @@ def grant_data(
         Runs that may use it.
     basis : str
         What the grant rests on: consent, contract, statute, court_order, police_order.
+
+    Raises
+    ------
+    GrantError
+        For terms that cannot be meant; see `check_terms`.
     """
+    check_terms(
+        holder=holder,
+        purpose=purpose,
+        features=features,
+        columns=None,
+        now=now,
+        valid_from=valid_from,
+        valid_until=valid_until,
+        max_uses=max_uses,
+    )
     data: dict[str, Any] = {
         "grant_id": grant_id,
         "basis": basis,
@@ -67,6 +84,43 @@ def grant_data(
     if max_uses is not None:
         data["max_uses"] = max_uses
     return data
+
+
+def issue(
+    member: Member,
+    *,
+    assets: Sequence[str],
+    grantee: str,
+    purpose: str,
+    features: Sequence[str] = (),
+    valid_from: datetime | None = None,
+    valid_until: datetime | None = None,
+    max_uses: int | None = None,
+) -> str:
+    """Sign a grant of `member` into the ledger; return the grant's id. See `grant_data`.
+
+    Raises
+    ------
+    RejectedEntryError
+        When the ledger's rules refuse it.
+    """
+    ledger = member.ledger
+    ledger.refresh()
+    grant_id = next_grant_id(member.name, purpose, len(ledger.state.grants))
+    data = grant_data(
+        grant_id=grant_id,
+        holder=member.name,
+        grantee=grantee,
+        purpose=purpose,
+        assets=assets,
+        now=member.clock(),
+        features=features,
+        valid_from=valid_from,
+        valid_until=valid_until,
+        max_uses=max_uses,
+    )
+    ledger.append("grant-issued", data)
+    return grant_id
 
 
 def next_grant_id(holder: str, purpose: str, n_grants: int) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from fedcredit import demo
 from fedcredit.demo_outcome import Outcome
+from fedcredit.demo_people import people
 from fedcredit.report import Card, CoefficientRow, PointsRow
 from fedcredit.result_file import ResultFile
 
@@ -242,8 +243,8 @@ class Demonstration:
 
 @pytest.fixture(scope="session")
 def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
-    """The project's own demonstration, run once."""
+    """The project's own demonstration, run once, without daemons."""
     folder = tmp_path_factory.mktemp("demonstration") / "demo"
     stream = io.StringIO()
-    outcome = demo.run(demo.people(), out=folder, stream=stream)
+    outcome = demo.run(people(), out=folder, stream=stream, in_process=True)
     return Demonstration(outcome, stream.getvalue(), folder)

@@ -1,0 +1,150 @@
+"""What the demonstration runs on: daemons of its own, or objects in this one process.
+
+Both give the same `Federation` with the same key of the hold-out, hence the same numbers. The
+daemons are separate processes on loopback with TLS; they are ended with the demonstration, and
+their folder, which holds private keys, is removed.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from fedcredit import machine as machines
+from fedcredit.declared import Declared
+from fedcredit.demo_people import People
+from fedcredit.errors import CoordinatorError, JobError
+from fedcredit.federation import Federation
+from fedcredit.machine import COORDINATOR, Machine, MachineTable
+from fedcredit.requests import DEFAULT_DEFINITION
+from fedcredit.simulation import split_key
+from fedcredit_parties.errors import FrontUnreachableError
+
+SEED = 7
+"""Draws the hold-out, of both grounds alike."""
+
+PURPOSE = "modelling"
+
+
+class InProcess:
+    """Every role in this process: a fast look, and the ground for systems without ``/proc``.
+
+    Parameters
+    ----------
+    who : People
+        Whose rows.
+    """
+
+    words = "all of them in this one process, with keys and ledger copies of their own"
+
+    def __init__(self, who: People) -> None:
+        self._who = who
+
+    @contextmanager
+    def federation(self) -> Iterator[Federation]:
+        """Found the federation; it ends with the context."""
+        with Federation.simulate(
+            self._who.frames, seed=SEED, purposes=(PURPOSE,), quiet=True
+        ) as federation:
+            yield federation
+
+    def check(self) -> None:
+        """Do nothing: the federation looks after its own members."""
+
+    def explain(self, error: BaseException, stream: TextIO) -> None:
+        """Do nothing: there are no logs."""
+
+    def keep_logs(self, folder: Path) -> None:
+        """Do nothing: there are no logs."""
+
+
+class Daemons:
+    """A process for every role but the analyst, who is this one.
+
+    Parameters
+    ----------
+    who : People
+        Whose rows.
+    folder : Path
+        Where the members' folders are made.
+    tell : callable
+        Told what has been started.
+    """
+
+    words = "each but the analyst a process of its own, over TLS, reachable on this machine only"
+
+    def __init__(self, who: People, folder: Path, tell: Callable[[str], None]) -> None:
+        self._who = who
+        self._folder = folder
+        self._tell = tell
+        self._machine: Machine | None = None
+
+    @contextmanager
+    def federation(self) -> Iterator[Federation]:
+        """Found, start, grant, connect; every process has ended when the context has."""
+        declared = Declared.infer(self._who.frames)
+        path = machines.found(
+            self._folder,
+            {
+                name: MachineTable(frame=frame, bad_definition=DEFAULT_DEFINITION)
+                for name, frame in self._who.frames.items()
+            },
+            features=list(declared.features.values()),
+            name="demo",
+            split_key=split_key(SEED),
+        )
+        self._machine = Machine(self._folder, tethered=True)
+        try:
+            self._machine.up()
+            self._tell(f"started: {', '.join(self._machine.names)}")
+            for name in self._who.frames:
+                self._machine.grant(name, purpose=PURPOSE)
+            with Federation.load(path, quiet=True) as federation:
+                yield federation
+        finally:
+            self._machine.down()
+
+    def check(self) -> None:
+        """Raise when a daemon has ended: nobody would answer for it before the deadline.
+
+        Raises
+        ------
+        CoordinatorError
+            Naming the member.
+        """
+        assert self._machine is not None, "the federation was founded"
+        for name in self._machine.ended():
+            raise CoordinatorError(
+                f"the process of {name} has ended",
+                party=name,
+                expected="a daemon that answers until it is told to stop",
+                found="its end",
+                remedy="its last words are above; the whole log is kept",
+            )
+
+    def explain(self, error: BaseException, stream: TextIO) -> None:
+        """Print the last words of the daemon that an error speaks of."""
+        name = self._culprit(error)
+        if self._machine is None or not name or not self._machine.words(name):
+            return
+        print(f"\nThe last words of {name}:", file=stream)
+        for line in self._machine.words(name):
+            print(f"   {line}", file=stream)
+
+    def _culprit(self, error: BaseException) -> str:
+        named = error.party if isinstance(error, JobError) else getattr(error, "party", "")
+        if self._machine is not None and named in self._machine.names:
+            return str(named)
+        return COORDINATOR if isinstance(error, CoordinatorError | FrontUnreachableError) else ""
+
+    def keep_logs(self, folder: Path) -> None:
+        """Copy every daemon's log, and those of Flower's programs."""
+        if self._machine is None:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in self._machine.names:
+            if self._machine.log(name).exists():
+                shutil.copyfile(self._machine.log(name), folder / f"{name}.log")
+        for path in (self._machine.state(COORDINATOR) / "superlink").glob("*.log"):
+            shutil.copyfile(path, folder / path.name)
