@@ -26,6 +26,8 @@ from fedcredit_models.schema import Feature, Schema, SchemaError
 from fedcredit_parties.data import as_data_error
 from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
 from fedcredit_parties.errors import ConfigError, DataError, GrantError
+from fedcredit_parties.grant_terms import check_terms
+from fedcredit_parties.member import utc_now
 
 READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
     ".csv": lambda path: pd.read_csv(path),
@@ -161,6 +163,16 @@ class JobFile:
                     found=terms.party,
                     remedy="correct the party of the [[grants]]",
                 )
+            check_terms(
+                holder=terms.party,
+                purpose=terms.purpose,
+                features=terms.features,
+                columns=[str(column) for column in frames[terms.party].columns],
+                now=utc_now(),
+                valid_from=_moment(terms.valid_from),
+                valid_until=_moment(terms.valid_until),
+                max_uses=terms.max_uses,
+            )
         job = self.job
         least = {"n_parties": len(job.parties or frames), "min_parties": job.min_parties}
         check_parties(self.around.policy, **least)

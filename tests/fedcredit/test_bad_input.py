@@ -27,6 +27,7 @@ from fedcredit_parties.errors import (
     ContextMismatchError,
     DataError,
     ExpiredGrantError,
+    GrantError,
     LabelError,
     MalformedMessageError,
     NoBadsError,
@@ -345,8 +346,11 @@ def test_a_missing_grant_is_named(federation: fc.Federation) -> None:
     _refused(federation, NoGrantError, says=("no row was read", "fed.grant"), purpose="marketing")
 
 
-def test_an_expired_grant_is_named(federation: fc.Federation) -> None:
+def test_an_expired_grant_is_named(
+    federation: fc.Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = datetime.now(UTC)
+    monkeypatch.setattr(parts(federation), "clock", lambda: now - timedelta(days=2))
     for bank in federation.parties:
         start = now - timedelta(days=3)
         until = now + timedelta(days=-1 if bank == "bank-2" else 1)
@@ -359,6 +363,38 @@ def test_an_expired_grant_is_named(federation: fc.Federation) -> None:
         says=("use before", "renew"),
         purpose="pricing",
     )
+
+
+TOMORROW = datetime.now(UTC) + timedelta(days=1)
+
+TERMS: list[tuple[dict[str, Any], type[PartyError], str]] = [
+    ({"purpose": ""}, GrantError, 'name it like "modelling"'),
+    ({"purpose": "Credit Scoring"}, GrantError, "a-z, 0-9"),
+    ({"max_uses": -1}, GrantError, "1 or more"),
+    ({"max_uses": 0}, GrantError, "1 or more"),
+    ({"max_uses": True}, GrantError, "1 or more"),
+    ({"valid_until": datetime(2020, 1, 1, tzinfo=UTC)}, ExpiredGrantError, "2020-01-01"),
+    ({"valid_until": datetime(2999, 1, 1)}, GrantError, "time zone"),
+    ({"valid_from": "2026-01-01"}, GrantError, "str"),
+    ({"valid_from": TOMORROW, "valid_until": TOMORROW}, GrantError, "valid_from"),
+    ({"features": ["bad", "incom"]}, GrantError, "did you mean income?"),
+    ({"features": "income"}, GrantError, "features=['income']"),
+]
+
+
+@pytest.mark.parametrize(("terms", "error", "says"), TERMS, ids=[str(t[0])[:60] for t in TERMS])
+def test_terms_that_nobody_can_have_meant_are_refused_before_they_are_signed(
+    federation: fc.Federation, terms: dict[str, Any], error: type[PartyError], says: str
+) -> None:
+    size = parts(federation).log.size
+
+    with pytest.raises(error) as refused:
+        federation.grant("bank-1", **{"purpose": "modelling", **terms})
+
+    assert type(refused.value) is error
+    assert refused.value.party == "bank-1"
+    assert says in refused.value.diagnostics()
+    assert parts(federation).log.size == size
 
 
 def test_a_foreign_context_is_named(

@@ -79,12 +79,10 @@ def another_grantee(federation: fc.Federation, purpose: str) -> None:
 
 def expired(federation: fc.Federation, purpose: str) -> None:
     now = datetime.now(UTC)
-    federation.grant(
-        "bank-0",
-        purpose=purpose,
-        valid_from=now - timedelta(days=2),
-        valid_until=now - timedelta(days=1),
-    )
+    simulation = parts(federation)
+    clock, simulation.clock = simulation.clock, lambda: now - timedelta(days=2)
+    federation.grant("bank-0", purpose=purpose, valid_until=now - timedelta(days=1))
+    simulation.clock = clock
 
 
 def not_yet(federation: fc.Federation, purpose: str) -> None:
