@@ -293,7 +293,7 @@ def _serialise(context: Any, *, secret: bool) -> bytes:
 
 def _description(frame: bytes) -> bytes:
     """Decompress the beginning of a frame; OSError when it is not one."""
-    import pyarrow  # type: ignore[import-untyped]
+    import pyarrow
 
     with pyarrow.CompressedInputStream(pyarrow.BufferReader(frame), "zstd") as stream:
         return bytes(stream.read(DESCRIPTION_BYTES))
