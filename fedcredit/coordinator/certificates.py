@@ -40,13 +40,8 @@ def check_certificate(
     chain, authorities = _read(cert_file), _read(ca_file)
     leaf = chain[0]
     now = now or datetime.now(UTC)
-    if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
-        raise CertificateError(
-            f"{cert_file.name} is out of date, or this machine's clock is",
-            expected=f"{leaf.not_valid_before_utc:%Y-%m-%d} to {leaf.not_valid_after_utc:%Y-%m-%d}",
-            found=f"{now:%Y-%m-%d %H:%M} UTC",
-            remedy="issue a new certificate from the same authority, or set the clock",
-        )
+    _check_dates(authorities[0], ca_file.name, now, "found a new authority and have it pinned")
+    _check_dates(leaf, cert_file.name, now, "issue a new certificate from the same authority")
     try:
         # A key with a password is an error here, not a prompt.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert_file, key_file, lambda: b"")
@@ -72,6 +67,19 @@ def check_certificate(
         )
 
 
+def _check_dates(certificate: x509.Certificate, name: str, now: datetime, remedy: str) -> None:
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if begin <= now <= end:
+        return
+    what = "has expired" if now > end else "is not valid yet"
+    raise CertificateError(
+        f"{name} {what}, or this machine's clock is off",
+        expected=f"{begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC",
+        found=f"{now:%Y-%m-%d %H:%M} UTC",
+        remedy=f"{remedy}, or set the clock",
+    )
+
+
 def _read(path: Path) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())
@@ -80,6 +88,7 @@ def _read(path: Path) -> list[x509.Certificate]:
             f"{path.name} cannot be read as a certificate",
             expected="a PEM certificate",
             found=_reason(error),
+            remedy="correct the path in coordinator.toml, or restore the file",
         ) from error
 
 

@@ -19,14 +19,15 @@ from fedcredit.coordinator.desk_store import DeskStore
 from fedcredit.coordinator.front import Desk
 from fedcredit.coordinator.front_server import FrontServer
 from fedcredit.coordinator.front_service import front_app
+from fedcredit.coordinator.ground import check_certificates, ledger_full, open_log
 from fedcredit.coordinator.refusals import Refusals
 from fedcredit.coordinator.superlink import SuperLink
-from fedcredit.errors import SuperLinkError
-from fedcredit_ledger.entry import SignedEntry
+from fedcredit.errors import JobError, SuperLinkError
+from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.log import Log
-from fedcredit_ledger.note import SigningKey
-from fedcredit_ledger.store import Store
-from fedcredit_parties.daemon import STATUS_S, write_status
+from fedcredit_parties.daemon import STATUS_S, write_last_words, write_status
+from fedcredit_parties.disk import is_full, kept_in
+from fedcredit_parties.errors import PartyError
 from fedcredit_parties.file_lock import only_one
 from fedcredit_parties.member import utc_now
 
@@ -44,58 +45,61 @@ def run(path: Path, stop: threading.Event) -> None:
 
     Raises
     ------
-    ConfigError
-        When it runs already, or the configuration is not usable.
+    DuplicateIdentityError
+        When it runs already.
+    ConfigError, CertificateError
+        When configuration, keys, founding entry or certificate are not usable.
     CoordinatorError
         When a port is taken or the SuperLink does not start.
+    DiskFullError
+        When the ledger cannot be written; nothing was confirmed that it does not hold.
     LedgerError
         When the stored ledger does not verify.
     """
     setup = CoordinatorSetup(path)
     with only_one(setup.state / "daemon.lock", "the coordinator"):
-        log = _log(setup)
-        desk = Desk(log, store=DeskStore(setup.state / "desk"))
-        link = SuperLink(
-            folder=setup.state / "superlink",
-            port=setup.config.superlink_port,
-            ca_file=setup.file(setup.config.ca_file),
-            cert_file=setup.file(setup.config.cert_file),
-            key_file=setup.file(setup.config.key_file),
-        )
-        front = FrontServer(
-            front_app(
-                desk,
-                superlink=f"https://127.0.0.1:{setup.config.superlink_port}",
-                superlink_ca=setup.file(setup.config.ca_file).read_bytes(),
-                memory=setup.state / "newest-requests.json",
-            ),
-            host=setup.config.host,
-            port=setup.config.port,
-            cert_file=setup.file(setup.config.cert_file),
-            key_file=setup.file(setup.config.key_file),
-        )
-        clerk = setup.clerk(desk)
         try:
-            front.start()
-            clerk.start(Refusals(desk, clerk, folder=setup.state / "refused").serve)
-            link.start()
-            Supervisor(setup, log, link).serve(stop)
-        finally:
-            link.stop()
-            clerk.ask_to_stop()
-            desk.close()
-            clerk.stop()
-            front.stop()
+            _serve(setup, stop)
+        except (JobError, LedgerError, PartyError) as error:
+            write_last_words(setup.state, error)
+            raise
 
 
-def _log(setup: CoordinatorSetup) -> Log:
-    """Open the ledger; found it from the signed founding entry when it is empty."""
-    seed = bytes.fromhex(setup.file(setup.config.log_key).read_text("ascii").strip())
-    key = SigningKey.from_seed(setup.config.origin, seed)
-    log = Log(Store(setup.state / "ledger.db"), key, setup.config.origin)
-    if log.size == 0:
-        log.found(SignedEntry.parse(setup.file(setup.config.founding).read_bytes()))
-    return log
+def _serve(setup: CoordinatorSetup, stop: threading.Event) -> None:
+    check_certificates(setup)
+    log = open_log(setup)
+    desk = Desk(log, store=DeskStore(setup.state / "desk"))
+    link = SuperLink(
+        folder=setup.state / "superlink",
+        port=setup.config.superlink_port,
+        ca_file=setup.file(setup.config.ca_file),
+        cert_file=setup.file(setup.config.cert_file),
+        key_file=setup.file(setup.config.key_file),
+    )
+    front = FrontServer(
+        front_app(
+            desk,
+            superlink=f"https://127.0.0.1:{setup.config.superlink_port}",
+            superlink_ca=setup.file(setup.config.ca_file).read_bytes(),
+            memory=setup.state / "newest-requests.json",
+        ),
+        host=setup.config.host,
+        port=setup.config.port,
+        cert_file=setup.file(setup.config.cert_file),
+        key_file=setup.file(setup.config.key_file),
+    )
+    clerk = setup.clerk(desk)
+    try:
+        front.start()
+        clerk.start(Refusals(desk, clerk, folder=setup.state / "refused").serve)
+        link.start()
+        Supervisor(setup, log, link).serve(stop)
+    finally:
+        link.stop()
+        clerk.ask_to_stop()
+        desk.close()
+        clerk.stop()
+        front.stop()
 
 
 class Supervisor:
@@ -131,6 +135,8 @@ class Supervisor:
                 # It died between the look and the call: the next look starts it again.
                 _LOG.warning("%s", error)
                 self._flower = None
+            if (failure := self._log.failure) is not None:
+                raise ledger_full(self._setup) if is_full(failure) else failure
             if time.monotonic() - written > STATUS_S:
                 write_status(self._setup.state, self._status())
                 written = time.monotonic()
@@ -144,8 +150,9 @@ class Supervisor:
             for name in self._log.state.with_role("data-holder")
         }
         part = self._setup.state / f"part-{NODES}"
-        part.write_text(json.dumps(nodes), "utf-8")
-        part.replace(self._setup.state / NODES)
+        with kept_in(self._setup.state, "the parties' nodes were not noted"):
+            part.write_text(json.dumps(nodes), "utf-8")
+            part.replace(self._setup.state / NODES)
 
     def _look_after(self) -> None:
         """Restart what has died."""

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import BinaryIO, Protocol
 
 from fedcredit.errors import CoordinatorError
 from fedcredit_ledger.entry import HEX_DIGEST, format_time
+from fedcredit_parties.disk import kept_in
 from fedcredit_parties.errors import MalformedMessageError
 from fedcredit_parties.file_lock import only_one
 from fedcredit_parties.front_request import MAX_BLOB_BYTES
@@ -37,7 +38,7 @@ MAX_LOOSE_NOTES = 100
 
 
 class FullDeskError(CoordinatorError):
-    """The coordinator keeps no more: its disk is full, or this member's share is used up."""
+    """The coordinator keeps no more of this member: its share is used up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,20 +215,20 @@ class _FileBlob:
         self._measured = _Measured()
         self._path = shelf.folder / f"part-{os.urandom(8).hex()}"
         self._file: BinaryIO | None = None
-        with _disk():
+        with self._shelf.disk():
             self._file = open(self._path, "xb", opener=_private)
 
     def write(self, chunk: bytes) -> None:
         self._measured.add(chunk)
         self._shelf.afford(self._owner, self._measured.n_bytes)
         assert self._file is not None
-        with _disk():
+        with self._shelf.disk():
             self._file.write(chunk)
 
     def commit(self, expected: str | None = None) -> str:
         digest = self._measured.check(expected)
         assert self._file is not None
-        with _disk():
+        with self._shelf.disk():
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
@@ -267,7 +268,7 @@ class DeskStore:
     ------
     ConfigError
         When another process uses the folder.
-    FullDeskError
+    DiskFullError, MachineError
         When the disk takes nothing.
 
     Disclosure
@@ -280,10 +281,11 @@ class DeskStore:
         self.folder = folder
         self._clock = clock
         self._lock = threading.RLock()
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.disk():
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._only_one = only_one(folder / "lock", "the desk")
         self._only_one.__enter__()
-        with _disk():
+        with self.disk():
             self._db = sqlite3.connect(
                 folder / "desk.db", isolation_level=None, check_same_thread=False
             )
@@ -299,6 +301,15 @@ class DeskStore:
             dict(self._db.execute("SELECT sender, SUM(LENGTH(note)) FROM note GROUP BY sender"))
         )
         self._newest: dict[str, int] = dict(self._db.execute("SELECT recipient, newest FROM inbox"))
+
+    def disk(self) -> AbstractContextManager[None]:
+        """Turn what the disk refuses into an error for the coordinator's operator.
+
+        Raises
+        ------
+        DiskFullError, MachineError
+        """
+        return kept_in(self.folder, "the desk kept nothing of a call and confirmed nothing")
 
     def _tidy_up(self) -> None:
         """Remove what a killed process left: files without a row, rows without a file."""
@@ -362,7 +373,7 @@ class DeskStore:
     def post(self, recipient: str, note: bytes, label: Label | None = None) -> int:
         """Append a note to an inbox; the same posting again gets the same number."""
         label = label or Label(sender="", kind="", run_id="", post_id=os.urandom(16).hex())
-        with self._lock, _disk():
+        with self._lock, self.disk():
             known = self._db.execute(
                 "SELECT number FROM note WHERE recipient = ? AND sender = ? AND post_id = ?",
                 (recipient, label.sender, label.post_id),
@@ -417,7 +428,7 @@ class DeskStore:
     def drop(self, before: datetime, *, owner: str | None = None) -> None:
         """Forget blobs, and without `owner` also notes about runs, stored before a time."""
         limit = format_time(before)
-        with self._lock, _disk():
+        with self._lock, self.disk():
             whose, values = ("", [limit]) if owner is None else (" AND owner = ?", [limit, owner])
             old = self._db.execute(
                 f"SELECT digest, owner, n_bytes FROM blob WHERE stored < ?{whose}", values
@@ -453,10 +464,11 @@ class DeskStore:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:  # SQLite may have rolled back itself
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
 
 def _page(numbered: Iterator[tuple[int, bytes]], most: int) -> list[tuple[int, bytes]]:
@@ -468,20 +480,6 @@ def _page(numbered: Iterator[tuple[int, bytes]], most: int) -> list[tuple[int, b
             break
         page.append((number, note))
     return page
-
-
-@contextmanager
-def _disk() -> Iterator[None]:
-    """Turn what a disk refuses into an error for the coordinator's operator."""
-    try:
-        yield
-    except (OSError, sqlite3.Error) as error:
-        raise FullDeskError(
-            "the desk could not write",
-            expected="room on the coordinator's disk",
-            found=type(error).__name__ if isinstance(error, sqlite3.Error) else str(error.strerror),
-            remedy="free space at the coordinator; nothing that was confirmed is lost",
-        ) from error
 
 
 def _private(path: str, flags: int) -> int:

@@ -18,6 +18,8 @@ from fedcredit_parties.front_client import pinned
 
 PREFIX = "/v1/fleet/"
 
+OBJECT = b"/v1/fleet/push-object"
+
 PATHS = frozenset(
     f"{PREFIX}{call}"
     for call in (
@@ -38,7 +40,15 @@ PATHS = frozenset(
 """Flower 1.41.0, ``flwr.superlink.routers.fleet``."""
 
 MAX_BODY_BYTES = 64 * 2**20
+"""Of an object; the SuperLink holds a whole body before it looks who sent it."""
+
+MAX_CALL_BYTES = 2**20
+"""Of every other call: headers, heartbeats, lists of digests."""
+
 MAX_AT_ONCE = 256
+
+MAX_BYTES_AT_ONCE = 256 * 2**20
+"""Of all bodies under way, by the lengths that they state."""
 
 BODY_S = 60.0
 """How long a body may take to come in."""
@@ -85,6 +95,7 @@ class FleetProxy:
             raise ValueError("the SuperLink is reached over loopback only")
         self._address = f"{url.scheme}://{url.netloc.decode()}"
         self._at_once = 0
+        self._bytes_at_once = 0
         self._client = httpx.AsyncClient(
             verify=pinned(root_certificates) if url.scheme == "https" else False,
             trust_env=False,
@@ -104,11 +115,13 @@ class FleetProxy:
         length = body_length(request)
         if length is None:
             return Response(status_code=411, headers={"connection": "close"})
-        if length > MAX_BODY_BYTES:
+        most = MAX_BODY_BYTES if raw == OBJECT else MAX_CALL_BYTES
+        if length > most:
             return Response(status_code=413, headers={"connection": "close"})
-        if self._at_once >= MAX_AT_ONCE:
-            return Response(status_code=503)
+        if self._at_once >= MAX_AT_ONCE or self._bytes_at_once + length > MAX_BYTES_AT_ONCE:
+            return Response(status_code=503, headers={"connection": "close"})
         self._at_once += 1
+        self._bytes_at_once += length
         try:
             return await self._pass_on(request, raw.decode("ascii"), length)
         except (httpx.TransportError, ClientDisconnect, TimeoutError):
@@ -116,6 +129,7 @@ class FleetProxy:
             return Response(status_code=503, headers={"connection": "close"})
         finally:
             self._at_once -= 1
+            self._bytes_at_once -= length
 
     async def _pass_on(self, request: Request, path: str, length: int) -> Response:
         named = request.headers.get("connection", "").lower().replace(" ", "").split(",")

@@ -1,7 +1,6 @@
 """The front on a port: uvicorn with TLS in a thread of the coordinator's process."""
 
 import asyncio
-import errno
 import socket
 import ssl
 import threading
@@ -18,7 +17,8 @@ from fedcredit.coordinator.connections import (
     Loop,
     make_room,
 )
-from fedcredit.errors import CertificateError, CoordinatorError, PortInUseError
+from fedcredit.coordinator.port import listening
+from fedcredit.errors import CertificateError, CoordinatorError
 
 START_S = 10.0
 
@@ -83,7 +83,7 @@ class FrontServer:
         assert config.ssl is not None, "a certificate was given"
         config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
         make_room()
-        self._socket = _listen(host, port)
+        self._socket = listening(host, port, what="the front", option="port")
         self.port = int(self._socket.getsockname()[1])
         self._server = _Server(config)
         self._thread = threading.Thread(target=self._serve, name="front", daemon=True)
@@ -130,28 +130,3 @@ class _Server(uvicorn.Server):
             if connection.transport is not None:
                 connection.transport.abort()
         await super().shutdown(sockets)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named: asyncio sends small answers at once only where it knows that it is TCP.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(512)
-        return listening
-    except OSError as error:
-        listening.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUseError(
-                "another program listens on the front's port",
-                expected=f"port {port} of {host} to be free",
-                found="it is in use",
-                remedy="end what uses the port, or set another in coordinator.toml",
-            ) from None
-        raise CoordinatorError(
-            "the front cannot listen",
-            expected=f"an address of this machine and a port above 1023, not {host}:{port}",
-            found=str(error.strerror),
-        ) from None

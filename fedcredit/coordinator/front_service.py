@@ -35,7 +35,7 @@ from fedcredit_ledger.checkpoint import Checkpoint
 from fedcredit_ledger.entry import HEX_DIGEST, format_time
 from fedcredit_ledger.errors import LedgerError, MalformedEntryError
 from fedcredit_ledger.note import Note, Signature
-from fedcredit_parties.errors import MalformedMessageError
+from fedcredit_parties.errors import MachineError, MalformedMessageError
 from fedcredit_parties.frames import pack, unpack
 from fedcredit_parties.front_request import (
     MAX_BLOB_BYTES,
@@ -199,7 +199,7 @@ class _Service:
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(TIDY_S)
-            with suppress(FullDeskError):
+            with suppress(MachineError):  # the disk is full: the calls that write say so
                 await self._beside(lambda: self._desk.tidy(self._clock()))
 
     async def _beside(self, work: Callable[[], T]) -> T:
@@ -226,7 +226,8 @@ class _Service:
                     return await answer(Call(request, signed.party, signed.body_digest))
             except RefusedError as error:
                 return self._refused(request, error.status)
-            except FullDeskError:
+            except (FullDeskError, MachineError) as error:
+                _LOG.warning("%s", error)
                 return self._refused(request, 507)
             except (MalformedMessageError, ClientDisconnect):
                 return self._refused(request, 400)

@@ -19,7 +19,6 @@ import http.client
 import os
 import secrets
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -45,7 +44,8 @@ from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 
 from fedcredit.coordinator.app_hash import bundle
 from fedcredit.coordinator.certificates import check_certificate
-from fedcredit.errors import PortInUseError, SuperLinkError
+from fedcredit.coordinator.port import listening
+from fedcredit.errors import SuperLinkError
 from fedcredit_parties.flower_node import VersionHeaders
 
 HOST = "127.0.0.1"
@@ -285,18 +285,7 @@ class SuperLink:
         return self._control
 
     def _check_port(self) -> None:
-        with socket.socket() as probe:
-            # As uvicorn does: an address that only waits for old connections to die is free.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((HOST, self.port))
-            except OSError as error:
-                raise PortInUseError(
-                    "the SuperLink's port cannot be listened on",
-                    expected=f"{HOST}:{self.port} to be free",
-                    found=error.strerror or "an error",
-                    remedy="end what listens there (ss -ltnp), or set another superlink_port",
-                ) from error
+        listening(HOST, self.port, what="the SuperLink", option="superlink_port").close()
 
     def _launch(self, name: str, command: list[str]) -> None:
         log = self.folder / f"{name}.log"

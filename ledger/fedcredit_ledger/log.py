@@ -101,6 +101,11 @@ class Log:
     witnessed : iterable of bytes, optional
         Checkpoints that witnesses hold; the store is compared with them before the first append.
 
+    Attributes
+    ----------
+    failure : LedgerError or None
+        Why nothing is taken any more; the process must end and read its store again.
+
     Raises
     ------
     RollbackError, ForkError
@@ -132,6 +137,7 @@ class Log:
         self._writer = threading.Lock()
         self._book = threading.Lock()
         self._broken = ""
+        self.failure: LedgerError | None = None
         self._notes: dict[int, bytes] = {}
         self._cosignatures: dict[int, dict[str, Signature]] = {}
         self._quorum_size = 0
@@ -300,6 +306,7 @@ class Log:
         if last is not None and received < last.received:
             if (last.received_at - now).total_seconds() > MAX_DRIFT_S:
                 self._broken = "the clock went back by more than 600 s: the ledger is suspended"
+                self.failure = LedgerError(self._broken, remedy="set the clock, then start again")
                 raise RejectedEntryError("stale", self._broken)
             received = last.received
         return Leaf(
@@ -318,6 +325,7 @@ class Log:
             self._store.append(leaves, nodes=inner, size=size, checkpoint=note)
         except LedgerError as error:
             self._broken = f"{error.message}: the ledger is suspended"
+            self.failure = error
             raise
         with self._book:
             self._notes[size] = note

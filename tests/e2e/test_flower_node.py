@@ -321,7 +321,7 @@ def test_a_taken_port_is_named_before_anything_starts(links, tmp_path):
 @pytest.mark.parametrize(
     ("defect", "words"),
     [
-        ("expired", "out of date"),
+        ("expired", "has expired"),
         ("foreign", "authority"),
         ("elsewhere", "address"),
         ("missing", "cannot be read"),

@@ -1,0 +1,44 @@
+"""A file that holds a secret is its owner's alone: asked before it is used."""
+
+from pathlib import Path
+
+from fedcredit_parties.errors import ConfigError
+
+_OTHERS = 0o077
+
+
+def check_secret(path: Path, *, what: str, party: str = "") -> None:
+    """Refuse a secret that is absent, or that others may read or write.
+
+    Parameters
+    ----------
+    path : Path
+        A file or a folder.
+    what : str
+        What it is, for people.
+    party : str
+        Whose.
+
+    Raises
+    ------
+    ConfigError
+    """
+    try:
+        mode = path.stat().st_mode & 0o777
+    except OSError as error:
+        raise ConfigError(
+            f"{what} cannot be read",
+            party=party,
+            expected=path.name,
+            found=str(error.strerror),
+            remedy="restore it from the backup made when the party was founded",
+        ) from None
+    if mode & _OTHERS:
+        wanted = 0o700 if path.is_dir() else 0o600
+        raise ConfigError(
+            f"{what} can be read by others",
+            party=party,
+            expected=f"mode {wanted:04o}",
+            found=f"mode {mode:04o}",
+            remedy=f"chmod {wanted:o} {path}",
+        )
