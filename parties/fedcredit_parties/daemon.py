@@ -19,6 +19,7 @@ from fedcredit_parties.data_holder import DataHolder
 from fedcredit_parties.disk import kept_in, refused
 from fedcredit_parties.errors import ConfigError, FrontUnreachableError, PartyError
 from fedcredit_parties.file_lock import holder_of, only_one
+from fedcredit_parties.finding import Named
 from fedcredit_parties.flower_node import FlowerNode, table
 from fedcredit_parties.front_client import PATIENCE_S, FrontClient
 from fedcredit_parties.handlers import handlers_of
@@ -312,7 +313,7 @@ def write_status(folder: Path, value: dict[str, Any]) -> None:
         _LOG.warning("%s", refused(error, folder, "status.json is not written"))
 
 
-def write_last_words(folder: Path, error: PartyError | LedgerError) -> None:
+def write_last_words(folder: Path, error: Named) -> None:
     """Leave in ``status.json`` why a daemon has ended."""
     write_status(
         folder,
