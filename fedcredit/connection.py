@@ -9,6 +9,7 @@ from fedcredit.requester import Requester
 from fedcredit_models.schema import Feature
 from fedcredit_parties.config import Config, resolve
 from fedcredit_parties.daemon import PartySetup
+from fedcredit_parties.declared_columns import read_features
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import ConfigError, GrantError
 
@@ -26,26 +27,6 @@ class FederationConfig(Config):
 
     requester: Path
     schema_file: Path
-
-
-def read_features(path: Path) -> dict[str, Feature]:
-    """Read declared columns from JSON.
-
-    Raises
-    ------
-    ConfigError
-        When the file is not a list of declarations.
-    """
-    try:
-        found = [Feature.from_dict(value) for value in json.loads(path.read_text("utf-8"))]
-    except (OSError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"{path.name} is not a list of declared columns: {error}",
-            expected="[{name, kind, lower, upper, ...}, ...]",
-            found="something else",
-            remedy="see docs/how-to/run-a-party.md",
-        ) from None
-    return {feature.name: feature for feature in found}
 
 
 def write_features(features: Sequence[Feature], path: Path) -> None:

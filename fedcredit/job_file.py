@@ -105,7 +105,7 @@ class JobFile:
         try:
             text = path.read_bytes()
             table = tomllib.loads(text.decode("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
             raise ConfigError(
                 f"{path.name} cannot be read as TOML: {reason}",

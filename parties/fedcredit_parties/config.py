@@ -44,7 +44,7 @@ class Config(BaseModel):
                 remedy="fedcredit party init DIR or coordinator init DIR writes one; "
                 "fedcredit federation init DIR a whole set",
             ) from None
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"{path.name} is not TOML: {error}") from None
         return cls.parse(table, name=path.name)
 
