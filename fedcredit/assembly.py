@@ -4,9 +4,11 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from fedcredit.ledger_copy import save_ledger
 from fedcredit.requests import HorizontalJob
 from fedcredit.result_file import ResultFile
 from fedcredit.results import RELEASED, DisclosureStatement, TrainingResult
@@ -111,7 +113,14 @@ def assemble(
         key_holder=member.role("key-holder"),
         coordinator=member.role("coordinator"),
     )
-    return TrainingResult(file=file, model=model, disclosure=disclosure, facts=facts)
+    return TrainingResult(
+        file=file,
+        model=model,
+        disclosure=disclosure,
+        facts=facts,
+        openings={index: [opening] for index, opening in released.openings.items()},
+        copy_ledger=partial(save_ledger, member.ledger),
+    )
 
 
 def scorecard(
@@ -174,6 +183,8 @@ def _metrics(released: Released, model: Scorecard) -> dict[str, dict[str, Any]]:
     found = {}
     for name, document in released.metrics.items():
         found[name] = readable(document, offset=model.offset, factor=model.factor)
+        if "brier" in found[name]:
+            found[name]["brier_bound"] = released.brier_bound(name, found[name]["n"])
         if name != "train" and "bands" in document and "bands" in train:
             found[name]["population_stability"] = stability(train["bands"], document["bands"])
     return found

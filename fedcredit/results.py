@@ -1,18 +1,26 @@
 """What a run gives back: a model for offline use, its course, and who learned what."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from fedcredit.evidence_file import OPENINGS
+from fedcredit.evidence_file import write as write_evidence
 from fedcredit.result_file import Disclosure, ResultFile
+from fedcredit_ledger.errors import EvidenceError
 from fedcredit_models.scorecard import Scorecard
 
 RELEASED = {
     "quantiles": ("quantile-edges", "cell numbers of the bin edges of every numeric feature"),
-    "bins": ("merged-bins", "merged bins with their bad and good counts; the row total"),
+    "bins": (
+        "merged-bins",
+        "merged bins with their bad and good counts; the row total; why a feature is dropped",
+    ),
     "newton": ("newton-step", "coefficients after the step, step size, mean log loss before it"),
     "metrics": ("metrics", "AUC, KS, Gini, Brier, score bands, ROC and calibration points"),
 }
@@ -81,6 +89,10 @@ class TrainingResult:
         Who learned what.
     facts : iterable of mapping
         The ledger's entries (index, id, type, author, received time), from a verified copy.
+    openings : mapping of int to list
+        Leaf index to what the requester may disclose of that entry, ``[salt, name, value]`` each.
+    copy_ledger : callable, optional
+        Writes the requester's verified copy of the ledger to a path.
 
     Attributes
     ----------
@@ -97,7 +109,11 @@ class TrainingResult:
         model: Scorecard,
         disclosure: DisclosureStatement,
         facts: Iterable[Mapping[str, object]],
+        openings: Mapping[int, Sequence[Sequence[Any]]] | None = None,
+        copy_ledger: Callable[[Path], object] | None = None,
     ) -> None:
+        self._openings = dict(openings or {})
+        self._copy_ledger = copy_ledger
         self.file = file
         self.model = model
         self.disclosure = disclosure
@@ -112,20 +128,62 @@ class TrainingResult:
 
     @property
     def metrics(self) -> dict[str, dict[str, Any]]:
-        """Figures by sample: auc, auc_bound, ks, gini with its interval, brier, and tables."""
-        return {
-            name: {key: value for key, value in part.model_dump().items() if value is not None}
-            for name, part in self.file.metrics.items()
-        }
+        """Figures by sample: n, bads, auc, auc_bound, ks, gini with its interval, brier, tables.
+
+        A sample too small for the cell rules has ``withheld``, the rule's name, and ``n`` None; one
+        that no party has rows of has ``withheld`` "no_rows" and ``n`` 0.
+        """
+        found = {}
+        for name, part in self.file.metrics.items():
+            values = part.model_dump(exclude_none=True)
+            found[name] = {"n": None, **values}
+            if part.withheld is not None:
+                found[name] = {"withheld": part.withheld, "n": part.n}
+        return found
+
+    def summary(self) -> str:
+        """Return what to look at first, as text: figures, terms, what was left out, warnings."""
+        lines = [repr(self), ""]
+        for name, part in self.file.metrics.items():
+            if part.withheld is not None:
+                lines.append(f"{name}: withheld ({part.withheld})")
+                continue
+            figures = ("n", "bads", "auc", "ks", "gini", "brier", "population_stability")
+            shown = [(figure, getattr(part, figure)) for figure in figures]
+            lines.append(
+                f"{name}: "
+                + ", ".join(
+                    f"{figure} {value:.4f}" if isinstance(value, float) else f"{figure} {value}"
+                    for figure, value in shown
+                    if value is not None
+                )
+            )
+        terms = self.model.summary().to_string(index=False, na_rep="", float_format="%.4f")
+        lines += ["", terms, ""]
+        lines += [f"left out: {name} {reason}" for name, reason in self.model.dropped.items()]
+        lines += [
+            f"look at {name}: information value {iv:.2f} is above 0.5; was it known before the "
+            "outcome?"
+            for name, iv in self.model.suspicious.items()
+        ]
+        return "\n".join(lines).rstrip()
 
     def to_json(self) -> str:
         """Return the saved form."""
         return self.file.model_dump_json(indent=1)
 
     def save(self, folder: Path | str) -> Path:
-        """Write ``result.json``, whole or not at all; return its path."""
+        """Write ``result.json``, whole or not at all, and ``openings/``; return the former's path.
+
+        Disclosure
+        ----------
+        An opening is the released document of a round with its salt: as confidential as the result.
+        """
         folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / OPENINGS).mkdir(parents=True, exist_ok=True)
+        for index, opened in self._openings.items():
+            text = json.dumps(opened, ensure_ascii=False)
+            (folder / OPENINGS / f"{index}.json").write_text(text, encoding="utf-8")
         target = folder / "result.json"
         part = folder / "result.json.part"
         part.write_text(self.to_json(), encoding="utf-8")
@@ -140,10 +198,51 @@ class TrainingResult:
         path.write_text(render(self.file, self.facts), encoding="utf-8")
         return path
 
+    def evidence(self, path: Path | str, *, disclose: Collection[str] = ()) -> Path:
+        """Write an evidence package about the run, one ZIP; return its path.
+
+        Parameters
+        ----------
+        path : path
+            Replaced when the new file is complete.
+        disclose : collection of str
+            Committed fields to disclose: ``("result",)`` adds every released document of the run.
+
+        Raises
+        ------
+        EvidenceError
+            When there is nothing to disclose under a name.
+        LedgerError
+            When the ledger cannot be copied any more: its coordinator is gone.
+
+        Disclosure
+        ----------
+        Whoever gets the file reads who did what when in this run, and what is disclosed by name.
+        """
+        if self._copy_ledger is None:
+            raise EvidenceError(
+                "this result has no ledger at hand",
+                remedy="fedcredit evidence pack RUN --ledger FILE packs from a ledger file",
+            )
+        path = Path(path)
+        with tempfile.TemporaryDirectory() as folder:
+            ledger = Path(folder) / "ledger.db"
+            self._copy_ledger(ledger)
+            write_evidence(
+                path, ledger, f"run {self.run_id}", openings=self._openings, disclose=disclose
+            )
+        return path
+
     def __repr__(self) -> str:
         """Return the headline."""
         parts = [f"run {self.run_id[:8]}", f"{len(self.file.parties)} parties"]
         for name, metrics in self.file.metrics.items():
             if metrics.auc is not None:
                 parts.append(f"{name} AUC {metrics.auc:.4f}")
+        for words, names in (
+            ("dropped", self.model.dropped),
+            ("suspicious", self.model.suspicious),
+        ):
+            if names:
+                parts.append(f"{words}: {' '.join(names)}")
         return f"<TrainingResult {', '.join(parts)}>"

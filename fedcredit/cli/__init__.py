@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fedcredit import __version__
-from fedcredit.cli import coordinator, demo, federation, grant, job, ledger, party
+from fedcredit.cli import coordinator, demo, evidence, federation, grant, job, ledger, party
 
 HELP = "Several banks, one credit scorecard; nobody reads anybody, and every step is in a ledger."
 
@@ -25,6 +25,7 @@ app.command("demo")(demo.demo)
 app.add_typer(job.app, name="job")
 app.add_typer(grant.app, name="grant")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(federation.app, name="federation")
 app.add_typer(party.app, name="party")
 app.add_typer(coordinator.app, name="coordinator")

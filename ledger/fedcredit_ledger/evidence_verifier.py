@@ -112,6 +112,7 @@ _P, _L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 _D, _I = -121665 * pow(121666, _P - 2, _P) % _P, pow(2, (_P - 1) // 4, _P)
 
 
+@functools.lru_cache(maxsize=1024)
 def _point(raw: bytes) -> Point | None:
     y, sign = int.from_bytes(raw, "little") & ((1 << 255) - 1), raw[31] >> 7
     square = (y * y - 1) * pow(_D * y * y + 1, _P - 2, _P) % _P
@@ -130,6 +131,13 @@ def _add(p: Point, q: Point) -> Point:
     return e * f % _P, g * h % _P, f * g % _P, e * h % _P
 
 
+def _double(p: Point) -> Point:
+    a, b, c = p[0] * p[0] % _P, p[1] * p[1] % _P, 2 * p[2] * p[2] % _P
+    e, g = (p[0] + p[1]) * (p[0] + p[1]) - a - b, b - a
+    f, h = g - c, -a - b
+    return e * f % _P, g * h % _P, f * g % _P, e * h % _P
+
+
 def ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
     """Tell whether `signature` (64 bytes) is by `public` (32 bytes) over `message`."""
     a, b = _point(public), _point((4 * pow(5, _P - 2, _P) % _P).to_bytes(32, "little"))
@@ -140,7 +148,8 @@ def ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
     minus = (_P - a[0], a[1], 1, _P - a[3])
     table, total = ((0, 1, 1, 0), b, minus, _add(b, minus)), (0, 1, 1, 0)
     for bit in range(252, -1, -1):  # s B - h A, both at once
-        total = _add(_add(total, total), table[(s >> bit & 1) | (h >> bit & 1) << 1])
+        total, term = _double(total), (s >> bit & 1) | (h >> bit & 1) << 1
+        total = _add(total, table[term]) if term else total
     inverse = pow(total[2], _P - 2, _P)
     x, y = total[0] * inverse % _P, total[1] * inverse % _P
     return (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]

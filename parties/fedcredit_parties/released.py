@@ -40,6 +40,9 @@ class Released:
         Rows all parties train on (known after the bins phase).
     point : tuple of int
         Intercept and one coefficient per feature of the task, in units of 2**-40.
+    openings : dict of int to list
+        Leaf index of each ``round-opened`` to ``[salt, "result", document]``: with it whoever
+        received the release can show later what the ledger commits to.
     """
 
     def __init__(self, task: ScorecardTask) -> None:
@@ -59,6 +62,7 @@ class Released:
         self.standard_errors: tuple[int, ...] = ()
         self.metrics: dict[str, Any] = {}
         self.history: list[dict[str, Any]] = []
+        self.openings: dict[int, list[Any]] = {}
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -90,12 +94,27 @@ class Released:
                 fields += [
                     _count(f"bads.{sample}", self.score_grid.cells),
                     _count(f"goods.{sample}", self.score_grid.cells),
-                    self._real(f"sum_p2.{sample}", 1, COUNT_BOUND),
-                    self._real(f"sum_py.{sample}", 1, COUNT_BOUND),
-                    self._real(f"sum_p.{sample}", 1, COUNT_BOUND),
+                    *(self._probabilities(f"{name}.{sample}") for name in _PROBABILITIES),
                 ]
             return Tensor("metrics", (*_HEAD, *fields))
         raise MalformedMessageError("the run has released everything; there is no further sum")
+
+    def _probabilities(self, name: str) -> Field:
+        """Lay out a sum of probabilities; for training the number of rows bounds it.
+
+        Of a hold-out only the largest possible number is known; it costs fractional bits.
+        """
+        in_training = name.endswith(".train")
+        return self._real(name, 1, max(self.n_train, 1) if in_training else COUNT_BOUND - 1)
+
+    def brier_bound(self, sample: str, n: int) -> float:
+        """Return how far the Brier score of `n` rows may lie from that of the rows themselves.
+
+        Every party rounds its sum of squares and (counted twice) its sum over bads to half a unit
+        of the fixed point; the score is released in units of 1e-9.
+        """
+        unit = 2.0 ** -self._probabilities(f"sum_p2.{sample}").scale_bits
+        return 3 * len(self.task.parties) * unit / 2 / n + 0.5 / NANO
 
     def _newton_fields(self) -> tuple[Field, ...]:
         """Bounds follow from the released row total and weights of evidence, nothing local."""
@@ -188,6 +207,9 @@ def _nano(value: int | None) -> float | None:
 def _count(name: str, length: int) -> Field:
     return Field(name, length, scale_bits=0, limbs=1, bound=COUNT_BOUND)
 
+
+_PROBABILITIES = ("sum_p2", "sum_py", "sum_p")
+"""Sums of probabilities of a sample; with its counts they give the Brier score."""
 
 _HEAD = (_count("n", 1), _count("clipped", 1))
 """Every sum carries the training rows and the number of clipped numbers."""

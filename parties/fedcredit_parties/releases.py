@@ -53,6 +53,16 @@ def open_release(
     InputNotReleasedError
         When the document is not what ``round-opened`` commits to.
     """
+    document, _ = _opening(
+        blob, run_id=run_id, opened=opened, recipient=recipient, key=key, commitment=commitment
+    )
+    return document
+
+
+def _opening(
+    blob: bytes, *, run_id: str, opened: str, recipient: str, key: X25519PrivateKey, commitment: str
+) -> tuple[dict[str, Any], str]:
+    """Return the document of a release and the salt with which it opens the commitment."""
     try:
         content = decode(unseal(key, blob, context=_context(run_id, opened, recipient)))
     except LedgerError as error:
@@ -67,7 +77,7 @@ def open_release(
             found="another document",
             remedy="stop the run and compare ledgers: the key holder sent different documents",
         )
-    return dict(document)
+    return dict(document), salt
 
 
 def catch_up(member: Member, run: RunState, released: Released, *, deadline: float) -> None:
@@ -120,7 +130,7 @@ def _names(member: Member, opened: Act) -> Callable[[Letter], bool]:
 
 
 def _absorb(member: Member, run: RunState, released: Released, opened: Act, letter: Letter) -> None:
-    document = open_release(
+    document, salt = _opening(
         member.front.get_blob(str(letter.body.get("blob"))),
         run_id=run.run_id,
         opened=opened.entry_id,
@@ -129,3 +139,4 @@ def _absorb(member: Member, run: RunState, released: Released, opened: Act, lett
         commitment=opened.data["commits"]["result"],
     )
     released.absorb(document)
+    released.openings[opened.index] = [salt, "result", document]

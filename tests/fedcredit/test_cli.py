@@ -1,6 +1,7 @@
 """The command line from a job file to a report, and what it says about ledgers and saved runs."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -234,3 +235,56 @@ def test_the_process_returns_the_number(tmp_path: Path) -> None:
     assert done.returncode == 50
     assert done.stdout == ""
     assert done.stderr.splitlines()[-1] == "exit 50 · docs: reference/exit-codes/50"
+
+
+def test_evidence_of_a_saved_run_is_packed_disclosed_and_verified(
+    store: Path, run_id: str, tmp_path: Path
+) -> None:
+    case = tmp_path / "case.zip"
+
+    packed = fedcredit(
+        "evidence", "pack", run_id[:8], "--store", store, "-o", case, "--disclose", "result"
+    )
+    founding = re.search(r"founding entry ([0-9a-f]{64}): not pinned", packed.out)
+
+    assert packed.code == 0, packed.err
+    assert founding is not None
+    checked = fedcredit("evidence", "verify", case, "--founding", founding[1], "--json").json()
+    assert checked["subject"] == f"run {run_id}"
+    assert (checked["is_pinned"], checked["missing"]) == (True, [])
+    opened = [e for e in checked["entries"] if e["type"] == "round-opened"]
+    assert checked["n_disclosed"] == len(opened) > 3
+
+
+def test_evidence_about_a_grant_and_about_entries_of_a_ledger(ledger: Path, tmp_path: Path) -> None:
+    shown = fedcredit("ledger", "show", ledger, "--type", "grant-issued", "--json").json()
+    grant = shown[0]["data"]["grant_id"]
+    of_grant, of_entry = tmp_path / "grant.zip", tmp_path / "entry.zip"
+
+    done = fedcredit("evidence", "pack", "--grant", grant, "--ledger", ledger, "-o", of_grant)
+    assert done.code == 0, done.err
+    assert f"grant {grant}: " in done.out
+    entry = shown[0]["entry_id"][:12]
+    done = fedcredit("evidence", "pack", "--entry", entry, "--ledger", ledger, "-o", of_entry)
+    assert done.code == 0, done.err
+    assert "VALID" in fedcredit("evidence", "verify", of_entry).out
+
+
+def test_evidence_that_cannot_be_packed_or_is_changed_ends_with_59(
+    ledger: Path, run_id: str, tmp_path: Path
+) -> None:
+    case = tmp_path / "case.zip"
+    pack = ("evidence", "pack", "--ledger", ledger, "-o", case)
+
+    for wrong in (("ffff",), ("--entry", "99999"), ("--grant", "nobody-0")):
+        done = fedcredit(*pack, *wrong)
+        assert (done.code, done.out, case.exists()) == (59, "", False)
+        assert "EvidenceError: " in done.err and "what to do" in done.err
+    assert fedcredit("evidence", "verify", tmp_path / "none.zip").code == 59
+    assert fedcredit(*pack, run_id, "--grant", "g").code == 2
+    assert fedcredit(*pack, run_id).code == 0
+    raw = case.read_bytes()
+    case.write_bytes(raw.replace(b"present end", b"present END", 1))
+    done = fedcredit("evidence", "verify", case)
+    assert done.code == 59
+    assert "InvalidEvidenceError: archive" in done.err

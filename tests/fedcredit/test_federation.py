@@ -9,7 +9,11 @@ import pandas as pd
 import pytest
 
 import fedcredit as fc
+from fedcredit import evidence_file
 from fedcredit_ledger.__main__ import main as verify_main
+from fedcredit_ledger.errors import EvidenceError
+from fedcredit_ledger.statement import disclosed
+from fedcredit_models.dropped import REASONS
 from fedcredit_parties.errors import GrantError
 from tests.simulated import bank_frames, entries, parts, small_federation, small_job
 
@@ -37,6 +41,53 @@ def test_the_result_scores_new_people_unseen_levels_and_missing_values(
     assert p.shape == (3, 2)
     assert np.allclose(p.sum(axis=1), 1.0)
     assert p[0, 1] > p[2, 1]
+
+
+def test_the_result_says_first_what_to_look_at(federation: fc.Federation) -> None:
+    frames = {
+        name: frame.assign(
+            opened_on=pd.Timestamp("2024-01-31"),
+            customer=[f"{name}-{i}" for i in range(len(frame))],
+            branch=3,
+            fax=np.nan,
+            overdue=np.where(frame["bad"] == 1, 90, 10) + frame.index % 7,
+            letters=2 * frame["bad"] + frame.index % 4,
+        )
+        for name, frame in bank_frames().items()
+    }
+    with small_federation(frames) as federation:
+        result = federation.run(small_job())
+
+    left_out = {name: reason for name, reason in result.model.dropped.items() if name != "age"}
+    assert {name: reason.partition(":")[0] for name, reason in left_out.items()} == {
+        "opened_on": "holds dates",
+        "customer": "is an identifier, a date or free text",
+        "branch": "does not vary",
+        "fax": "holds no value",
+        "overdue": REASONS["separates"].partition(":")[0],
+    }
+    assert "letters" in result.model.suspicious
+    for text in (repr(result), result.summary()):
+        assert all(name in text for name in (*left_out, "letters"))
+    assert "before the outcome?" in result.summary()
+    assert "overdue separates good from bad almost alone" in result.summary()
+    again = fc.Scorecard.from_json(result.model.to_json())
+    assert again.dropped == result.model.dropped
+
+
+def test_a_sample_without_rows_says_so_and_a_small_one_says_nothing() -> None:
+    days = pd.date_range("2024-01-01", periods=200, freq="D")
+    frames = {name: frame.assign(day=days) for name, frame in bank_frames().items()}
+    with small_federation(frames) as federation:
+        job = {"time_column": "day", "features": ("income", "home")}
+        nobody, few, enough = (
+            federation.run(small_job(oot_from=moment, **job)).metrics["oot"]
+            for moment in (days[-1] + pd.Timedelta(days=1), days[-1].date(), days[100])
+        )
+
+    assert nobody == {"withheld": "no_rows", "n": 0}
+    assert few == {"withheld": "min_subjects", "n": None}
+    assert enough["n"] == 300
 
 
 def test_the_history_follows_the_rounds_of_the_ledger(
@@ -128,3 +179,22 @@ def test_closing_ends_every_thread_and_every_child() -> None:
     left = [t.name for t in set(threading.enumerate()) - before if t.is_alive()]
     assert left == []
     assert [engine.process_id for engine in engines] == [None] * 5
+
+
+def test_a_result_packs_its_own_evidence_and_discloses_only_what_is_named(
+    result: fc.TrainingResult, tmp_path: Path
+) -> None:
+    withheld = result.evidence(tmp_path / "case.zip")
+    shown = result.evidence(tmp_path / "open.zip", disclose=("result",))
+
+    founding = str(result.facts[0]["entry_id"])
+    proven = evidence_file.read(withheld, founding_entry=founding)
+    assert proven.subject == f"run {result.run_id}"
+    assert (proven.missing, proven.n_disclosed) == ([], 0)
+    opened = evidence_file.read(shown, founding_entry=founding)
+    assert opened.n_disclosed == len(result.file.history)
+    documents = [value for openings in disclosed(opened.files).values() for *_, value in openings]
+    assert [document["phase"] for document in documents] == list(result.history["phase"])
+    with pytest.raises(EvidenceError, match="no opening of n_rows"):
+        result.evidence(tmp_path / "none.zip", disclose=("n_rows",))
+    assert not (tmp_path / "none.zip").exists()

@@ -1,0 +1,124 @@
+"""``fedcredit evidence``: what a ledger says about one matter, in a file for a court."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fedcredit.cli.output import AsJson, show_json, verb
+
+if TYPE_CHECKING:
+    from fedcredit_ledger.evidence_verifier import Proven
+
+app = typer.Typer(
+    help="Pack evidence for a court, and check it.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@app.command("pack")
+@verb
+def pack(
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", show_default=False, help="Needed.")
+    ],
+    run: Annotated[str, typer.Argument(hidden=True)] = "",
+    ledger: Annotated[
+        Path | None, typer.Option("--ledger", help="Ledger file (default: the saved run's).")
+    ] = None,
+    grant: Annotated[str, typer.Option("--grant", help="A grant with its uses and end.")] = "",
+    entry: Annotated[
+        list[str] | None, typer.Option("--entry", help="An entry, by index or id; may be repeated.")
+    ] = None,
+    openings: Annotated[
+        Path | None, typer.Option("--openings", metavar="DIR", help="Openings, INDEX.json each.")
+    ] = None,
+    disclose: Annotated[
+        str, typer.Option("--disclose", help="Committed fields to disclose: result,subject.")
+    ] = "",
+    store: Annotated[
+        Path | None,
+        typer.Option("--store", metavar="DIR", help="Folder of saved runs (default: .fedcredit)."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a package about RUN (its id or its beginning), a grant, or entries: one ZIP.
+
+    The ledger is verified to the last signature first. The same ledger gives the same bytes. What
+    the entries only commit to stays withheld unless it is named with --disclose.
+
+    Example: fedcredit evidence pack 4727d98f --ledger demo/ledger.db -o case.zip
+    """
+    from fedcredit import evidence_file
+    from fedcredit_ledger.evidence import read_openings
+
+    if sum(map(bool, (run, grant, entry))) != 1:
+        raise typer.BadParameter("name one matter: RUN, --grant or --entry")
+    if ledger is None:
+        if not run:
+            raise typer.BadParameter("--grant and --entry need --ledger")
+        from fedcredit.job_store import FOLDER, JobStore
+
+        ledger = JobStore(store or Path(FOLDER)).find(run).ledger
+    if run:
+        subject = f"run {evidence_file.run_of(ledger, run)}"
+    else:
+        subject = f"grant {grant}" if grant else ""
+        subject = subject or f"entries {evidence_file.entries_of(ledger, entry or ())}"
+    folder = openings or ledger.parent / evidence_file.OPENINGS
+    names = tuple(name for name in disclose.split(",") if name)
+    proven = evidence_file.write(
+        out, ledger, subject, openings=read_openings(folder) if names else None, disclose=names
+    )
+    _show(proven, out, as_json=as_json)
+
+
+@app.command("verify")
+@verb
+def verify(
+    file: Annotated[Path, typer.Argument(hidden=True)],
+    founding: Annotated[
+        str, typer.Option("--founding", metavar="ID", help="Entry id the ledger must begin with.")
+    ] = "",
+    policy: Annotated[
+        Path | None, typer.Option("--policy", help="File with a pinned tlog-policy.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check FILE, an evidence package; no network, no ledger.
+
+    Every byte is accounted for, and the readable statement is made again from the entries. Without
+    --founding or --policy, learned elsewhere, a sound package is only consistent with its own keys.
+
+    Example: fedcredit evidence verify case.zip
+    """
+    from fedcredit import evidence_file
+
+    proven = evidence_file.read(file, founding_entry=founding, policy=policy)
+    _show(proven, file, as_json=as_json)
+
+
+def _show(proven: "Proven", path: Path, *, as_json: bool) -> None:
+    from fedcredit_ledger.evidence_verifier import describe
+
+    if not as_json:
+        print(f"{path}\n{describe(proven)}")
+        return
+    show_json(
+        {
+            "file": str(path),
+            "subject": proven.subject,
+            "ledger": proven.origin,
+            "founding_entry": proven.founding_entry,
+            "is_pinned": proven.is_pinned,
+            "size": proven.size,
+            "root": proven.root,
+            "witnesses": proven.witnesses,
+            "entries": [
+                {"index": leaf.place, "entry_id": leaf.id, "type": leaf.type, "author": leaf.author}
+                for leaf in proven.leaves
+            ],
+            "n_disclosed": proven.n_disclosed,
+            "n_withheld": proven.n_withheld,
+            "missing": proven.missing,
+        }
+    )

@@ -1,0 +1,145 @@
+"""Evidence on the disk: pack a ledger file's entries about one matter, read a package back.
+
+What a package is and what it proves is decided in `fedcredit_ledger.evidence`. Here names that
+people type become subjects, and a package is written whole or not at all, after it was verified.
+"""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from fedcredit import ledger_file
+from fedcredit_ledger.errors import EvidenceError
+from fedcredit_ledger.evidence import Openings, pack_evidence, verify_evidence
+from fedcredit_ledger.evidence_verifier import MAX_BYTES, Proven
+from fedcredit_ledger.store import Store
+
+OPENINGS = "openings"
+"""Folder beside a saved run's ledger: what the requester may disclose, INDEX.json an entry."""
+
+
+def run_of(ledger: Path, name: str) -> str:
+    """Return the id of the one run of a ledger file whose id is `name` or begins with it.
+
+    Raises
+    ------
+    EvidenceError
+        When no run, or more than one, answers to the name.
+    """
+    runs = [
+        str(line.data["run_id"])
+        for line in ledger_file.lines(ledger)
+        if line.type == "run-proposed" and str(line.data["run_id"]).startswith(name)
+    ]
+    if len(runs) != 1 or not name:
+        raise EvidenceError(
+            "no run of that name in the ledger" if not runs else "several runs have that name",
+            expected="a run's id, or enough of its beginning",
+            found=name if not runs else ", ".join(run[:13] for run in runs),
+            remedy=f"fedcredit ledger show {ledger} --type run-proposed",
+        )
+    return runs[0]
+
+
+def entries_of(ledger: Path, names: Collection[str]) -> str:
+    """Return the ids of a ledger file's entries, each named by its index or the start of its id.
+
+    Raises
+    ------
+    EvidenceError
+        When a name is not that of exactly one entry.
+    """
+    return ",".join(entry_of(ledger, name).entry_id for name in names)
+
+
+def entry_of(ledger: Path, name: str) -> ledger_file.Line:
+    """Return the one entry with this index, or whose id begins with `name` (8 digits or more).
+
+    Raises
+    ------
+    EvidenceError
+        When there is none, or more than one.
+    """
+    found = [
+        line
+        for line in ledger_file.lines(ledger)
+        if (len(name) >= 8 and line.entry_id.startswith(name)) or str(line.index) == name
+    ]
+    if len(found) != 1:
+        raise EvidenceError(
+            "no entry of that name" if not found else "several entries have that name",
+            expected="an index, or at least 8 digits of an entry id",
+            found=name,
+            remedy=f"fedcredit ledger show {ledger}",
+        )
+    return found[0]
+
+
+def write(
+    path: Path,
+    ledger: Path,
+    subject: str,
+    *,
+    openings: Openings | None = None,
+    disclose: Collection[str] = (),
+) -> Proven:
+    """Pack, verify what was packed, and write it; return what it proves.
+
+    Parameters
+    ----------
+    path : Path
+        The package; replaced when the new one is complete.
+    ledger : Path
+        A ledger file.
+    subject, openings, disclose
+        As in :func:`fedcredit_ledger.evidence.pack_evidence`.
+
+    Raises
+    ------
+    EvidenceError
+        When nothing can be packed; nothing was written then.
+
+    Disclosure
+    ----------
+    Whoever gets the file reads the entries in it and the values disclosed.
+    """
+    with Store(ledger, read_only=True) as store:
+        packed = pack_evidence(store, subject, openings=openings, disclose=disclose)
+    proven = verify_evidence(packed)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(packed)
+    part.replace(path)
+    return proven
+
+
+def read(path: Path, *, founding_entry: str = "", policy: Path | None = None) -> Proven:
+    """Read and verify a package.
+
+    Parameters
+    ----------
+    path : Path
+        The package.
+    founding_entry : str
+        Entry id that was learned elsewhere; empty for none.
+    policy : Path, optional
+        File with the lines of a pinned tlog-policy.
+
+    Raises
+    ------
+    EvidenceError
+        When there is no such file.
+    InvalidEvidenceError
+        At the first thing that is wrong with it.
+    """
+    for file in (path, policy):
+        if file is not None and not (file.is_file() and file.stat().st_size <= MAX_BYTES):
+            raise EvidenceError(
+                "there is no file of this name" if not file.is_file() else "the file is too large",
+                expected=f"a file of at most {MAX_BYTES} bytes",
+                found=file.name,
+                remedy="fedcredit evidence pack writes a package",
+            )
+    try:
+        pinned = "" if policy is None else policy.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise EvidenceError("the pinned policy is not a text", found=str(policy)) from None
+    return verify_evidence(path.read_bytes(), founding_entry=founding_entry, policy=pinned)
