@@ -248,6 +248,7 @@ def render(
         "samples": samples,
         "card": card,
         "features": features,
+        "suspicious": [feature for feature in features if feature.iv >= IV_BANDS[-1][0]],
         "bins_entry": citations.of("bins"),
         "points_entry": citations.of("points", "coefficients"),
         "coefficients_entry": citations.of("coefficients"),
@@ -387,7 +388,9 @@ def _stats(sample: str, metrics: SampleMetrics, citations: _Citations) -> Iterab
         note = f"95 %: {low:.3f} to {high:.3f}" if low is not None and high is not None else ""
         yield stat("gini", "Gini", _signed(metrics.gini, 4), note)
     if metrics.brier is not None:
-        yield stat("brier", "Brier", f"{metrics.brier:.4f}")
+        bound = metrics.brier_bound
+        note = f"exact to ±\N{NO-BREAK SPACE}{bound:.0e}" if bound is not None else ""
+        yield stat("brier", "Brier", f"{metrics.brier:.4f}", note)
     if metrics.n is not None:
         bads = metrics.bads
         note = f"{_whole(bads)} bads, {100 * bads / metrics.n:.1f} %" if bads is not None else ""

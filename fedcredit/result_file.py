@@ -60,6 +60,7 @@ class SampleMetrics(_Part):
     gini_low: float | None = None
     gini_high: float | None = None
     brier: Share | None = None
+    brier_bound: float | None = None
     population_stability: float | None = None
     bands: tuple[ScoreBand, ...] = ()
     roc: tuple[RocPoint, ...] = ()

@@ -76,6 +76,24 @@ def test_a_figure_shows_the_index_and_the_first_digits_of_its_entry(
     assert re.search(rf'href="#e-{opened}"[^>]*>#{index}&nbsp;{opened[:6]}…</a>', text)
 
 
+def test_a_feature_that_is_too_good_is_named_with_its_information_value(
+    result: ResultFile, facts: list[dict[str, object]], card: Card
+) -> None:
+    row, *rest = card.points
+    good = Card(
+        points=(PointsRow(**{**vars(row), "iv": 0.7}), *rest),
+        coefficients=card.coefficients,
+        dropped=card.dropped,
+        scale=card.scale,
+    )
+
+    named, plain = (render(result, facts, card=each) for each in (good, card))
+
+    assert f'data-suspicious="{row.feature}"' in named
+    assert "known before the outcome" in named
+    assert "data-suspicious" not in plain
+
+
 def test_an_entry_that_the_ledger_does_not_hold_refuses_the_report(
     result: ResultFile, facts: list[dict[str, object]], card: Card
 ) -> None:
