@@ -11,7 +11,7 @@ from fedcredit_parties.config import Config, resolve
 from fedcredit_parties.daemon import PartySetup
 from fedcredit_parties.declared_columns import read_features
 from fedcredit_parties.disclosure import DisclosurePolicy
-from fedcredit_parties.errors import ConfigError, GrantError
+from fedcredit_parties.errors import GrantError
 
 
 class FederationConfig(Config):

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fedcredit.connection import read_features
 from fedcredit_models.feature import MAX_LEVELS, Feature
 from fedcredit_models.schema import SchemaError, infer
 from fedcredit_parties.config import PartyDraft
 from fedcredit_parties.daemon import read_table
 from fedcredit_parties.data import as_data_error
+from fedcredit_parties.declared_columns import read_features
 from fedcredit_parties.errors import ConfigError, SchemaMismatchError
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fedcredit.cli.output import AsJson, show_json, show_table, verb
+from fedcredit.cli.output import AsJson, show_findings, show_json, show_table, verb
 
 app = typer.Typer(
     help="Found and run the coordinator: it routes, records and adds, and reads nothing.",
@@ -148,3 +148,19 @@ def status(config: ConfigFile, as_json: AsJson = False) -> None:
     if isinstance(runs, dict) and runs:
         print()
         show_table([{"run": run, "status": word} for run, word in runs.items()])
+
+
+@app.command("check")
+@verb
+def check(config: ConfigFile, as_json: AsJson = False) -> None:
+    """Look at everything that a start needs, and say what is wrong in words; start nothing.
+
+    Configuration, keys and founding entry, certificate and its dates, ports and who holds them, the
+    stored ledger to the last signature, room on the disk. The process ends with the number of the
+    first finding.
+
+    Example: fedcredit coordinator check coordinator/coordinator.toml
+    """
+    from fedcredit.coordinator.ground import check_coordinator
+
+    show_findings(check_coordinator(config), as_json=as_json)

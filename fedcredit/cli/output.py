@@ -34,8 +34,32 @@ def verb(command: Callable[P, R]) -> Callable[P, R]:
         except _expected() as error:
             _tell(error, as_json=bool(kwargs.get("as_json")))
             raise typer.Exit(error.exit_code) from None
+        except BrokenPipeError:
+            raise  # whoever read our output has read enough
+        except OSError as error:
+            told = _of_this_machine(error)
+            _tell(told, as_json=bool(kwargs.get("as_json")))
+            raise typer.Exit(told.exit_code) from None
 
     return guarded
+
+
+def _of_this_machine(error: OSError) -> Any:
+    """Return the named error for a file or an address that the operating system refused."""
+    from pathlib import Path
+
+    from fedcredit_parties.disk import disk_full, is_full
+    from fedcredit_parties.errors import MachineError
+
+    name = "" if error.filename is None else str(error.filename)
+    if is_full(error):
+        return disk_full(Path(name).parent, "the command did not write all that it had to")
+    return MachineError(
+        "this machine refused what the command asked of it",
+        expected=f"{name} to be usable" if name else "a usable file or address",
+        found=error.strerror or type(error).__name__,
+        remedy="correct the path, or its owner and mode, and type the command again",
+    )
 
 
 def _expected() -> tuple[type[Any], ...]:
@@ -68,6 +92,20 @@ def _tell(error: Any, *, as_json: bool) -> None:
 def show_json(document: object) -> None:
     """Print a value as JSON."""
     print(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def show_findings(findings: Sequence[Any], *, as_json: bool) -> None:
+    """Print what a check has found; end with the number of the first thing that is wrong."""
+    if as_json:
+        show_json([finding.document() for finding in findings])
+    else:
+        show_table([{"what": f.what, "": f.mark, "found": f.sentence} for f in findings])
+        for finding in findings:
+            if finding.exit_code and finding.remedy:
+                print(f"\n{finding.what}: {finding.remedy}")
+    for finding in findings:
+        if finding.exit_code:
+            raise typer.Exit(finding.exit_code)
 
 
 def show_table(rows: Sequence[Mapping[str, object]], *, right: Sequence[str] = ()) -> None:

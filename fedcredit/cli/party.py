@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fedcredit.cli.output import AsJson, show_json, show_table, verb
+from fedcredit.cli.output import AsJson, show_findings, show_json, show_table, verb
 
 app = typer.Typer(
     help="Found this organisation's member, and run its daemon.",
@@ -237,18 +237,14 @@ def status(config: ConfigFile, as_json: AsJson = False) -> None:
 def check(config: ConfigFile, as_json: AsJson = False) -> None:
     """Open everything that the daemon would open, and say what is wrong in words.
 
-    Configuration, keys, certificates and their dates, clock, tables, coordinator, ledger head and
-    pins. Nothing is written to the ledger. The process ends with the number of the first finding.
+    Configuration, keys and their modes, authority and certificate with their dates, room on the
+    disk, tables against the declared columns, app, clock, coordinator, ledger head, pins, own place
+    and policy. Nothing is written to the ledger. The process ends with the number of the first
+    finding.
 
     Example: fedcredit party check bank-a/party.toml
     """
+    from fedcredit.coordinator.app_hash import APP, fab_hash
     from fedcredit_parties.party_check import check_party
 
-    findings = check_party(config)
-    if as_json:
-        show_json([finding.document() for finding in findings])
-    else:
-        show_table([{"what": f.what, "": f.mark, "found": f.sentence} for f in findings])
-    for finding in findings:
-        if finding.exit_code:
-            raise typer.Exit(finding.exit_code)
+    show_findings(check_party(config, app_hash=fab_hash(APP)), as_json=as_json)

@@ -18,7 +18,7 @@ from fedcredit_models.errors import SchemaError
 from fedcredit_models.feature import Feature
 from fedcredit_models.inference import infer_feature
 
-__all__ = ["Feature", "Schema", "SchemaError", "check", "infer"]
+__all__ = ["Feature", "Schema", "SchemaError", "check", "check_features", "infer"]
 
 
 @dataclass(frozen=True)
@@ -102,13 +102,7 @@ def check(frame: pd.DataFrame, schema: Schema, *, scoring: bool = False) -> None
     for name in needed:
         n_found = int((frame.columns == name).sum())
         if n_found != 1:
-            raise SchemaError(
-                f"column {name} stands {n_found} times in the table",
-                kind="column",
-                expected=f"one column {name}",
-                found=", ".join(map(str, list(frame.columns)[:20])) or "no columns",
-                remedy="name the column as the schema does, or leave the feature out of the job",
-            )
+            raise _not_once(frame, name, n_found)
     if not scoring:
         if len(frame) == 0:
             raise SchemaError(
@@ -121,6 +115,33 @@ def check(frame: pd.DataFrame, schema: Schema, *, scoring: bool = False) -> None
         _check_label(frame[schema.label])
     for feature in schema.features:
         _check_feature(frame[feature.name], feature, bounds=not scoring)
+
+
+def check_features(frame: pd.DataFrame, features: Sequence[Feature]) -> None:
+    """Refuse a table in which a declared column is missing, of another type or out of bounds.
+
+    For a table that no task has named yet: no label, no roles.
+
+    Raises
+    ------
+    SchemaError
+        As `check` does.
+    """
+    for feature in features:
+        n_found = int((frame.columns == feature.name).sum())
+        if n_found != 1:
+            raise _not_once(frame, feature.name, n_found)
+        _check_feature(frame[feature.name], feature, bounds=True)
+
+
+def _not_once(frame: pd.DataFrame, name: str, n_found: int) -> SchemaError:
+    return SchemaError(
+        f"column {name} stands {n_found} times in the table",
+        kind="column",
+        expected=f"one column {name}",
+        found=", ".join(map(str, list(frame.columns)[:20])) or "no columns",
+        remedy="name the column as the schema does, or leave the feature out of the job",
+    )
 
 
 def _check_label(series: "pd.Series[Any]") -> None:

@@ -61,21 +61,24 @@ class Session:
         Raises
         ------
         DuplicateIdentityError
-            When another daemon goes on calling.
+            As soon as another daemon has called again.
         DiskFullError, MachineError
             When the number cannot be kept.
         """
         self._write()
-        until = time.monotonic() + SILENT_S + BEAT_S
+        first: float | None = None
         while not stop.is_set():
             try:
                 heard_s = self._front.hello(self.id, self._earlier)
             except FrontUnreachableError:
-                heard_s, until = 0.0, time.monotonic() + SILENT_S + BEAT_S
-            if heard_s is None:
-                return
-            if time.monotonic() > until:
-                raise self._double(heard_s)
+                first = None  # the coordinator may have started anew
+            else:
+                if heard_s is None:
+                    return
+                heard = time.monotonic() - heard_s
+                first = heard if first is None else first
+                if heard > first + BEAT_S / 4:  # it has called again since we first asked
+                    raise self._double(heard_s)
             stop.wait(BEAT_S / 4)
 
     def serve(self, stop: threading.Event) -> None:
