@@ -6,11 +6,20 @@ people type become subjects, and a package is written whole or not at all, after
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from fedcredit import ledger_file
 from fedcredit_ledger.errors import EvidenceError
 from fedcredit_ledger.evidence import Openings, pack_evidence, verify_evidence
-from fedcredit_ledger.evidence_verifier import MAX_BYTES, Proven
+from fedcredit_ledger.evidence_verifier import (
+    MAX_BYTES,
+    Leaf,
+    Proven,
+    names,
+    parse_leaf,
+    references,
+)
+from fedcredit_ledger.explain import MEANINGS
 from fedcredit_ledger.store import Store
 
 OPENINGS = "openings"
@@ -143,3 +152,43 @@ def read(path: Path, *, founding_entry: str = "", policy: Path | None = None) ->
     except UnicodeDecodeError:
         raise EvidenceError("the pinned policy is not a text", found=str(policy)) from None
     return verify_evidence(path.read_bytes(), founding_entry=founding_entry, policy=pinned)
+
+
+def explain(ledger: Path, name: str) -> dict[str, Any]:
+    """Return what an entry proves, what it leaves open, what it rests on and what cites it.
+
+    Parameters
+    ----------
+    ledger : Path
+        A ledger file.
+    name : str
+        The entry's index, or the beginning of its id.
+
+    Raises
+    ------
+    EvidenceError
+        When there is no such entry.
+    """
+    wanted = entry_of(ledger, name)
+    with Store(ledger, read_only=True) as store:
+        leaves = [parse_leaf(raw, f"entries/{i}.leaf") for i, raw in enumerate(store.leaves())]
+    leaf = leaves[wanted.index]
+    meaning = MEANINGS[leaf.type]
+    own, rests_on = set(names(leaf)), set(references(leaf))
+
+    def row(other: Leaf) -> dict[str, object]:
+        return {"index": other.place, "type": other.type, "author": other.author}
+
+    before, after = leaves[: leaf.place], leaves[leaf.place + 1 :]
+    return {
+        **wanted.fact(),
+        "title": meaning.title,
+        "proves": meaning.proves,
+        "leaves_open": meaning.leaves_open,
+        "title_zh": meaning.title_zh,
+        "proves_zh": meaning.proves_zh,
+        "leaves_open_zh": meaning.leaves_open_zh,
+        "rests_on": [row(other) for other in before if rests_on & set(names(other))],
+        "cited_by": [row(other) for other in after if own & set(references(other))],
+        "committed": sorted(leaf.data.get("commits", {})),
+    }

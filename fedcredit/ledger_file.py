@@ -5,7 +5,7 @@ believed is the question of `fedcredit_ledger.verify`, which `facts` asks first.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fedcredit_ledger.chain import Leaf
-from fedcredit_ledger.entry import parse_time
+from fedcredit_ledger.entry import open_commitment, parse_time
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.store import Store
 from fedcredit_ledger.verify import Level, Report, verify_file
@@ -110,10 +110,55 @@ def since(lines_: Iterator[Line], moment: str) -> Iterator[Line]:
     ValueError
         When `moment` is neither.
     """
-    start = datetime.fromisoformat(moment)
-    if start.tzinfo is None:
-        start = start.replace(tzinfo=UTC)
+    start = _moment(moment)
     return (line for line in lines_ if parse_time(line.received) >= start)
+
+
+def until(lines_: Iterator[Line], moment: str) -> Iterator[Line]:
+    """Yield the entries received before `moment`, which is written as in `since`.
+
+    Raises
+    ------
+    ValueError
+        When `moment` is not a moment.
+    """
+    end = _moment(moment)
+    return (line for line in lines_ if parse_time(line.received) < end)
+
+
+def about_subject(
+    lines_: Iterable[Line], value: object, openings: Mapping[int, Sequence[Sequence[Any]]]
+) -> Iterator[Line]:
+    """Yield the entries about one subject: who was allowed to use its data, and who did.
+
+    The ledger holds salted commitments only, so this needs the openings that the holder keeps.
+
+    Parameters
+    ----------
+    lines_ : iterable of Line
+        Entries in order.
+    value : object
+        What was committed to under the name ``subject``.
+    openings : mapping
+        ``[salt, name, value]`` by index of the entry.
+    """
+    grants: set[str] = set()
+    for line in lines_:
+        committed = line.data.get("commits", {}).get("subject", "")
+        is_its = any(
+            (name, found) == ("subject", value) and open_commitment(committed, salt, name, found)
+            for salt, name, found in openings.get(line.index, ())
+        )
+        if is_its and "grant_id" in line.data:
+            grants.add(str(line.data["grant_id"]))
+        cited = {line.data.get("grant_id"), *line.data.get("grant_ids", ())}
+        if is_its or grants & cited:
+            yield line
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def settle(path: Path) -> None:

@@ -8,6 +8,7 @@ does not raise: an auditor wants the list.
 
 import sqlite3
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -33,6 +34,11 @@ from fedcredit_ledger.store import Store
 from fedcredit_ledger.types import check_data
 
 MAX_FINDINGS = 100
+
+TELL_EVERY = 256
+"""Leaves between two words of progress."""
+
+Told = Callable[[int, int], None]
 
 
 class Level(IntEnum):
@@ -133,7 +139,11 @@ class _Head:
 
 
 def verify_file(
-    path: Path | str, *, level: Level = Level.CHAIN, founding_entry: str | None = None
+    path: Path | str,
+    *,
+    level: Level = Level.CHAIN,
+    founding_entry: str | None = None,
+    progress: Told | None = None,
 ) -> Report:
     """Verify a ledger file or an exported copy; nothing is written.
 
@@ -144,6 +154,8 @@ def verify_file(
     level : Level, default CHAIN
     founding_entry : str, optional
         Entry id that was learned outside.
+    progress : callable, optional
+        Told now and then how many leaves of how many were checked; those of the rules count again.
 
     Raises
     ------
@@ -151,13 +163,17 @@ def verify_file(
         When the file cannot be read as a ledger at all.
     """
     with Store(path, read_only=True) as store:
-        return verify(store, level=level, founding_entry=founding_entry)
+        return verify(store, level=level, founding_entry=founding_entry, progress=progress)
 
 
 def verify(
-    store: Store, *, level: Level = Level.CHAIN, founding_entry: str | None = None
+    store: Store,
+    *,
+    level: Level = Level.CHAIN,
+    founding_entry: str | None = None,
+    progress: Told | None = None,
 ) -> Report:
-    """Verify an open store.
+    """Verify an open store; parameters as in `verify_file`.
 
     Raises
     ------
@@ -165,13 +181,16 @@ def verify(
         When the database itself is damaged beyond reading.
     """
     try:
-        return _Verification(store, level, founding_entry).run()
+        return _Verification(store, level, founding_entry, progress).run()
     except sqlite3.Error as error:
         raise LedgerError(f"the file is damaged: {error}") from error
 
 
 class _Verification:
-    def __init__(self, store: Store, level: Level, founding_entry: str | None) -> None:
+    def __init__(
+        self, store: Store, level: Level, founding_entry: str | None, progress: Told | None
+    ) -> None:
+        self.progress = progress
         self.store = store
         self.level = level
         self.pinned = founding_entry
@@ -222,6 +241,11 @@ class _Verification:
         if self.level >= Level.RULES and not report.findings:
             self._rules(heads)
         return report
+
+    def _tell(self, n_checked: int) -> None:
+        total = self.report.size * (2 if self.level >= Level.RULES else 1)
+        if self.progress is not None and (n_checked % TELL_EVERY == 0 or n_checked == total):
+            self.progress(n_checked, total)
 
     def _heads(self, sizes: list[int], log: VerifierKey, policy: Policy) -> list[_Head]:
         """Read the checkpoints, oldest first.
@@ -289,6 +313,7 @@ class _Verification:
                 )
             nodes.update(((level, i), h) for level, i, h in tree.append(value) if level)
             prev = value.hex()
+            self._tell(index + 1)
         self.report.size, self.report.root = tree.size, tree.root.hex()
         if nodes != {(level, i): value for level, i, value in self.store.nodes()}:
             self.report.add(
@@ -326,6 +351,7 @@ class _Verification:
             except (MalformedEntryError, BrokenChainError) as error:
                 self.report.add(index, "malformed", error)
                 return
+            self._tell(self.report.size + index + 1)
             received = leaf.received_at.timestamp()
             before = quorum[position - 1].times if position else ()
             after = quorum[position].times if position < len(quorum) else ()

@@ -1,0 +1,142 @@
+"""Every figure of a report leads back to its round, its parties, their grants and the policy."""
+
+import html
+import re
+
+import pytest
+
+from fedcredit import evidence_file, figures
+from fedcredit.errors import ResultNotFoundError
+from fedcredit.ledger_file import Line, lines
+from fedcredit.result_file import ResultFile
+from fedcredit_ledger.errors import EvidenceError
+from tests.fedcredit.command_line import fedcredit
+from tests.fedcredit.conftest import Demonstration
+
+
+@pytest.fixture(scope="module")
+def shown(demonstration: Demonstration) -> dict[str, str]:
+    """Every figure that the demonstration's report shows, with the entry beside it."""
+    page = (demonstration.folder / "report.html").read_text("utf-8")
+    found = re.findall(r'data-figure="([^"]+)" data-entry="([^"]+)"', page)
+    return {html.unescape(name): entry for name, entry in found}
+
+
+@pytest.fixture(scope="module")
+def result(demonstration: Demonstration) -> ResultFile:
+    return ResultFile.load(demonstration.folder / "result.json")
+
+
+@pytest.fixture(scope="module")
+def entries(demonstration: Demonstration) -> list[Line]:
+    return list(lines(demonstration.folder / "ledger.db"))
+
+
+def test_every_figure_of_the_report_is_explained(
+    shown: dict[str, str], result: ResultFile, entries: list[Line]
+) -> None:
+    assert len(shown) > 40
+    for name, entry in shown.items():
+        told = figures.explain(name, result, entries)
+        assert told.entry_id == entry, name
+        assert told.openings, name
+        assert entries[told.proposal].type == "run-proposed"
+        assert told.policy == entries[told.proposal].data["disclosure_policy_digest"]
+        for opening in told.openings:
+            assert entries[opening.index].type == "round-opened"
+            assert [part.party for part in opening.contributions] == list(result.parties)
+            for part in opening.contributions:
+                assert entries[part.index].author == part.party
+                for grant, index in part.grants:
+                    assert entries[index].data["grant_id"] == grant
+                    assert entries[index].author == part.party
+                assert part.grants, name
+
+
+def test_the_phase_of_an_opening_is_the_one_that_releases_such_figures(
+    result: ResultFile, entries: list[Line]
+) -> None:
+    phases = {
+        name: {opening.phase for opening in figures.explain(name, result, entries).openings}
+        for name in ("auc.holdout", "woe.income_cu", "coefficients", "points.income_cu")
+    }
+
+    assert phases == {
+        "auc.holdout": {"metrics"},
+        "woe.income_cu": {"bins"},
+        "coefficients": {"newton"},
+        "points.income_cu": {"newton"},
+    }
+    history = figures.explain("history", result, entries)
+    assert len(history.openings) == len(result.history)
+    assert history.type == "run-finished"
+
+
+def test_a_number_is_told_with_its_value(result: ResultFile, entries: list[Line]) -> None:
+    assert figures.explain("auc.train", result, entries).value == result.metrics["train"].auc
+    assert figures.explain("bands.train", result, entries).value is None
+
+
+def test_a_figure_that_is_not_there_is_refused_with_those_that_are(
+    result: ResultFile, entries: list[Line]
+) -> None:
+    with pytest.raises(ResultNotFoundError) as caught:
+        figures.explain("auc.tomorrow", result, entries)
+
+    assert caught.value.expected == "auc.holdout, auc.train"
+
+
+def test_a_ledger_of_another_run_does_not_explain_it(
+    result: ResultFile, entries: list[Line]
+) -> None:
+    with pytest.raises(EvidenceError, match="does not hold"):
+        figures.explain("auc.holdout", result, entries[:5])
+
+
+def test_the_command_tells_the_way_and_takes_the_result_of_the_demonstration(
+    demonstration: Demonstration, result: ResultFile
+) -> None:
+    file = demonstration.folder / "result.json"
+
+    done = fedcredit("ledger", "explain-number", result.run_id[:8], "ks.holdout", "--result", file)
+
+    assert done.code == 0, done.err
+    assert done.out.startswith("ks.holdout = 0.")
+    assert "key-holder (entry " in done.out
+    for party in result.parties:
+        assert f"{party}-modelling-" in done.out
+    again = fedcredit("ledger", "explain-number", "ffff", "ks.holdout", "--result", file)
+    assert again.code == 2
+    missing = fedcredit("ledger", "explain-number", result.run_id, "ks.x", "--result", file)
+    assert (missing.code, missing.out) == (44, "")
+
+
+def test_an_entry_is_explained_with_what_it_rests_on_and_what_cites_it(
+    demonstration: Demonstration, entries: list[Line]
+) -> None:
+    ledger = demonstration.folder / "ledger.db"
+    aggregated = next(line for line in entries if line.type == "round-aggregated")
+
+    told = evidence_file.explain(ledger, aggregated.entry_id[:8])
+    done = fedcredit("ledger", "explain", ledger, str(aggregated.index))
+
+    cited = {row["type"] for row in told["rests_on"]}
+    assert cited == {"run-proposed", "round-attempted", "round-contributed"}
+    assert [row["type"] for row in told["cited_by"]] == ["round-opened"]
+    assert "the key holder adds again" in done.out
+    assert "密钥方在开启前会重新相加" in told["leaves_open_zh"]
+    assert fedcredit("ledger", "explain", ledger, "12345").code == 59
+
+
+def test_entries_are_chosen_by_the_time_they_were_received(
+    demonstration: Demonstration, entries: list[Line]
+) -> None:
+    ledger = demonstration.folder / "ledger.db"
+    moment = entries[10].received[:23]
+
+    before = fedcredit("ledger", "show", ledger, "--until", moment, "--json").json()
+    after = fedcredit("ledger", "show", ledger, "--since", moment, "--json").json()
+
+    assert len(before) + len(after) == len(entries)
+    assert before[-1]["received"][:23] < moment <= after[0]["received"][:23]
+    assert fedcredit("ledger", "show", ledger, "--until", "soon").code == 2
