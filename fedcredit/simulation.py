@@ -162,7 +162,7 @@ class Simulation:
         for holder in self.holders.values():
             holder.member.start(holder.serve)
         self.key_holder.hand_out_split_key()
-        self.key_holder.member.start(self.key_holder.serve)
+        self.key_holder.member.start(self.key_holder.serve, self.key_holder.clear_up)
         refusals = Refusals(self.desk, self.coordinator.member, clock=self.clock)
         self.coordinator.member.start(self.coordinator.serve, refusals.serve)
         self.requester.member.start()

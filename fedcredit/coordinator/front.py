@@ -174,6 +174,7 @@ class Window:
         self.name = name
         self.n_bytes_sent = 0
         self._desk = desk
+        self._left = False
 
     def submit(self, notes: list[bytes]) -> list[SubmitAnswer]:
         """Append signed entries, in order."""
@@ -186,17 +187,17 @@ class Window:
         """Return leaves from `start` on."""
         log = self._desk.log
         if timeout_s > 0:
-            self._desk.wait(lambda: True if log.size > start else None, timeout_s)
+            self._wait(lambda: True if log.size > start else None, timeout_s)
         return log.leaves(start)
 
     def checkpoint(self, *, covering: int, timeout_s: float) -> bytes | None:
         """Return a quorum checkpoint over at least `covering` leaves."""
         self._desk.want(covering)
-        return self._desk.wait(lambda: self._desk.log.quorum_note(covering), timeout_s)
+        return self._wait(lambda: self._desk.log.quorum_note(covering), timeout_s)
 
     def witness_pending(self, old_size: int, *, timeout_s: float) -> bytes | None:
         """Wait for a checkpoint that needs this witness."""
-        return self._desk.wait(lambda: self._desk.pending(old_size), timeout_s)
+        return self._wait(lambda: self._desk.pending(old_size), timeout_s)
 
     def cosign(self, lines: bytes) -> None:
         """Hand in co-signature lines."""
@@ -234,14 +235,29 @@ class Window:
 
     def inbox(self, after: int, *, timeout_s: float = 0.0) -> list[tuple[int, bytes]]:
         """Return own notes numbered above `after`."""
-        found = self._desk.wait(lambda: self._desk.inbox(self.name, after), timeout_s) or []
+        found = self._wait(lambda: self._desk.inbox(self.name, after), timeout_s) or []
         page = found
         while page and (page := self._desk.inbox(self.name, page[-1][0]) or []):
             found += page
         return found
 
     def leave(self) -> None:
-        """Do nothing: this front is in the same process."""
+        """Wait no longer."""
+        self._left = True
+        self._desk.wake()
+
+    def _wait(self, look: Callable[[], T | None], timeout_s: float) -> T | None:
+        """Wait at the desk until `look` finds something or this member leaves."""
+        found: list[T] = []
+
+        def found_or_left() -> bool | None:
+            value = look()
+            if value is not None:
+                found.append(value)
+            return True if found or self._left else None
+
+        self._desk.wait(found_or_left, timeout_s)
+        return found[0] if found else None
 
     def close(self) -> None:
         """Do nothing: nothing is held open."""

@@ -20,10 +20,16 @@ from fedcredit_parties.wire import AttemptHeader, Contribution, Refusal, is_refu
 MESSAGE_S = 20.0
 """Life of one message; after it the header is sent again."""
 
-PULL_S = 0.002
-"""First pause between two looks for replies; it grows while nothing comes."""
+PULL_S = 0.01
+"""First pause between two looks for replies that must come; it grows while none does."""
 
 PULL_MOST_S = 0.1
+
+EARLY_S = 0.25
+"""Pause while the ledger says that nobody can have sent anything but a refusal."""
+
+AGAIN_S = 1.0
+"""Pause before a header is sent again that Flower could not deliver."""
 
 CRASHED, INVALID_APP = 2, 7
 """Flower's error codes that asking again does not mend."""
@@ -76,6 +82,7 @@ class Replies:
         *,
         n_ciphertexts: Callable[[str], int],
         accept: Callable[[str, Contribution], None],
+        committed: Callable[[float], bool],
         returned: Callable[[], set[str]],
         stop: threading.Event,
     ) -> tuple[dict[str, Contribution], tuple[str, Refusal] | None]:
@@ -88,7 +95,10 @@ class Replies:
         n_ciphertexts : callable
             How many ciphertexts a party has committed to.
         accept : callable
-            Raises when a contribution is not what its party signed.
+            Takes a contribution; raises when it is not what its party signed.
+        committed : callable
+            Says, as soon as it is so or after that many seconds, whether the whole roster has
+            committed. Contributions are sent after that and not before.
         returned : callable
             Parties that have said they are back since the last call.
         stop : Event
@@ -120,12 +130,13 @@ class Replies:
                     if isinstance(said, Refusal):
                         return found, (name, said)
                     if said is None:
-                        due[name] = time.monotonic() + 1.0
+                        due[name] = time.monotonic() + AGAIN_S
                         continue
                     accept(name, said)
                     found[name] = said
-            pause = PULL_S if replies else min(PULL_MOST_S, pause * 1.5)
-            stop.wait(pause)
+            if committed(0.0 if replies else EARLY_S):
+                pause = PULL_S if replies else min(PULL_MOST_S, pause * 1.5)
+                stop.wait(pause)
         return found, None
 
     def _send(
@@ -135,19 +146,21 @@ class Replies:
         due: dict[str, float],
         waiting: dict[str, tuple[str, float]],
     ) -> None:
-        """Send the header to everyone whose time has come."""
+        """Send the header to everyone whose time has come, in one call."""
         now = time.monotonic()
         content = AttemptHeader(run_id=ask.run_id, entry_id=ask.entry_id).to_records()
-        for name in names:
-            if due[name] > now:
-                continue
-            message = self._grid.create_message(
-                content, SUM, self._node_of[name], ask.run_id, ttl=MESSAGE_S
-            )
-            for message_id in self._grid.push_messages([message]):
-                if message_id:
-                    waiting[message_id] = (name, now)
-            due[name] = now + MESSAGE_S + 1.0
+        asked = [name for name in names if due[name] <= now]
+        messages = [
+            self._grid.create_message(content, SUM, self._node_of[name], ask.run_id, ttl=MESSAGE_S)
+            for name in asked
+        ]
+        sent = list(self._grid.push_messages(messages)) if messages else []
+        for name, message_id in zip(asked, sent, strict=False):
+            if message_id:
+                waiting[message_id] = (name, now)
+        for name in asked:
+            reached = any(waiting_for == name for waiting_for, _ in waiting.values())
+            due[name] = now + (MESSAGE_S + 1.0 if reached else AGAIN_S)
 
     @staticmethod
     def _read(

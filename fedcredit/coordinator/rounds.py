@@ -17,11 +17,12 @@ from fedcredit.coordinator.replies import Ask, Replies, StoppedError
 from fedcredit.errors import JobError, PartiesMissingError
 from fedcredit_ledger.entry import parse_time
 from fedcredit_ledger.errors import LedgerError, RejectedEntryError
-from fedcredit_ledger.rules import AttemptState, RunState
+from fedcredit_ledger.rules import AttemptState, RunState, State
 from fedcredit_ledger.rules_runs import DIFFERENCING
 from fedcredit_parties.ckks import Engine
 from fedcredit_parties.errors import (
     DifferencingError,
+    FrontUnreachableError,
     MalformedMessageError,
     PartyError,
     ReplayedMessageError,
@@ -42,6 +43,13 @@ NEXT_PHASE = {
     ("metrics", "done"): "",
 }
 """(phase, outcome) -> next phase; "" ends the run. Anything else fails it."""
+
+
+BACK_S = 1.0
+"""How often the inbox is looked at for parties that are back."""
+
+TOLD_S = 2.0
+"""How long the reason of a party that declined is waited for."""
 
 
 class _RunFailedError(Exception):
@@ -84,20 +92,24 @@ class Coordinator:
         self.replies = Replies(grid, node_of)
         self.engine = engine or Engine()
         self._n_back = 0
+        self._looked_back = 0.0
+        self._blobs: dict[tuple[bytes, ...], str] = {}
+        self._context: tuple[str, bytes] = ("", b"")
 
     def serve(self, stop: threading.Event) -> None:
         """Carry out runs, one after the other, until `stop` is set."""
         while not stop.is_set():
-            self.member.ledger.refresh()
+            seen = self.member.ledger.replica.size
             for run in list(self.member.ledger.state.runs.values()):
                 if run.status in ("proposed", "started"):
                     self.carry_out(run, stop)
-            self.member.ledger.refresh(timeout_s=POLL_S)
+            self.member.ledger.refresh(timeout_s=POLL_S, beyond=seen)
 
     def carry_out(self, run: RunState, stop: threading.Event) -> None:
         """Run every round of `run` that is left; write ``run-finished`` or ``run-failed``.
 
-        Returns without either when `stop` is set: the run goes on when this is called again.
+        Returns without either when `stop` is set or the front is away: the run goes on when this
+        is called again.
         """
         try:
             task = ScorecardTask.parse(self.member.front.get_blob(run.proposal["request_digest"]))
@@ -109,8 +121,11 @@ class Coordinator:
             return
         except _RunFailedError as failure:
             self._fail(run, failure.error)
+        except FrontUnreachableError:
+            return
         except (PartyError, JobError, LedgerError) as error:
-            self._explain(run, error)
+            if not stop.is_set() and not self.member.ledger.leaving.is_set():
+                self._explain(run, error)
         else:
             self.member.ledger.append(
                 "run-finished",
@@ -149,12 +164,17 @@ class Coordinator:
         """Wait for every approval, then write ``run-started``."""
         roster = list(run.proposal["parties"])
         deadline = self._deadline(run)
-        while set(roster) - run.approvals.keys() and time.monotonic() < deadline:
-            if stop.is_set():
-                raise StoppedError
-            if any(a.decision == "decline" for a in run.approvals.values()):
-                break
-            self.member.ledger.refresh(timeout_s=min(POLL_S, max(0.0, deadline - time.monotonic())))
+        self.member.ledger.wait(
+            lambda state: (
+                True
+                if stop.is_set()
+                or not set(roster) - run.approvals.keys()
+                or any(a.decision == "decline" for a in run.approvals.values())
+                else None
+            ),
+            deadline=deadline,
+        )
+        _go_on(stop, self.member)
         for name, approval in run.approvals.items():
             if approval.decision == "decline":
                 raise _RunFailedError(self._told(run.run_id, name))
@@ -176,7 +196,7 @@ class Coordinator:
         """Return the class name that a party gave for its refusal."""
         letter = self.member.mailbox.wait(
             lambda x: x.kind == FAILED and x.sender == name and x.run_id == run_id,
-            deadline=time.monotonic() + POLL_S,
+            deadline=time.monotonic() + TOLD_S,
         )
         told = str(letter.body.get("error")) if letter else ""
         return told if told in by_name else PartyError.__name__
@@ -196,10 +216,7 @@ class Coordinator:
         """Run one round, or the rest of it."""
         attempt = self._attempt(run, phase)
         contributions = self._collect(run, attempt, phase, stop)
-        blobs = [
-            [name, self.member.front.put_blob(pack_ciphertexts(ciphertexts))]
-            for name, ciphertexts in contributions.items()
-        ]
+        blobs = [[name, self._blob(contributions[name])] for name in contributions]
         if attempt.aggregated is None:
             self._aggregate(run, task, attempt, phase, contributions)
         assert attempt.aggregated is not None
@@ -237,11 +254,25 @@ class Coordinator:
         self, run: RunState, attempt: AttemptState, phase: str, stop: threading.Event
     ) -> dict[str, tuple[bytes, ...]]:
         """Return every rostered party's ciphertexts, checked by digest."""
+        self._blobs.clear()
 
         def n_ciphertexts(name: str) -> int:
-            self.member.ledger.refresh()
+            if name not in attempt.contributions:
+                self.member.ledger.refresh()
             committed = attempt.contributions.get(name)
             return int(committed.data["n_ciphertexts"]) if committed is not None else 0
+
+        def accept(name: str, said: Contribution) -> None:
+            self._check(said, name, attempt, phase)
+            # The key holder will want it; it is put there while the others are still sending.
+            self._blob(said.ciphertexts)
+
+        def committed(timeout_s: float) -> bool:
+            self.member.ledger.wait(
+                lambda state: True if attempt.is_committed or not attempt.is_live else None,
+                deadline=time.monotonic() + timeout_s,
+            )
+            return attempt.is_committed
 
         found, refused = self.replies.collect(
             Ask(
@@ -251,7 +282,8 @@ class Coordinator:
                 deadline=self._deadline(run),
             ),
             n_ciphertexts=n_ciphertexts,
-            accept=lambda name, said: self._check(said, name, attempt, phase),
+            accept=accept,
+            committed=committed,
             returned=self._returned,
             stop=stop,
         )
@@ -264,9 +296,19 @@ class Coordinator:
             raise _RunFailedError(PartiesMissingError.__name__)
         return {name: said.ciphertexts for name, said in found.items()}
 
+    def _blob(self, ciphertexts: tuple[bytes, ...]) -> str:
+        """Put a contribution where the key holder finds it, once; return its digest."""
+        if ciphertexts not in self._blobs:
+            self._blobs[ciphertexts] = self.member.front.put_blob(pack_ciphertexts(ciphertexts))
+        return self._blobs[ciphertexts]
+
     def _returned(self) -> set[str]:
         """Return the parties that have said they are back since the last look."""
-        letters = [x for x in self.member.mailbox.all(lambda x: x.kind == BACK)]
+        now = time.monotonic()
+        if now < self._looked_back + BACK_S:
+            return set()
+        self._looked_back = now
+        letters = self.member.mailbox.all(lambda x: x.kind == BACK)
         fresh = {letter.sender for letter in letters if letter.number > self._n_back}
         self._n_back = max((letter.number for letter in letters), default=self._n_back)
         return fresh
@@ -321,11 +363,13 @@ class Coordinator:
         contributions: dict[str, tuple[bytes, ...]],
     ) -> None:
         """Add under the public context and write ``round-aggregated``."""
-        context = self.member.front.get_blob(run.proposal["he_context_digest"])
+        digest = run.proposal["he_context_digest"]
+        if self._context[0] != digest:
+            self._context = (digest, self.member.front.get_blob(digest))
         n_ciphertexts = len(next(iter(contributions.values())))
         total = self.engine.add(
             task.parameters,
-            context,
+            self._context[1],
             contributions,
             length=n_ciphertexts * task.parameters.slots,
         )
@@ -346,18 +390,33 @@ class Coordinator:
         self, run: RunState, attempt: AttemptState, stop: threading.Event
     ) -> None:
         assert attempt.aggregated is not None
-        deadline = self._deadline(run)
-        while attempt.opened is None:
-            for refusal in self.member.ledger.state.refusals:
-                if refusal.data["about"] == attempt.aggregated.entry_id:
-                    raise _RunFailedError(str(refusal.data["rule"]))
-            if stop.is_set():
-                raise StoppedError
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise _RunFailedError(PartiesMissingError.__name__)
-            self.member.ledger.refresh(timeout_s=min(POLL_S, left))
+        about = attempt.aggregated.entry_id
+
+        def news(state: State) -> str | None:
+            """Return "" for an opening, the rule's name for a refusal."""
+            if attempt.opened is not None or stop.is_set():
+                return ""
+            refused = (str(r.data["rule"]) for r in state.refusals if r.data["about"] == about)
+            return next(refused, None)
+
+        found = self.member.ledger.wait(news, deadline=self._deadline(run))
+        _go_on(stop, self.member)
+        if found:
+            raise _RunFailedError(found)
+        if attempt.opened is None:
+            raise _RunFailedError(PartiesMissingError.__name__)
 
     def close(self) -> None:
         """End the engine's child process."""
         self.engine.close()
+
+
+def _go_on(stop: threading.Event, member: Member) -> None:
+    """End the work, not the run, when the process was asked to stop.
+
+    Raises
+    ------
+    StoppedError
+    """
+    if stop.is_set() or member.ledger.leaving.is_set():
+        raise StoppedError

@@ -8,6 +8,7 @@ that dies is started again by the supervisor and goes on after the last opened r
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from flwr.app import Context
@@ -49,17 +50,23 @@ def main(grid: Grid, context: Context) -> None:
     built = coordinator(Path(str(context.run_config["config-file"])), grid)
     built.member.start()
     try:
-        built.member.ledger.refresh()
         run = built.member.ledger.state.runs[str(context.run_config["run-id"])]
-        built.carry_out(run, stop_without_parent())
+        built.carry_out(run, stop_without_parent(built.member.ask_to_stop))
     finally:
         built.member.stop()
         built.close()
 
 
-def stop_without_parent() -> threading.Event:
+def stop_without_parent(leave: Callable[[], None]) -> threading.Event:
     """Return an event that is set when the process that started this one has gone.
 
+    Parameters
+    ----------
+    leave : callable
+        Called then, to end what is waited for.
+
+    Notes
+    -----
     A coordinator whose SuperExec was killed must not write beside its successor.
     """
     stop, parent = threading.Event(), os.getppid()
@@ -68,6 +75,7 @@ def stop_without_parent() -> threading.Event:
         while os.getppid() == parent:
             time.sleep(PARENT_S)
         stop.set()
+        leave()
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
     return stop

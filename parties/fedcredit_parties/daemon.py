@@ -233,7 +233,7 @@ def _serve_data_holder(
         answer=table(handlers_of(holder)),
         state=setup.state / "node",
     )
-    holder.on_attempt = node.hurry
+    holder.on_attempt, holder.ahead = node.hurry, True
     try:
         holder.register()
         member.start(holder.serve, node.serve, session.serve)
@@ -261,7 +261,7 @@ def _serve_key_holder(
         if is_new or vault.get("split-key-sent") is None:
             holder.hand_out_split_key()
             vault.put("split-key-sent", b"yes")
-        member.start(holder.serve, session.serve)
+        member.start(holder.serve, holder.clear_up, session.serve)
         _until_stopped(setup, member, stop)
     finally:
         member.stop()

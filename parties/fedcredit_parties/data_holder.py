@@ -6,9 +6,10 @@ of the ledger and from releases that open the ledger's commitments.
 """
 
 import hashlib
+import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 import numpy as np
@@ -26,6 +27,7 @@ from fedcredit_parties.data import Table, as_data_error, definition_digest
 from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
 from fedcredit_parties.errors import (
     ContextMismatchError,
+    FrontUnreachableError,
     GrantError,
     InputNotReleasedError,
     NoBadsError,
@@ -34,7 +36,7 @@ from fedcredit_parties.errors import (
     SchemaMismatchError,
     WireError,
 )
-from fedcredit_parties.failure import FAILED, describe
+from fedcredit_parties.failure import FAILED, as_told, describe
 from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.mask_keys import MaskKeys
 from fedcredit_parties.masks import MaskStatement, PeerKeys, mask, roster_digest
@@ -63,6 +65,11 @@ ROW_COUNT = "row-count"
 BYTES_SENT = "bytes-sent"
 """Kind of the letter in which a party tells the requester what a run has cost it to send."""
 
+HEARD_S = 5.0
+"""How long a header may be ahead of the entry that it names."""
+
+_LOG = logging.getLogger(__name__)
+
 
 class DataHolder:
     """One bank's side of every run.
@@ -78,7 +85,10 @@ class DataHolder:
     engine : Engine, optional
         Encrypts in a child process; own one when absent.
     on_attempt : callable
-        (Attribute.) Called while a round of an approved run is open.
+        (Attribute.) Called once for every attempt that this party must answer.
+    ahead : bool
+        (Attribute.) Begin to answer an attempt when the ledger shows it, ahead of its header; for
+        a party whose headers travel over a network.
     vault : Vault, optional
         Where mask keys and ciphertexts are kept across a crash; in memory when absent.
 
@@ -107,9 +117,13 @@ class DataHolder:
         self.contributions = Contributions(vault)
         self.remembered = TableMemory(vault)
         self.on_attempt: Callable[[], None] = lambda: None
+        self.ahead = False
         self._runs: dict[str, _LocalRun] = {}
         self._forgotten: set[str] = set()
+        self._noticed: dict[str, str] = {}
+        self._unanswered: set[str] = set()
         self._lock = threading.Lock()
+        self._preparing = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -132,40 +146,74 @@ class DataHolder:
             seen = self.member.ledger.replica.size
             for run in list(self.member.ledger.state.runs.values()):
                 if run.status == "proposed":
-                    if self.name in run.proposal["parties"] and self.name not in run.approvals:
+                    if self._is_asked(run):
                         self.consider(run)
                 elif run.status == "started":
                     self._notice(run)
                 elif run.status in ("finished", "failed"):
                     self._forget(run)
-            self.member.mailbox.collect()
             self.member.ledger.refresh(timeout_s=POLL_S, beyond=seen)
 
+    def _is_asked(self, run: RunState) -> bool:
+        """Say whether a proposed run waits for this party's answer."""
+        answered = self.name in run.approvals or run.run_id in self._unanswered
+        return self.name in run.proposal["parties"] and not answered
+
     def _notice(self, run: RunState) -> None:
-        """Say that a round is open, so that the header is looked for at once."""
-        if run.rounds and run.rounds[-1].is_live and self._approved(run):
+        """Say that a header is on its way, and begin to answer it: it says nothing new.
+
+        What the party computes and commits to follows from the ledger. It is sent in answer to the
+        header only, and not before everybody has committed.
+        """
+        attempt = run.rounds[-1] if run.rounds else None
+        if attempt is None or not attempt.is_live or not self._approved(run):
+            return
+        if self.name in attempt.roster and self._noticed.get(run.run_id) != attempt.entry_id:
+            self._noticed[run.run_id] = attempt.entry_id
             self.on_attempt()
+            if self.ahead:
+                begin = threading.Thread(target=self._begin, args=(run, attempt), daemon=True)
+                begin.name = f"{self.name}-begin"
+                begin.start()
+
+    def _begin(self, run: RunState, attempt: AttemptState) -> None:
+        try:
+            self._contribute(run, attempt)
+        except (PartyError, LedgerError) as error:
+            # The answer to the header meets the same, and tells it.
+            _LOG.info("an attempt was not begun: %s", type(error).__name__)
 
     def consider(self, run: RunState) -> None:
         """Approve a proposed run, or decline it and tell the requester why."""
         try:
             local = self._prepare(run)
+        except FrontUnreachableError:
+            raise
         except PartyError as error:
-            self._tell(run, error)
-            self._answer_proposal(run, {"decision": "decline"})
+            self._decline(run, error)
             return
         with self._lock:
             self._runs[run.run_id] = local
-        self._answer_proposal(
-            run,
-            {
-                "decision": "approve",
-                "grant_ids": [local.grant_id],
-                "mask_epk": self.mask_keys.fresh(),
-            },
-        )
+        approval = {
+            "decision": "approve",
+            "grant_ids": [local.grant_id],
+            "mask_epk": self.mask_keys.fresh(),
+        }
+        try:
+            self._answer_proposal(run, approval)
+        except LedgerError as error:
+            self._decline(run, as_told(error, party=self.name))
 
-    def _answer_proposal(self, run: RunState, answer: dict[str, object]) -> None:
+    def _decline(self, run: RunState, error: PartyError) -> None:
+        _LOG.warning("run %s declined: %s", run.run_id, error)
+        self._tell(run, error)
+        try:
+            self._answer_proposal(run, {"decision": "decline"})
+        except LedgerError as rejected:
+            self.member.rejected.append(rejected)
+            self._unanswered.add(run.run_id)
+
+    def _answer_proposal(self, run: RunState, answer: Mapping[str, object]) -> None:
         data = {"run_id": run.run_id, "proposal": run.proposal_id, **answer}
         try:
             self.member.ledger.append("run-approved", data)
@@ -273,30 +321,42 @@ class DataHolder:
         PartyError
             With the rule that stopped it; the requester is told by a sealed letter.
         """
-        deadline = time.monotonic() + POLL_S
-        run, attempt = self._find_attempt(header, deadline=deadline)
+        run, attempt = self._find_attempt(header, deadline=time.monotonic() + HEARD_S)
         try:
-            local = self._local(run)
-            # A header that is sent again while the first is being answered gets the same bytes.
-            with local.lock:
-                packed = self.contributions.get(run.run_id, attempt.entry_id)
-                if packed is None:
-                    packed = self._make_contribution(run, attempt, local)
-                n = local.task.parameters.n_ciphertexts(local.released.tensor().n_slots)
-                ciphertexts = unpack_ciphertexts(packed, n, len(packed))
-                if self.name not in attempt.contributions:
-                    self._commit(run, attempt, local, ciphertexts)
+            local, ciphertexts = self._contribute(run, attempt)
             self._wait_for_all(run.run_id, attempt)
-            local.n_bytes_sent += len(packed)
-        except PartyError as error:
-            self._tell(run, error)
+            local.n_bytes_sent += sum(map(len, ciphertexts))
+        except FrontUnreachableError:
             raise
+        except (PartyError, LedgerError) as error:
+            if self.member.ledger.leaving.is_set():
+                raise _leaving(self.name) from error
+            told = error if isinstance(error, PartyError) else as_told(error, party=self.name)
+            _LOG.warning("round %d of run %s refused: %s", attempt.round, run.run_id, told)
+            self._tell(run, told)
+            raise told from error
         return Contribution(
             run_id=run.run_id,
             entry_id=attempt.entry_id,
             party=self.name,
             ciphertexts=ciphertexts,
         )
+
+    def _contribute(
+        self, run: RunState, attempt: AttemptState
+    ) -> tuple["_LocalRun", tuple[bytes, ...]]:
+        """Check, compute, mask, encrypt, commit; what was done before is not done again."""
+        local = self._local(run)
+        # Asked twice, or asked while it is being computed: the bytes are the same.
+        with local.lock:
+            packed = self.contributions.get(run.run_id, attempt.entry_id)
+            if packed is None:
+                packed = self._make_contribution(run, attempt, local)
+            n = local.task.parameters.n_ciphertexts(local.released.tensor().n_slots)
+            ciphertexts = unpack_ciphertexts(packed, n, len(packed))
+            if self.name not in attempt.contributions:
+                self._commit(run, attempt, local, ciphertexts)
+        return local, ciphertexts
 
     def _find_attempt(
         self, header: AttemptHeader, *, deadline: float
@@ -315,13 +375,7 @@ class DataHolder:
             )
         attempt = found[1]
         if run.status != "started" or attempt.abandoned or attempt is not run.rounds[-1]:
-            raise ReplayedMessageError(
-                "a header names an attempt that is over",
-                party=self.name,
-                expected="the newest attempt of a running run",
-                found="an older one",
-                remedy="nothing: it was refused",
-            )
+            raise _over(self.name)
         return run, attempt
 
     def _approved(self, run: RunState) -> bool:
@@ -330,12 +384,14 @@ class DataHolder:
 
     def _local(self, run: RunState) -> "_LocalRun":
         """Return what is known of an approved run; after a restart, find it out again."""
-        with self._lock:
+        with self._preparing:
             local = self._runs.get(run.run_id)
-        if local is None:
-            local = self._prepare(run)
-            with self._lock:
-                self._runs[run.run_id] = local
+            if local is None:
+                local = self._prepare(run)
+                with self._lock:
+                    if run.run_id in self._forgotten:
+                        raise _over(self.name)
+                    self._runs[run.run_id] = local
         deadline = time.monotonic() + local.task.deadline_s
         with local.lock:
             catch_up(self.member, run, local.released, deadline=deadline)
@@ -466,6 +522,8 @@ class DataHolder:
             ),
             deadline=deadline,
         )
+        if not attempt.is_committed and self.member.ledger.leaving.is_set():
+            raise _leaving(self.name)
         if attempt.abandoned or not attempt.is_committed:
             raise WireError(
                 "an attempt ended before every party had committed; nothing was sent",
@@ -492,8 +550,9 @@ class DataHolder:
         """Erase what was kept for a run that is over, once."""
         if run.run_id in self._forgotten:
             return
-        self._forgotten.add(run.run_id)
+        self._noticed.pop(run.run_id, None)
         with self._lock:
+            self._forgotten.add(run.run_id)
             local = self._runs.pop(run.run_id, None)
         if local is not None and run.status == "finished":
             n_bytes = local.n_bytes_sent + self.member.front.n_bytes_sent - local.n_bytes_before
@@ -591,6 +650,23 @@ def check_input(run: RunState, attempt: AttemptState, released: Released, *, par
             found=f"phase {attempt.phase}, input {attempt.input_digest[:12]}",
             remedy="stop the run: somebody chose the point of evaluation",
         )
+
+
+def _over(party: str) -> PartyError:
+    return ReplayedMessageError(
+        "a header names an attempt that is over",
+        party=party,
+        expected="the newest attempt of a running run",
+        found="an older one",
+        remedy="nothing: it was refused",
+    )
+
+
+def _leaving(party: str) -> PartyError:
+    """Return what ends a handler of a party that stops: the answer stays owed."""
+    return FrontUnreachableError(
+        f"{party} is stopping and answers when it is back", party=party, remedy="start it again"
+    )
 
 
 def _monotonic(moment: datetime, now: datetime) -> float:

@@ -8,8 +8,9 @@ does not know is a `WireError`, not code.
 from collections.abc import Mapping
 from typing import Any
 
+from fedcredit_ledger.errors import LedgerError, QuorumError, RejectedEntryError
 from fedcredit_parties.data import sendable
-from fedcredit_parties.errors import MalformedMessageError, PartyError, by_name
+from fedcredit_parties.errors import MalformedMessageError, PartyError, WireError, by_name
 
 FAILED = "failed"
 """Kind of the letter that carries a failure."""
@@ -43,3 +44,30 @@ def rebuild(body: Mapping[str, Any]) -> PartyError:
         raise MalformedMessageError("a failure letter of an unknown form")
     texts = {name: body[name] for name in _SENTENCES}
     return kind(texts.pop("message"), **texts)
+
+
+def as_told(error: LedgerError, *, party: str) -> PartyError:
+    """Return what a member tells of an error that its copy of the ledger raised."""
+    if isinstance(error, QuorumError):
+        return WireError(
+            "the witnesses have not co-signed in time",
+            party=party,
+            expected="a checkpoint with the quorum's co-signatures",
+            found="none in time",
+            remedy="nothing was sent or opened; see that the witnesses run",
+        )
+    if isinstance(error, RejectedEntryError):
+        return WireError(
+            f"the ledger's rules refuse an entry of {party} ({error.code})",
+            party=party,
+            expected="an entry that the rules allow",
+            found=error.code,
+            remedy="see fedcredit ledger show for the entries that forbid it",
+        )
+    return WireError(
+        f"the ledger that {party} was served does not verify",
+        party=party,
+        expected="a ledger that continues this member's copy",
+        found=type(error).__name__,
+        remedy=f"keep {party}'s log and state folder; compare ledger heads with another member",
+    )

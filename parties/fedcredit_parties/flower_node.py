@@ -74,6 +74,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from fedcredit_parties.disk import kept_in
 from fedcredit_parties.errors import (
     ConfigError,
+    FrontUnreachableError,
     MachineError,
     MalformedMessageError,
     PartyError,
@@ -277,6 +278,7 @@ class FlowerNode:
         self._at_once = at_once
         self._apps: OrderedDict[int, str] = OrderedDict()
         self._busy_until = 0.0
+        self._announced = False
         self._owed: set[str] = set()
         self._wake = threading.Event()
         self._lost = threading.Event()
@@ -297,7 +299,8 @@ class FlowerNode:
         return self._joined and self._reached
 
     def hurry(self) -> None:
-        """Look for messages now and often: the ledger says that a round is open."""
+        """Look for a message now and often: the ledger says that one is on its way."""
+        self._announced = True
         self._busy_until = time.monotonic() + _BUSY_S
         self._wake.set()
 
@@ -432,7 +435,8 @@ class FlowerNode:
                 busy = time.monotonic() < self._busy_until
                 self._wake.wait(self._poll_busy_s if busy else self._poll_idle_s)
                 continue
-            self._busy_until = time.monotonic() + _BUSY_S
+            # Who is told of messages looks often for those only; others may expect a next one.
+            self._busy_until = 0.0 if self._announced else time.monotonic() + _BUSY_S
             self._take(pulled)
 
     def _pull(self) -> bytes | None:
@@ -458,8 +462,12 @@ class FlowerNode:
             message_id = header.metadata.message_id
             if tree.object_id != message_id or not _is_digest(message_id):
                 raise ValueError("a message whose number is not its digest")
-        except (DecodeError, ValueError, IndexError) as error:
-            self._tell(explained(error))
+        except Exception as error:
+            # Flower parses foreign bytes here and promises no class of error: whatever it is, this
+            # is no message, and the loop goes on.
+            self._refuse(
+                "malformed", _malformed("a header that Flower can read", type(error).__name__)
+            )
             return False
         if header.metadata.dst_node_id != self._node:
             # Owed to a SuperLink that is gone.
@@ -607,6 +615,9 @@ class FlowerNode:
             if reply.has_error() and reply.error.code == NO_HANDLER:
                 self._refuse("unknown-type", _unknown_type(message))
             return reply
+        except FrontUnreachableError as away:
+            # The party stops, or the ledger is out of reach: the answer stays owed.
+            raise _StoppedError from away
         except Exception as crash:
             # The border of a party: what was not foreseen becomes a class name on the wire and a
             # trace, without the error's text, in the party's own log.

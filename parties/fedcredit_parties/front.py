@@ -73,7 +73,7 @@ class Front(Protocol):
         ...
 
     def leave(self) -> None:
-        """Be patient no longer with a front that does not answer."""
+        """Wait no longer, neither for news nor for a front that does not answer."""
         ...
 
     def close(self) -> None:

@@ -10,10 +10,13 @@ posting, co-signatures are what they are.
 import hashlib
 import json
 import secrets
+import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
 
@@ -52,7 +55,7 @@ ANSWER_S = 15.0
 MAX_ANSWER_BYTES = 4 * 2**20
 """Largest answer that is no blob; pages are smaller."""
 
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 0.5
 _AGAIN = frozenset({408, 429, 500, 502, 503, 504, 507})
 _FULL = 507
 
@@ -118,6 +121,7 @@ class FrontClient:
         self._root_certificates = root_certificates
         self._lock = threading.Lock()
         self._leaving = threading.Event()
+        self._sockets: weakref.WeakSet[socket.socket] = weakref.WeakSet()
         self._client = httpx.Client(
             verify=pinned(root_certificates),
             trust_env=False,
@@ -235,7 +239,7 @@ class FrontClient:
         """Return what the coordinator says of itself: origin, size and root of its ledger."""
         try:
             found = json.loads(self._call("GET", "/status"))
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise _odd("a status document", "other bytes")
@@ -261,8 +265,14 @@ class FrontClient:
             raise _odd("how long ago the other daemon was heard", "other bytes") from None
 
     def leave(self) -> None:
-        """Be patient no longer: a call that finds nobody gives up at once."""
+        """Wait and be patient no longer: open calls are cut off, later ones are made once."""
         self._leaving.set()
+        with self._lock:
+            open_sockets = list(self._sockets)
+        for one in open_sockets:
+            with suppress(OSError):  # it was closed meanwhile
+                # Not the TLS layer's own method: another thread is reading from it.
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close every connection; call it when no call is under way."""
@@ -301,7 +311,7 @@ class FrontClient:
         is_signed_anew = False
         while True:
             waited = time.monotonic() - asked
-            left = max(0.0, wait_s - waited) if wait_s else 0.0
+            left = 0.0 if self._leaving.is_set() else max(0.0, wait_s - waited)
             try:
                 response = self._once(method, path, body, digest, wait_s=left, most=most)
                 if response.status_code == 401 and not is_signed_anew:
@@ -349,6 +359,7 @@ class FrontClient:
             content=body if method != "GET" else None,
             headers=signed.headers(),
             timeout=timeout,
+            extensions={"trace": self._note_socket},
         ) as response:
             content = bytearray()
             for chunk in response.iter_raw():
@@ -358,9 +369,15 @@ class FrontClient:
         if method != "GET" and response.status_code == 200:
             with self._lock:
                 self.n_bytes_sent += len(body)
-        return httpx.Response(
-            response.status_code, headers=response.headers, content=bytes(content)
-        )
+        # No other header: with an encoding, these bytes would grow a thousandfold when they are read.
+        kept = {name: response.headers[name] for name in (MORE, TIME) if name in response.headers}
+        return httpx.Response(response.status_code, headers=kept, content=bytes(content))
+
+    def _note_socket(self, event: str, info: Mapping[str, Any]) -> None:
+        """Remember a connection that was made, so that `leave` can end what waits on it."""
+        if event == "connection.start_tls.complete":
+            with self._lock:
+                self._sockets.add(info["return_value"].get_extra_info("socket"))
 
     def _judge(self, response: httpx.Response, passed: frozenset[int]) -> httpx.Response:
         """Return a good answer; raise what an operator understands of a bad one."""

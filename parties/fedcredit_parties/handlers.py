@@ -10,9 +10,8 @@ from collections.abc import Callable
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 
-from fedcredit_ledger.errors import LedgerError
 from fedcredit_parties.data_holder import DataHolder
-from fedcredit_parties.errors import PartyError
+from fedcredit_parties.errors import FrontUnreachableError, PartyError
 from fedcredit_parties.wire import AttemptHeader, Refusal
 
 SUM = "query.sum"
@@ -27,7 +26,9 @@ def handlers_of(holder: DataHolder) -> dict[str, Handler]:
     def answer_sum(message: Message) -> Message:
         try:
             content = holder.answer(AttemptHeader.from_records(message.content)).to_records()
-        except (PartyError, LedgerError) as error:
+        except FrontUnreachableError:
+            raise  # no answer yet: the message stays owed
+        except PartyError as error:
             content = Refusal(error=type(error).__name__).to_records()
         return Message(content, reply_to=message)
 

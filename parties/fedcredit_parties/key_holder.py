@@ -6,6 +6,7 @@ digests stand, signed by every rostered party, under a quorum checkpoint that it
 """
 
 import base64
+import logging
 import re
 import threading
 import time
@@ -14,7 +15,7 @@ from typing import Any
 
 from fedcredit_ledger.canonical import decode, encode
 from fedcredit_ledger.entry import commit, open_commitment
-from fedcredit_ledger.errors import LedgerError, QuorumError, RejectedEntryError
+from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.rules import AttemptState, RunState
 from fedcredit_parties.ckks import Engine, KeyPair, Parameters
 from fedcredit_parties.data_holder import (
@@ -27,13 +28,14 @@ from fedcredit_parties.data_holder import (
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import (
     ForgedAggregateError,
+    FrontUnreachableError,
     InputNotReleasedError,
     MalformedMessageError,
     PartyError,
     PrecisionError,
     WireError,
 )
-from fedcredit_parties.failure import FAILED, describe
+from fedcredit_parties.failure import FAILED, as_told, describe
 from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.mailbox import Letter
 from fedcredit_parties.member import Member
@@ -52,6 +54,8 @@ OPEN_PLEASE = "open-please"
 
 MAX_REFUSALS = 3
 """After so many refused openings a run's key is dead (crypto.md 2)."""
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass
@@ -104,6 +108,12 @@ class KeyHolder:
         self._keys: dict[str, _Key] = {}
         self._done: set[int] = set()
         self._over: set[str] = set()
+        self._lock = threading.RLock()
+
+    @property
+    def name(self) -> str:
+        """The key holder's name in the ledger."""
+        return self.member.name
 
     def hand_out_split_key(self) -> None:
         """Seal the split key to every data holder of the founding entry."""
@@ -112,29 +122,36 @@ class KeyHolder:
                 self.member.mailbox.send(name, SPLIT_KEY, {"split_key": self._split_key.hex()})
 
     def serve(self, stop: threading.Event) -> None:
-        """Answer letters until `stop` is set; destroy the keys of runs that are over."""
+        """Answer letters until `stop` is set."""
         while not stop.is_set():
-            for letter in self.member.mailbox.all(
+            seen = self.member.mailbox.newest
+            for letter in self.member.mailbox.received(
                 lambda x: x.kind in (CONTEXT_PLEASE, OPEN_PLEASE)
             ):
                 if letter.number not in self._done:
-                    self._done.add(letter.number)
                     self._answer(letter)
-            self.member.ledger.refresh()
+                    self._done.add(letter.number)
+            self.member.mailbox.collect(timeout_s=POLL_S, beyond=seen)
+
+    def clear_up(self, stop: threading.Event) -> None:
+        """Follow the ledger until `stop` is set; destroy the keys of runs that are over."""
+        while not stop.is_set():
+            seen = self.member.ledger.replica.size
             for run in list(self.member.ledger.state.runs.values()):
                 if run.status in ("finished", "failed") and run.run_id not in self._over:
                     self._over.add(run.run_id)
                     self.destroy(run.run_id)
-            self.member.mailbox.collect(timeout_s=POLL_S)
+            self.member.ledger.refresh(timeout_s=POLL_S, beyond=seen)
 
     def destroy(self, run_id: str) -> None:
         """Forget the secret key of a run; nothing of it can be opened afterwards."""
-        key = self._keys.pop(run_id, None)
-        if key is not None:
-            self.engine.forget(key.pair.secret)
-        for name in (f"key.{run_id}", *self._vault.names(f"release.{run_id}.")):
-            self._vault.delete(name)
-        self.member.mailbox.forget(run_id)
+        with self._lock:  # not while it is being used
+            key = self._keys.pop(run_id, None)
+            if key is not None:
+                self.engine.forget(key.pair.secret)
+            for name in (f"key.{run_id}", *self._vault.names(f"release.{run_id}.")):
+                self._vault.delete(name)
+            self.member.mailbox.forget(run_id)
 
     def _answer(self, letter: Letter) -> None:
         """Answer one letter; a letter that asks for nonsense ends nothing but itself."""
@@ -142,10 +159,14 @@ class KeyHolder:
             parameters = str(letter.body.get("parameters"))
             try:
                 self.publish_context(letter.run_id, parameters, letter.sender)
-            except (PartyError, RejectedEntryError) as error:
+            except FrontUnreachableError:
+                raise
+            except (PartyError, LedgerError) as error:
+                _LOG.warning("no context for run %s: %s", letter.run_id, error)
                 self.member.rejected.append(error)
         elif letter.sender == self.member.role("coordinator"):
-            self.open(letter.run_id, letter.body)
+            with self._lock:
+                self.open(letter.run_id, letter.body)
 
     def publish_context(self, run_id: str, parameters_name: str, requester: str) -> None:
         """Make a key pair for one run and publish the public context."""
@@ -216,14 +237,15 @@ class KeyHolder:
         Every refusal is an ``opening-refused`` entry with the rule's name; after three the key of
         the run is destroyed.
         """
-        self.member.ledger.refresh()
+        aggregated = str(request.get("aggregated"))
+        if aggregated not in self.member.ledger.state.entry_index:
+            self.member.ledger.refresh()
         run = self.member.ledger.state.runs.get(run_id)
         if run is None or run.status != "started":
             return
         key = self._key(run_id)
         if key is None:
             return
-        aggregated = str(request.get("aggregated"))
         try:
             attempt = self._vouched(run, aggregated)
             if attempt.opened is None:
@@ -231,12 +253,13 @@ class KeyHolder:
                 self._publish(run, attempt, document)
             # Asked again for what is open already, the same release goes out again.
             self._send(run, attempt)
-        except PartyError as error:
-            self._refuse(run, key, aggregated, error)
-        except RejectedEntryError as error:
-            self._refuse(run, key, aggregated, _as_refusal(error))
-        except QuorumError:
-            self._refuse(run, key, aggregated, _no_quorum("round-opened"))
+        except FrontUnreachableError:
+            raise
+        except (PartyError, LedgerError) as error:
+            if self.member.ledger.leaving.is_set():
+                return
+            told = error if isinstance(error, PartyError) else as_told(error, party=self.name)
+            self._refuse(run, key, aggregated, told)
 
     def _open(
         self, run: RunState, key: _Key, attempt: AttemptState, blobs: object
@@ -318,12 +341,9 @@ class KeyHolder:
                 found="none in the key holder's verified ledger",
                 remedy="nothing was opened",
             )
-        try:
-            self.member.ledger.witnessed(
-                attempt.aggregated.index, deadline=time.monotonic() + _QUORUM_S
-            )
-        except QuorumError:
-            raise _no_quorum("round-aggregated") from None
+        self.member.ledger.witnessed(
+            attempt.aggregated.index, deadline=time.monotonic() + _QUORUM_S
+        )
         return attempt
 
     def _contributions(
@@ -444,6 +464,7 @@ class KeyHolder:
 
     def _refuse(self, run: RunState, key: _Key, aggregated: str, error: PartyError) -> None:
         """Write the rule, tell the requester, and count."""
+        _LOG.warning("an opening of run %s was refused: %s", run.run_id, error)
         key.n_refused += 1
         body = describe(error, party="")
         self.member.mailbox.send(run.requester, FAILED, body, run_id=run.run_id)
@@ -480,21 +501,3 @@ def _pairs(value: object) -> dict[str, str]:
         for pair in value
         if isinstance(pair, list) and len(pair) == 2 and all(isinstance(x, str) for x in pair)
     }
-
-
-def _no_quorum(what: str) -> PartyError:
-    return WireError(
-        f"{what} is not under a checkpoint of the witness quorum",
-        expected=f"a quorum checkpoint over {what}",
-        found="none in time",
-        remedy="nothing was released; see that the witnesses run",
-    )
-
-
-def _as_refusal(error: RejectedEntryError) -> PartyError:
-    return WireError(
-        f"the ledger's rules refuse this opening ({error.code})",
-        expected="an opening that the rules allow",
-        found=error.code,
-        remedy="see fedcredit ledger show for the entries that forbid it",
-    )

@@ -14,9 +14,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fedcredit_ledger.checkpoint import Checkpoint
 from fedcredit_ledger.entry import Entry, SignedEntry, format_time
 from fedcredit_ledger.errors import QuorumError, RejectedEntryError
-from fedcredit_ledger.note import SigningKey
+from fedcredit_ledger.note import Note, SigningKey
 from fedcredit_ledger.replica import Replica
 from fedcredit_ledger.rules import State
 from fedcredit_ledger.witness import Witness
@@ -25,8 +26,8 @@ from fedcredit_parties.front import Front
 
 T = TypeVar("T")
 
-POLL_S = 2.0
-"""Longest single long poll; a waiting member looks at its deadline this often."""
+POLL_S = 10.0
+"""Longest single long poll; a member that leaves ends it at once."""
 
 _NO_ENTRY = "0" * 64
 
@@ -56,7 +57,8 @@ class LedgerClient:
 
     Notes
     -----
-    Safe to use from several threads of one member.
+    Safe to use from several threads of one member. They share one long poll: whoever finds another
+    thread waiting for the same leaves waits for that thread.
     """
 
     def __init__(
@@ -75,6 +77,8 @@ class LedgerClient:
         self.clock = clock
         self.replica = Replica(founding_entry)
         self._lock = threading.RLock()
+        self._news = threading.Condition(self._lock)
+        self._asking = False
         self._pen = threading.Lock()
         self._pen_file = pen
         self.leaving = threading.Event()
@@ -90,24 +94,53 @@ class LedgerClient:
         Parameters
         ----------
         timeout_s : float, default 0
-            Longest wait in seconds.
+            Longest wait in seconds; 0 asks the front for what it has now.
         beyond : int, optional
-            Size that the caller has looked at. When another thread of this member has gone beyond
-            it meanwhile, there is something new to look at, and nobody waits.
+            Size that the caller has looked at, by default this copy's. When another thread of this
+            member has gone beyond it meanwhile, there is something new to look at, and nobody
+            waits or asks.
 
         Raises
         ------
         LedgerError
             At the first leaf that does not extend what was verified before.
         """
+        if timeout_s <= 0:
+            self._fetch(0.0)
+            return
+        deadline = time.monotonic() + timeout_s
+        with self._news:
+            seen = self.replica.size if beyond is None else beyond
+            while self._asking and self.replica.size <= seen:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return
+                self._news.wait(left)
+            if self.replica.size > seen:
+                return
+            self._asking = True
+        try:
+            self._fetch(max(0.0, deadline - time.monotonic()))
+        finally:
+            with self._news:
+                self._asking = False
+                self._news.notify_all()
+
+    def _fetch(self, timeout_s: float) -> None:
         start = self.replica.size
-        if beyond is not None and start > beyond:
-            timeout_s = 0.0
         leaves = self.front.leaves(start, timeout_s=timeout_s)
-        with self._lock:
+        with self._news:
             fresh = leaves[self.replica.size - start :]
             if fresh:
                 self.replica.update(fresh)
+                self._news.notify_all()
+
+    def _reach(self, size: int) -> None:
+        """Fetch up to `size` leaves; give up when nothing comes for the length of a long poll."""
+        while (seen := self.replica.size) < size and not self.leaving.is_set():
+            self.refresh(timeout_s=POLL_S, beyond=seen)
+            if self.replica.size == seen:
+                return
 
     def append(
         self,
@@ -143,7 +176,12 @@ class LedgerClient:
             (answer,) = self.front.submit([signed.encode()])
             if answer.code:
                 raise RejectedEntryError(answer.code, answer.detail)
-            self.refresh()
+            with self._lock:
+                seen, known = self.replica.size, signed.id in self.state.entry_index
+            if not known:
+                self.refresh(timeout_s=POLL_S, beyond=seen)
+            if signed.id not in self.state.entry_index:
+                self.refresh()
             self.replica.find(signed.id)
             return signed.id
 
@@ -171,17 +209,18 @@ class LedgerClient:
         deadline : float
             In `time.monotonic` seconds; None is returned after it, or when the member leaves.
         """
+        looked = False
         while True:
-            self.refresh()
             with self._lock:
                 seen = self.replica.size
                 found = predicate(self.state)
             if found is not None:
                 return found
             left = deadline - time.monotonic()
-            if left <= 0 or self.leaving.is_set():
+            if self.leaving.is_set() or (left <= 0 and looked):
                 return None
-            self.refresh(timeout_s=min(POLL_S, left), beyond=seen)
+            looked = True
+            self.refresh(timeout_s=min(POLL_S, max(0.0, left)), beyond=seen)
 
     def cosign(self, witness: Witness, note: bytes) -> bytes:
         """Return `witness`'s co-signature of a checkpoint that this member's own copy confirms.
@@ -191,7 +230,7 @@ class LedgerClient:
         LedgerError
             When the checkpoint does not extend what was verified here.
         """
-        self.refresh()
+        self._reach(Checkpoint.parse(Note.parse(note).text).size)
         with self._lock:
             return witness.cosign(note, self.replica)
 
@@ -209,7 +248,7 @@ class LedgerClient:
                 raise QuorumError(f"no witness quorum over leaf {index} before the deadline")
             note = self.front.checkpoint(covering=index + 1, timeout_s=min(POLL_S, left))
             if note is not None:
-                self.refresh()
+                self._reach(Checkpoint.parse(Note.parse(note).text).size)
                 with self._lock:
                     self.replica.update_checkpoint(note)
         return self.replica.quorum_note

@@ -83,10 +83,12 @@ class Mailbox:
         self._mask_key = mask_key
         self._front = front
         self._state = state
-        self._after = 0
+        self._after = 0  # number of the newest note that was looked at
         self._letters: list[Letter] = []
         self._refused: list[str] = []
         self._lock = threading.Lock()
+        self._news = threading.Condition(self._lock)
+        self._asking = False
         self.leaving = threading.Event()
 
     def send(self, recipient: str, kind: str, body: Mapping[str, Any], *, run_id: str = "") -> None:
@@ -117,18 +119,26 @@ class Mailbox:
 
     def wait(self, matches: Callable[[Letter], bool], *, deadline: float) -> Letter | None:
         """Return the first letter that matches, or None after `deadline` (monotonic seconds)."""
+        looked = False
         while True:
-            found = self._find(matches)
+            with self._lock:
+                seen = self._after
+                found = next((letter for letter in self._letters if matches(letter)), None)
             if found is not None:
                 return found
             left = deadline - time.monotonic()
-            if left <= 0 or self.leaving.is_set():
+            if self.leaving.is_set() or (left <= 0 and looked):
                 return None
-            self.collect(timeout_s=min(POLL_S, left))
+            looked = True
+            self.collect(timeout_s=min(POLL_S, max(0.0, left)), beyond=seen)
 
     def all(self, matches: Callable[[Letter], bool]) -> list[Letter]:
-        """Return every letter received so far that matches."""
+        """Fetch new notes and return every letter received so far that matches."""
         self.collect()
+        return self.received(matches)
+
+    def received(self, matches: Callable[[Letter], bool]) -> list[Letter]:
+        """Return the letters that are here and match; nothing is asked of the front."""
         with self._lock:
             return [letter for letter in self._letters if matches(letter)]
 
@@ -138,18 +148,50 @@ class Mailbox:
             self._letters = [letter for letter in self._letters if letter.run_id != run_id]
 
     @property
+    def newest(self) -> int:
+        """Number of the newest note that was looked at."""
+        return self._after
+
+    @property
     def refused(self) -> list[str]:
         """Reasons for which notes were dropped, newest last; never their content."""
         return list(self._refused)
 
-    def _find(self, matches: Callable[[Letter], bool]) -> Letter | None:
-        with self._lock:
-            return next((letter for letter in self._letters if matches(letter)), None)
+    def collect(self, *, timeout_s: float = 0.0, beyond: int | None = None) -> None:
+        """Fetch new notes; a note that fails any check is dropped and its reason kept.
 
-    def collect(self, *, timeout_s: float = 0.0) -> None:
-        """Fetch new notes; a note that fails any check is dropped and its reason kept."""
+        Parameters
+        ----------
+        timeout_s : float, default 0
+            Longest wait in seconds; 0 asks the front for what it has now.
+        beyond : int, optional
+            Number of the newest note that the caller has looked at, by default the newest here.
+            Threads of one member share one long poll, as in `LedgerClient.refresh`.
+        """
+        if timeout_s <= 0:
+            self._fetch(0.0)
+            return
+        deadline = time.monotonic() + timeout_s
+        with self._news:
+            seen = self._after if beyond is None else beyond
+            while self._asking and self._after <= seen:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return
+                self._news.wait(left)
+            if self._after > seen:
+                return
+            self._asking = True
+        try:
+            self._fetch(max(0.0, deadline - time.monotonic()))
+        finally:
+            with self._news:
+                self._asking = False
+                self._news.notify_all()
+
+    def _fetch(self, timeout_s: float) -> None:
         fetched = self._front.inbox(self._after, timeout_s=timeout_s)
-        with self._lock:
+        with self._news:
             for number, note in fetched:
                 if number <= self._after:
                     continue
@@ -158,6 +200,8 @@ class Mailbox:
                     self._letters.append(self._open(number, note))
                 except (LedgerError, MalformedMessageError, EncryptionError) as error:
                     self._refused.append(type(error).__name__)
+            if fetched:
+                self._news.notify_all()
 
     def _open(self, number: int, data: bytes) -> Letter:
         if len(data) > MAX_NOTE_BYTES:

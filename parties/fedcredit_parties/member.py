@@ -148,7 +148,7 @@ class Member:
                 return
 
     def ask_to_stop(self) -> None:
-        """Tell the threads to end; they look at least every two seconds."""
+        """Tell the threads to end, and end what they wait for at the front."""
         self._stop.set()
         self.front.leave()
 

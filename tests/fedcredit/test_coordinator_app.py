@@ -59,8 +59,8 @@ class Served:
     def start(self):
         self.told.append("start")
 
-    def refresh(self):
-        self.told.append("refresh")
+    def ask_to_stop(self):
+        self.told.append("asked to stop")
 
     def carry_out(self, run, stop):
         assert isinstance(stop, threading.Event) and not stop.is_set()
@@ -95,7 +95,6 @@ def test_the_server_app_carries_out_the_run_it_is_told(deployment):
     assert deployment.told == [
         ("/there/coordinator.toml", "the grid"),
         "start",
-        "refresh",
         "the run",
         "stop",
         "close",

@@ -104,6 +104,7 @@ def collect(
         ask,
         n_ciphertexts=lambda name: 1,
         accept=accept,
+        committed=lambda timeout_s: True,
         returned=returned,
         stop=stop or threading.Event(),
     )

@@ -5,6 +5,7 @@ below before the number is changed.
 """
 
 import ast
+import asyncio
 import importlib
 import inspect
 from importlib.metadata import version
@@ -22,10 +23,13 @@ from flwr.supercore.constant import (
 from flwr.supercore.inflatable import inflatable_utils
 from flwr.supercore.object_store import ObjectStoreFactory
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
+from flwr.superlink import main as superlink_main
 from flwr.superlink.federation import NoOpFederationManager
 from flwr.superlink.grid import http_grid
 from flwr.supernode.fleet_http_client import FleetHttpClient
+from starlette.middleware import Middleware
 
+from fedcredit.coordinator.superlink_process import each_on_its_paths
 from fedcredit_parties import flower_node
 
 ROOT = Path(__file__).parents[2]
@@ -147,3 +151,54 @@ def test_a_heartbeat_takes_a_place_back_where_a_second_activation_is_refused():
     assert state.deactivate_node(node)
     assert state.acknowledge_node_heartbeat(node, 30)
     assert not state.acknowledge_node_heartbeat(node + 1, 30)
+
+
+def test_every_layer_of_the_superlink_is_one_that_was_read():
+    layers = [layer.cls.__name__ for layer in superlink_main._get_middleware()]
+
+    assert layers == [
+        "ControlSensitiveResponseMiddleware",
+        "BaseHTTPMiddleware",  # http_error_translator
+        "ControlAuthenticationMiddleware",
+        "ControlLicenseMiddleware",
+        "ProtobufTranslationMiddleware",
+        "RuntimeTracingMiddleware",
+        "ControlEventLogMiddleware",
+        "NodeAuthMiddleware",
+        "FleetEventLogMiddleware",
+    ]
+
+
+@pytest.mark.parametrize("path", ["/v1/fleet/pull-messages", "/V1/fleet/x", "/v1/control/y", "/z"])
+def test_a_layer_is_left_out_only_where_it_would_pass_on(path):
+    passed = asyncio.run(layers_passed(path))
+
+    assert ("NodeAuthMiddleware" in passed) == path.lower().startswith("/v1/fleet/")
+    assert ("ControlAuthenticationMiddleware" in passed) == path.startswith("/v1/control/")
+    assert {"BaseHTTPMiddleware", "ProtobufTranslationMiddleware"} <= set(passed)
+
+
+async def layers_passed(path):
+    """Return which of Flower's layers a call of this path goes through, in order."""
+    passed = []
+
+    def recording(name):
+        class Recording:
+            def __init__(self, app, **options):
+                self.app = app
+
+            async def __call__(self, scope, receive, send):
+                passed.append(name)
+                await self.app(scope, receive, send)
+
+        Recording.__name__ = name
+        return Middleware(Recording)
+
+    async def app(scope, receive, send):
+        return None
+
+    names = [layer.cls.__name__ for layer in superlink_main._get_middleware()]
+    for layer in reversed(each_on_its_paths([recording(name) for name in names])):
+        app = layer.cls(app, *layer.args, **layer.kwargs)
+    await app({"type": "http", "path": path}, None, None)
+    return passed
