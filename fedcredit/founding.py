@@ -17,6 +17,9 @@ from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.trust import Trust
 
+MEMBER_NAME = re.compile(r"(?!all$)[a-z0-9][a-z0-9-]{0,62}")
+"""What party.toml, the ledger and a file name can all hold; "all" are the readers of an entry."""
+
 
 def quorum_lines(log_vkey: str, founders: Sequence[dict[str, Any]], *, needed: int) -> list[str]:
     """Return the witness policy (C2SP tlog-policy): `needed` of the founders that are witnesses."""
@@ -57,7 +60,7 @@ def check_founders(founders: Sequence[dict[str, Any]], *, min_parties: int) -> N
         name = row["party"]
         if name in names:
             raise _unfit(f"{name} stands twice", party=name, remedy="one founder file a member")
-        if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name) is None or name == "all":
+        if MEMBER_NAME.fullmatch(name) is None:
             raise _unfit(
                 "a name cannot be used",
                 expected="up to 63 small letters, digits and hyphens, and not 'all'",
@@ -65,8 +68,8 @@ def check_founders(founders: Sequence[dict[str, Any]], *, min_parties: int) -> N
             )
         names.add(name)
         for use in ("signing_vkey", "witness_vkey", "recovery_vkey"):
-            public = VerifierKey.parse(row[use]).public.hex()
-            _once(owner, public, name, use)
+            if use in row:
+                _once(owner, VerifierKey.parse(row[use]).public.hex(), name, use)
         for use in ("node_key", "mask_key"):
             _once(owner, row[use], name, use)
     for role in ("coordinator", "key-holder"):

@@ -16,7 +16,9 @@ from typing import Any, Self
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from fedcredit.errors import FoundingError
-from fedcredit_ledger.errors import LedgerError
+from fedcredit.founding import MEMBER_NAME
+from fedcredit_ledger.entry import HEX_DIGEST
+from fedcredit_ledger.errors import LedgerError, MalformedEntryError
 from fedcredit_ledger.note import Note, Signature, SigningKey, VerifierKey
 
 FOUNDER = "fedcredit-founder/v1"
@@ -42,10 +44,10 @@ def read_founder(path: Path) -> dict[str, Any]:
         raise FoundingError(
             f"{path.name} does not hold one member's public keys",
             expected=", ".join(_ROW),
-            found=", ".join(sorted(row)) if isinstance(row, dict) else "something else",
+            found="other keys" if isinstance(row, dict) else "something else",
             remedy="ask its sender for the file that party init wrote",
         )
-    name = str(row["party"])
+    name = _member(row["party"], path)
     try:
         keys = [VerifierKey.parse(row[use]) for use in ("signing_vkey", "recovery_vkey")]
         keys.append(VerifierKey.parse(row["witness_vkey"]))
@@ -107,9 +109,12 @@ class FoundingSignature:
             When it is not one.
         """
         fields = read_document(path, SIGNATURE, ("entry", "founding_entry", "party", "terms"))
+        party = _member(fields["party"], path)
         try:
+            if HEX_DIGEST.fullmatch(str(fields["founding_entry"])) is None:
+                raise MalformedEntryError("a founding entry is named by 64 hex digits")
             return cls(
-                party=str(fields["party"]),
+                party=party,
                 founding_entry=str(fields["founding_entry"]),
                 entry=Signature.parse(str(fields["entry"])),
                 terms=Signature.parse(str(fields["terms"])),
@@ -131,6 +136,18 @@ class FoundingSignature:
             "entry": self.entry.line(),
             "terms": self.terms.line(),
         }
+
+
+def _member(name: object, path: Path) -> str:
+    """Return a member's name from a file, unless nobody may have it (or a terminal not show it)."""
+    if not isinstance(name, str) or MEMBER_NAME.fullmatch(name) is None:
+        raise FoundingError(
+            f"{path.name} names no member",
+            expected="a name of small letters, digits and hyphens",
+            found="another value",
+            remedy="ask its sender to send the file again",
+        )
+    return name
 
 
 def write_new(path: Path, document: Mapping[str, Any]) -> None:
@@ -179,7 +196,7 @@ def read_document(path: Path, kind: str, keys: Sequence[str]) -> dict[str, Any]:
         raise FoundingError(
             f"{path.name} is another kind of file",
             expected=kind,
-            found=str(found)[:60] if found != kind else "other keys",
+            found=ascii(found)[:60] if found != kind else "other keys",
             remedy="founder, draft, signature and founding are four different files",
         )
     return dict(fields)

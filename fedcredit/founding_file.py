@@ -218,7 +218,7 @@ class FoundingFile:
                 quorum_lines(data["log_vkey"], self.founders, needed=needed)
                 for needed in range(least, witnesses + 1)
             ]
-        except (LedgerError, KeyError, TypeError) as error:
+        except (LedgerError, AttributeError, KeyError, TypeError, ValueError) as error:
             reason = error.message if isinstance(error, LedgerError) else "a part is missing"
             raise self._refused("a rule refuses the founding entry", found=reason) from None
         policy = terms.disclosure_policy

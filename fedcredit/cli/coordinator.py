@@ -115,6 +115,22 @@ def assemble(
     print(f"\nfounded: send {path} to every member, then  fedcredit coordinator start {config}")
 
 
+@app.command("renew")
+@verb
+def renew(
+    config: ConfigFile,
+    ca_key: Annotated[Path, typer.Option(help="The authority's key, from where it is kept.")],
+) -> None:
+    """Issue a new certificate for the front; members have pinned its authority and change nothing.
+
+    Example: fedcredit coordinator renew coordinator/coordinator.toml --ca-key /media/safe/ca.key
+    """
+    from fedcredit.coordinator.new_coordinator import renew_certificate
+
+    until = renew_certificate(config, ca_key)
+    print(f"valid until {until:%Y-%m-%d}; restart the coordinator, and take the key away again")
+
+
 @app.command("start")
 @verb
 def start(config: ConfigFile) -> None:

@@ -5,7 +5,6 @@ nothing it says about another member's keys is believed by anyone: members compa
 among themselves.
 """
 
-import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -136,7 +135,7 @@ class FoundingDesk:
         ConfigError
             When the authority cannot be read.
         """
-        if re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", federation) is None:
+        if founding.MEMBER_NAME.fullmatch(federation) is None:
             raise ConfigError(
                 "a federation's name cannot be used",
                 expected="up to 63 small letters, digits and hyphens",
@@ -197,15 +196,6 @@ class FoundingDesk:
         SignatureError
             When one does not verify, naming whose.
         """
-        note = resolve(self.path.parent, self.config.founding)
-        if self.config.trust is not None or note.exists():
-            raise ConfigError(
-                "a federation is founded here already",
-                party=self.config.name,
-                expected=f"{self.path.name} without [trust], and no {note.name}",
-                found="one of them",
-                remedy="one coordinator folder a federation: coordinator init another folder",
-            )
         if (draft.coordinator, draft.entry.entry.data["log_vkey"]) != (
             self.config.name,
             self.log_key.vkey,
@@ -232,7 +222,18 @@ class FoundingDesk:
             verify(row, draft.entry.note, signature.entry)
             verify(row, draft.terms_note, signature.terms)
             lines[signature.party] = (signature.entry, signature.terms)
-        return draft.with_signatures(lines)
+        file = draft.with_signatures(lines)
+        note = resolve(self.path.parent, self.config.founding)
+        other = note.exists() and note.read_bytes() != file.entry.encode()
+        if self.config.trust is not None or other:
+            raise ConfigError(
+                "a federation is founded here already",
+                party=self.config.name,
+                expected=f"{self.path.name} without [trust], and no other {note.name}",
+                found="one of them",
+                remedy="one coordinator folder a federation: coordinator init another folder",
+            )
+        return file
 
     def found(self, file: FoundingFile) -> None:
         """Write the founding entry and complete coordinator.toml."""

@@ -1,4 +1,4 @@
-"""Make a coordinator: its keys, the log's key, the front's authority and certificate.
+"""Make a coordinator: its keys, the log's, the front's authority and certificate; renew that one.
 
 Every file is new and readable by its owner only; nothing is founded yet. The authority's key issues
 the front's certificate and is needed for nothing else: it belongs off this machine.
@@ -6,13 +6,17 @@ the front's certificate and is needed for nothing else: it belongs off this mach
 
 import re
 import secrets
+from datetime import datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from fedcredit.coordinator.config import CoordinatorDraft, front_address
-from fedcredit.coordinator.tls import issue_authority, issue_certificate
+from fedcredit.coordinator.tls import Authority, issue_authority, issue_certificate
+from fedcredit.errors import CertificateError
 from fedcredit.founding_exchange import founder_document, write_new
 from fedcredit.member_files import coordinator_draft_toml, write_private
 from fedcredit_ledger.note import SigningKey
+from fedcredit_parties.config import resolve
 from fedcredit_parties.errors import ConfigError
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.identity_files import save_identity
@@ -96,8 +100,8 @@ def init_coordinator(
             )
     folder.chmod(0o700)
     identity = Identity.generate(name, ("coordinator",))
-    names = [x for x in dict.fromkeys((host, reached)) if x not in ANYWHERE]
     authority = issue_authority(folder / "ca.crt", folder / "ca.key")
+    names = certificate_names(config)
     issue_certificate(authority, folder / "server.crt", folder / "server.key", names=names)
     save_identity(identity, folder / "identity")
     write_private(folder / "log.key", SigningKey.generate(config.origin).seed.hex())
@@ -112,3 +116,51 @@ def init_coordinator(
     write_private(folder / "coordinator.toml", text)
     write_new(folder / f"{name}.founder.json", founder_document(identity.founder()))
     return identity, config
+
+
+def certificate_names(config: CoordinatorDraft) -> list[str]:
+    """Return the names under which the front is reached, beside this machine's own."""
+    reached = urlsplit(config.front).hostname or ""
+    return [name for name in dict.fromkeys((config.host, reached)) if name not in (*ANYWHERE, "")]
+
+
+def renew_certificate(path: Path, ca_key: Path) -> datetime:
+    """Issue a new front certificate under the authority that the members have pinned.
+
+    Parameters
+    ----------
+    path : Path
+        coordinator.toml; its certificate and key are replaced.
+    ca_key : Path
+        The authority's key, brought from where it is kept.
+
+    Returns
+    -------
+    datetime
+        Until when the new one is valid, in UTC.
+
+    Raises
+    ------
+    ConfigError
+        When coordinator.toml is not usable.
+    CertificateError
+        When the key is not that of the pinned authority, or a file cannot be written.
+    """
+    config = CoordinatorDraft.read(path)
+    folder = path.resolve().parent
+    authority = Authority.read(resolve(folder, config.ca_file), ca_key)
+    if authority.certificate.public_key() != authority.key.public_key():
+        raise CertificateError(
+            f"{ca_key.name} is not the key of {config.ca_file.name}",
+            expected="the authority's key that coordinator init made",
+            found="another key",
+            remedy="bring the key of this federation; members have pinned its certificate",
+        )
+    kept = [resolve(folder, name) for name in (config.cert_file, config.key_file)]
+    new = [name.with_name(f"new-{name.name}") for name in kept]
+    for name in new:
+        name.unlink(missing_ok=True)
+    certificate = issue_certificate(authority, *new, names=certificate_names(config))
+    for name, place in zip(new, kept, strict=True):
+        name.replace(place)
+    return certificate.not_valid_after_utc

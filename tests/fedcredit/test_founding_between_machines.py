@@ -1,7 +1,9 @@
 """A federation founded by files that are sent around, and every file that must be refused."""
 
+import dataclasses
 import io
 import json
+import random
 import shutil
 import sys
 import tomllib
@@ -11,9 +13,16 @@ from typing import Any
 
 import pytest
 
+from fedcredit.coordinator.certificates import check_certificate
 from fedcredit.coordinator.config import CoordinatorConfig
+from fedcredit.errors import FoundingError
+from fedcredit.founding_exchange import write_new
+from fedcredit.founding_file import FoundingFile
+from fedcredit_ledger.entry import SignedEntry
+from fedcredit_ledger.errors import SignatureError
+from fedcredit_ledger.note import Note
 from fedcredit_parties.config import PartyConfig
-from fedcredit_parties.identity_files import fingerprint
+from fedcredit_parties.identity_files import fingerprint, load_identity
 from tests.fedcredit.command_line import Done, fedcredit
 from tests.founders import BANKS, FOUNDERS, Founders
 
@@ -391,6 +400,57 @@ def test_another_authority_s_certificate_is_noticed(
     refused(cosign(bank), "FoundingError", 49, "certificate is not the one in the terms")
 
 
+def test_whatever_happens_to_a_draft_on_the_way_is_a_named_error(bank: Path) -> None:
+    """Bytes changed, cut out and doubled; 300 drafts, none of which may be signed."""
+    path = bank / "ours.draft.json"
+    good = path.read_bytes()
+    rng = random.Random(20261125)
+    for _ in range(300):
+        at, n = rng.randrange(len(good)), rng.choice([1, 1, 1, 5, 200])
+        middle = rng.choice([b"", rng.randbytes(n), good[at : at + n] * 2, b'"', b"\\n", b"0"])
+        bad = good[:at] + middle + good[at + n :]
+        path.write_bytes(bad)
+        try:
+            same = FoundingFile.read(path).document() == json.loads(good)
+        except (FoundingError, SignatureError):
+            same = False
+        assert not same or json.loads(bad) == json.loads(good)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(("founders", 0, "signing_vkey"), id="a founder's key"),
+        pytest.param(("founders", 0), id="a founder"),
+        pytest.param(("founders",), id="the founders"),
+        pytest.param(("witness_policy",), id="the witness policy"),
+        pytest.param(("log_vkey",), id="the log's key"),
+        pytest.param(("disclosure_policy_digest",), id="the policy's digest"),
+    ],
+)
+@pytest.mark.parametrize("value", [0, "", "x", [], {}, ["x"], True], ids=repr)
+def test_a_coordinator_that_signs_nonsense_is_refused_by_name(
+    made: Founders, tmp_path: Path, path: tuple[str | int, ...], value: object
+) -> None:
+    """The coordinator's own key signs an entry in which one value is of another kind."""
+    identity = load_identity(made.folder / "coordinator" / "identity")
+    draft = FoundingFile.read(made.folder / "coordinator" / "ours.draft.json")
+    data = json.loads(json.dumps(draft.entry.entry.data))
+    place: Any = data
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    signed = SignedEntry.sign(dataclasses.replace(draft.entry.entry, data=data), identity.signing)
+    terms = dataclasses.replace(draft.terms, founding_entry=signed.id).text()
+    file = dataclasses.replace(
+        draft, entry=signed, terms_note=Note(terms, (identity.signing.sign(terms),))
+    )
+    write_new(tmp_path / "bad.json", file.document())
+
+    with pytest.raises(FoundingError):
+        FoundingFile.read(tmp_path / "bad.json")
+
+
 def test_a_founding_is_no_signature_and_a_signature_no_draft(made: Founders, bank: Path) -> None:
     shutil.copy(made.folder / "bank-1" / "bank-1.signature.json", bank / "ours.draft.json")
 
@@ -522,6 +582,37 @@ def test_what_is_printed_as_json_is_json(made: Founders, bank: Path) -> None:
     assert document["founding_id"] == made.founding_id("bank-1")
     assert {row["party"] for row in document["members"]} == {*FOUNDERS, "coordinator"}
     assert document["disclosure_policy"]["min_parties"] == 3
+
+
+def test_a_signature_file_that_names_nobody_is_refused(made: Founders, desk: Path) -> None:
+    change(desk / "bank-0.signature.json", lambda document: document.update(party="\x1b[2Jbank-0"))
+
+    done = assemble(desk, *(desk / f"{name}.signature.json" for name in FOUNDERS))
+
+    refused(done, "FoundingError", 49, "names no member")
+    assert "\x1b" not in done.err
+
+
+def test_a_renewed_certificate_is_of_the_pinned_authority(made: Founders, desk: Path) -> None:
+    old = (desk / "server.crt").read_bytes()
+
+    done = fedcredit("coordinator", "renew", desk / "coordinator.toml", "--ca-key", desk / "ca.key")
+
+    assert done.code == 0, done.err
+    assert (desk / "server.crt").read_bytes() != old
+    assert (desk / "server.key").stat().st_mode & 0o777 == 0o600
+    check_certificate(desk / "server.crt", desk / "server.key", desk / "ca.crt", host="127.0.0.1")
+
+
+def test_a_certificate_is_not_renewed_with_another_key(made: Founders, desk: Path) -> None:
+    old = (desk / "server.crt").read_bytes()
+
+    done = fedcredit(
+        "coordinator", "renew", desk / "coordinator.toml", "--ca-key", desk / "server.key"
+    )
+
+    refused(done, "CertificateError", 47, "not the key of ca.crt")
+    assert (desk / "server.crt").read_bytes() == old
 
 
 # Declared columns
