@@ -111,7 +111,7 @@ def write(
     ----------
     Whoever gets the file reads the entries in it and the values disclosed.
     """
-    with Store(ledger, read_only=True) as store:
+    with Store(ledger_file.demand(ledger), read_only=True) as store:
         packed = pack_evidence(store, subject, openings=openings, disclose=disclose)
     proven = verify_evidence(packed)
     part = path.with_name(f"{path.name}.part")

@@ -66,13 +66,13 @@ class Line:
         )
 
 
-def lines(path: Path) -> Iterator[Line]:
-    """Yield the entries of a ledger file, oldest first.
+def demand(path: Path) -> Path:
+    """Return the path of a ledger file that is there.
 
     Raises
     ------
     LedgerError
-        When there is no file, or it is not a ledger.
+        When there is no file of this name.
     """
     if not path.is_file():
         raise LedgerError(
@@ -81,7 +81,18 @@ def lines(path: Path) -> Iterator[Line]:
             found=path.name,
             remedy="fedcredit job list says where saved runs lie",
         )
-    with Store(path, read_only=True) as store:
+    return path
+
+
+def lines(path: Path) -> Iterator[Line]:
+    """Yield the entries of a ledger file, oldest first.
+
+    Raises
+    ------
+    LedgerError
+        When there is no file, or it is not a ledger.
+    """
+    with Store(demand(path), read_only=True) as store:
         for index, raw in enumerate(store.leaves()):
             leaf = Leaf.parse(raw)
             entry = leaf.signed.entry

@@ -122,17 +122,11 @@ def verify(
 
     Example: fedcredit ledger verify demo/ledger.db --full
     """
+    from fedcredit.ledger_file import demand
     from fedcredit_ledger.__main__ import describe
-    from fedcredit_ledger.errors import LedgerError
     from fedcredit_ledger.verify import Level, verify_file
 
-    if not file.is_file():
-        raise LedgerError(
-            "there is no ledger file of this name",
-            found=file.name,
-            expected="a ledger file",
-            remedy="fedcredit job list says where saved runs lie",
-        )
+    demand(file)
     level = Level.HEAD if head else Level.CHAIN
     level = Level.RULES if rules else level
     level = Level.SIGNATURES if full else level
@@ -246,3 +240,34 @@ def explain_number(
         ],
         right=("round",),
     )
+
+
+@app.command("export")
+@verb
+def export(
+    file: File,
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", show_default=False, help="Needed.")
+    ],
+    entries: Annotated[
+        bool, typer.Option("--entries", help="Also the entries: for who may read every one.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the ledger FILE as static files (C2SP tiles) that any web server can serve.
+
+    Up to the newest checkpoint with a quorum. Without --entries a reader gets hashes only, enough
+    to prove what it holds and to follow the ledger.
+
+    Example: fedcredit ledger export demo/ledger.db -o public/
+    """
+    from fedcredit.ledger_file import demand
+    from fedcredit_ledger.store import Store
+    from fedcredit_ledger.tiles import export_tiles
+
+    with Store(demand(file), read_only=True) as store:
+        size = export_tiles(store, out, with_entries=entries)
+    if as_json:
+        show_json({"folder": str(out), "size": size, "with_entries": entries})
+        return
+    print(f"{out}: {size} entries{'' if entries else ', hashes only'}")

@@ -63,6 +63,10 @@ class Tree:
         """Return the hash of one leaf."""
         return self._levels[0][index]
 
+    def node(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete subtree of 2**level leaves, the `index`-th of its level."""
+        return self._levels[level][index]
+
     def append(self, value: bytes) -> list[tuple[int, int, bytes]]:
         """Add a leaf hash; return the nodes completed by it as (level, index, hash)."""
         if len(value) != HASH_BYTES:

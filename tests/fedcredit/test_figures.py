@@ -2,6 +2,7 @@
 
 import html
 import re
+from pathlib import Path
 
 import pytest
 
@@ -140,3 +141,15 @@ def test_entries_are_chosen_by_the_time_they_were_received(
     assert len(before) + len(after) == len(entries)
     assert before[-1]["received"][:23] < moment <= after[0]["received"][:23]
     assert fedcredit("ledger", "show", ledger, "--until", "soon").code == 2
+
+
+def test_a_ledger_is_exported_for_a_web_server(
+    demonstration: Demonstration, entries: list[Line], tmp_path: Path
+) -> None:
+    ledger = demonstration.folder / "ledger.db"
+
+    done = fedcredit("ledger", "export", ledger, "-o", tmp_path / "public", "--json")
+
+    assert done.json()["size"] == len(entries)
+    assert (tmp_path / "public" / "checkpoint").read_text().split("\n")[1] == str(len(entries))
+    assert fedcredit("ledger", "export", tmp_path / "no.db", "-o", tmp_path).code == 50
