@@ -79,7 +79,9 @@ def check_founders(founders: Sequence[dict[str, Any]], *, min_parties: int) -> N
                 f"a federation has one {role}",
                 expected=f"one founder with the role {role}",
                 found=", ".join(having) or "none",
-                remedy=f"fedcredit party init DIR --name NAME --role {role}, at the one who is it",
+                remedy="the coordinator drafts, and names no other one"
+                if role == "coordinator"
+                else "fedcredit party init DIR --name NAME --role key-holder, at the one who is it",
             )
     n_holders = sum("data-holder" in row["roles"] for row in founders)
     if n_holders < min_parties:
