@@ -8,6 +8,7 @@ and refused in the words of whoever has to mend it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pandas.api import types
 
 from fedcredit_models import schema as schemas
 from fedcredit_models.columns import kind_of, level_text, numbers
+from fedcredit_models.feature import MAX_TEXT
 from fedcredit_models.inference import INFERRED_LEVELS
 from fedcredit_models.schema import Feature, Schema, SchemaError
 from fedcredit_parties.data import as_data_error
@@ -42,11 +44,14 @@ class Declared:
         Columns that it may not, and why.
     left_out : dict of str to str
         Columns that a job without features does not use, and why; some of them it may name.
+    is_inferred : bool
+        Every column of the tables is known here, not only the features.
     """
 
     features: dict[str, Feature]
     unusable: dict[str, DataError] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    is_inferred: bool = False
 
     @classmethod
     def infer(cls, frames: Mapping[str, pd.DataFrame]) -> "Declared":
@@ -56,7 +61,7 @@ class Declared:
         ----------
         Extremes, levels and quantiles of every table enter it: for simulations only.
         """
-        found = cls({})
+        found = cls({}, is_inferred=True)
         names = dict.fromkeys(str(name) for frame in frames.values() for name in frame.columns)
         for name in names:
             columns = [
@@ -87,8 +92,11 @@ class Declared:
         Raises
         ------
         DataError
-            When a column it uses cannot be declared: text here and numbers there, infinity.
+            When a column it uses cannot be declared: text here and numbers there, infinity; or when
+            no table has the label, id, time or split column.
         """
+        if self.is_inferred:
+            self._check_roles(job)
         roles = {job.label, job.id_column, job.time_column, job.split_column}
         used = job.features or [
             name
@@ -109,6 +117,21 @@ class Declared:
             time_column=job.time_column,
             split_column=job.split_column,
         )
+
+    def _check_roles(self, job: "HorizontalJob") -> None:
+        known = [*self.features, *(n for n in self.unusable if n not in self.features)]
+        for role in ("label", "id_column", "time_column", "split_column"):
+            name = getattr(job, role)
+            if name is not None and name not in known:
+                near = get_close_matches(name, known, n=1)
+                raise SchemaMismatchError(
+                    f"no table has the column {name}, the job's {role}",
+                    expected=f"one of {', '.join(known)}",
+                    found=name,
+                    remedy=f'did you mean {role}="{near[0]}"?'
+                    if near
+                    else f"correct the job's {role}",
+                )
 
     def not_used(self, job: "HorizontalJob") -> dict[str, str]:
         """Return the columns that a job without features does not use, with the reason."""
@@ -132,6 +155,8 @@ def _why_left_out(columns: "Sequence[pd.Series[Any]]") -> str:
     if len(kinds) > 1 or "neither" in kinds:
         return ""
     kind = kinds.pop()
+    if kind == "text" and any(len(str(x)) > MAX_TEXT for part in held for x in part.unique()):
+        return f"holds text of more than {MAX_TEXT} characters"
     distinct = [part.nunique() for part in held]
     if set(distinct) == {1} and len({level_text(part.iloc[0]) for part in held}) == 1:
         is_whole = all(

@@ -23,6 +23,7 @@ from fedcredit.results import TrainingResult
 from fedcredit.run_progress import Progress, Watch
 from fedcredit.simulation import RESERVED, Simulation
 from fedcredit_ledger.entry import PARTY_NAME
+from fedcredit_models.feature import MAX_TEXT
 from fedcredit_models.schema import Feature, Schema
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import ConfigError, DataError
@@ -157,7 +158,7 @@ class Federation:
         )
         federation = cls(simulation, declared=declared, quiet=quiet)
         try:
-            for purpose in purposes:
+            for purpose in (purposes,) if isinstance(purposes, str) else purposes:
                 for party in frames:
                     federation.grant(party, purpose=purpose)
         except BaseException:
@@ -402,6 +403,15 @@ def _tables(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
                 expected="one name a column",
                 found=f"{frame.columns.nlevels} levels",
                 remedy='flatten them: frame.columns = ["_".join(c) for c in frame.columns]',
+            )
+        strange = [str(c)[:20] for c in frame.columns if not 1 <= len(str(c)) <= MAX_TEXT]
+        if strange:
+            raise DataError(
+                "a column of the table has no usable name",
+                party=name,
+                expected=f"1 to {MAX_TEXT} characters",
+                found=repr(strange[0]) if strange[0] else "none",
+                remedy="rename it at every party, or drop it",
             )
     if all(len(frame) == 0 for frame in frames.values()):
         raise DataError(

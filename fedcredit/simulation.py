@@ -7,6 +7,7 @@ sees all frames: it infers one schema from them and deals the keys.
 """
 
 import hmac
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -30,11 +31,15 @@ from fedcredit_parties.data_holder import DataHolder
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import GrantError
 from fedcredit_parties.grant_entries import grant_data, next_grant_id
+from fedcredit_parties.grant_terms import check_terms
 from fedcredit_parties.handlers import client_app
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.key_holder import KeyHolder
 from fedcredit_parties.member import Member, utc_now
 from fedcredit_parties.trust import Trust
+
+# What the members of a simulation tell their operators, their requester is told as an error.
+logging.getLogger("fedcredit_parties").addHandler(logging.NullHandler())
 
 ORIGIN = "ledger.example/simulation"
 
@@ -78,6 +83,7 @@ class Simulation:
     ) -> None:
         self.policy = policy
         self.clock = clock
+        self._columns = {name: [str(column) for column in f.columns] for name, f in frames.items()}
         self.ledger = ":memory:" if ledger is None else str(ledger)
         self.store = Store(self.ledger)
         self.identities = {
@@ -210,6 +216,16 @@ class Simulation:
                 found=party,
                 remedy="name one of the data holders",
             )
+        check_terms(
+            holder=party,
+            purpose=purpose,
+            features=features,
+            columns=self._columns[party],
+            now=self.clock(),
+            valid_from=valid_from,
+            valid_until=valid_until,
+            max_uses=max_uses,
+        )
         ledger = holder.member.ledger
         ledger.refresh()
         grant_id = next_grant_id(party, purpose, len(ledger.state.grants))

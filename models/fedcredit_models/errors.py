@@ -7,7 +7,17 @@ who knows the party, the exit code and the reader can say it again in those word
 from typing import Literal
 
 SchemaProblem = Literal[
-    "column", "dtype", "bounds", "infinity", "label", "empty", "levels", "split", "time", "constant"
+    "column",
+    "dtype",
+    "bounds",
+    "infinity",
+    "label",
+    "empty",
+    "levels",
+    "split",
+    "time",
+    "constant",
+    "repeated",
 ]
 
 
@@ -19,7 +29,8 @@ class SchemaError(ValueError):
     problem : str
         What is wrong, naming the column; never a value from a row.
     kind : str
-        One of ``column dtype bounds infinity label empty levels split time constant``.
+        One of ``column dtype bounds infinity label empty levels split time constant
+        repeated``.
     expected, found, remedy : str
         What was expected, what was found (counts and types only), what to do.
     party : str

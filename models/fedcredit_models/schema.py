@@ -92,7 +92,8 @@ def check(frame: pd.DataFrame, schema: Schema, *, scoring: bool = False) -> None
     ------
     SchemaError
         For the first of: a missing or doubled column, an empty table, a label other than 0/1, a
-        wrong type, infinity, a value outside its bounds. Messages count rows, they show no value.
+        subject with several rows, a wrong type, infinity, a value outside its bounds. Messages
+        count rows, they show no value.
 
     Disclosure
     ----------
@@ -113,6 +114,8 @@ def check(frame: pd.DataFrame, schema: Schema, *, scoring: bool = False) -> None
                 remedy="check the file and its filter",
             )
         _check_label(frame[schema.label])
+        if schema.id_column is not None:
+            _check_subjects(frame[schema.id_column])
     for feature in schema.features:
         _check_feature(frame[feature.name], feature, bounds=not scoring)
 
@@ -136,12 +139,28 @@ def check_features(frame: pd.DataFrame, features: Sequence[Feature]) -> None:
 
 def _not_once(frame: pd.DataFrame, name: str, n_found: int) -> SchemaError:
     return SchemaError(
-        f"column {name} stands {n_found} times in the table",
+        f"column {name} stands {n_found} times in the table"
+        if n_found
+        else f"the table has no column {name}",
         kind="column",
         expected=f"one column {name}",
         found=", ".join(map(str, list(frame.columns)[:20])) or "no columns",
-        remedy="name the column as the schema does, or leave the feature out of the job",
+        remedy="correct the name in the job or in the table; a feature can be left out of the job",
     )
+
+
+def _check_subjects(series: "pd.Series[Any]") -> None:
+    """Refuse a subject with several rows: the cell rules count rows, and mean subjects."""
+    n_repeated = int(series.dropna().duplicated(keep=False).sum())
+    if n_repeated:
+        raise SchemaError(
+            f"column {series.name} names a subject in more than one row",
+            kind="repeated",
+            expected="one row for each subject",
+            found=f"{n_repeated} rows that share one",
+            remedy="keep one row a subject, such as the newest; or name no id_column when a row is "
+            "the subject",
+        )
 
 
 def _check_label(series: "pd.Series[Any]") -> None:
@@ -251,7 +270,9 @@ def infer(
         for party, frame in frames.items():
             if int((frame.columns == name).sum()) != 1:
                 raise SchemaError(
-                    f"column {name} does not stand once in the table",
+                    f"column {name} stands more than once in the table"
+                    if name in frame.columns
+                    else f"the table has no column {name}",
                     kind="column",
                     expected=f"one column {name}",
                     found=", ".join(map(str, list(frame.columns)[:20])) or "no columns",

@@ -20,6 +20,7 @@ from fedcredit_parties.errors import (
     BoundsError,
     DataError,
     LabelError,
+    RepeatedSubjectError,
     SchemaMismatchError,
 )
 from fedcredit_parties.table_file import TableFile
@@ -37,6 +38,7 @@ _ERRORS: dict[str, type[DataError]] = {
     "bounds": BoundsError,
     "label": LabelError,
     "empty": DataError,
+    "repeated": RepeatedSubjectError,
 }
 
 
@@ -169,7 +171,7 @@ class Table:
 
         Raises
         ------
-        SchemaMismatchError, BoundsError, LabelError, DataError
+        SchemaMismatchError, BoundsError, LabelError, RepeatedSubjectError, DataError
             Naming the column, what was expected and what to do; never a value.
         """
         try:

@@ -89,5 +89,7 @@ def check_parties(policy: DisclosurePolicy, *, n_parties: int, min_parties: int)
             "too few parties for an encrypted sum",
             expected=f"at least {least} parties",
             found=f"{n_parties}",
-            remedy="wait for the missing parties, or ask the federation to change min_parties",
+            remedy="ask more parties, or lower the job's min_parties"
+            if n_parties >= policy.min_parties
+            else "ask more parties; the policy of the federation allows no smaller sum",
         )

@@ -13,7 +13,8 @@ The tree is ordered by who must act; the number is what a process returns::
     │   ├── NoBadsError               17   no bads, or no goods: nothing to learn
     │   ├── ConstantFeatureError      18   a feature with one value
     │   ├── SeparableDataError        19   a feature decides alone
-    │   └── TableChangedError         74   the file is not the one that was read
+    │   ├── TableChangedError         74   the file is not the one that was read
+    │   └── RepeatedSubjectError      76   one subject in several rows of one table
     ├── GrantError                    20   the rows are not allowed for this task
     │   ├── NoGrantError              21
     │   ├── ExpiredGrantError         22
@@ -291,6 +292,12 @@ class TableChangedError(DataError):
     exit_code = 74
 
 
+class RepeatedSubjectError(DataError):
+    """The declared id column names one subject in several rows of the party's table."""
+
+    exit_code = 76
+
+
 class ServedCertificateError(UntrustedFederationError):
     """The coordinator serves a certificate that this party must not accept."""
 
@@ -356,6 +363,7 @@ by_name: Mapping[str, type[PartyError]] = MappingProxyType(
             FrontUnreachableError,
             InputNotReleasedError,
             TableChangedError,
+            RepeatedSubjectError,
             ServedCertificateError,
             MachineError,
             DiskFullError,

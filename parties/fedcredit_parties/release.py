@@ -28,7 +28,12 @@ from fedcredit_models.dropped import told, why_dropped
 from fedcredit_models.grid import quantiles
 from fedcredit_models.logistic import NewtonSums
 from fedcredit_parties.disclosure import check_cells
-from fedcredit_parties.errors import ConstantFeatureError, SeparableDataError
+from fedcredit_parties.errors import (
+    ConstantFeatureError,
+    PartyError,
+    SeparableDataError,
+    SmallCellError,
+)
 from fedcredit_parties.released import NANO, Released
 from fedcredit_parties.tasks import COEFFICIENT_BITS, COEFFICIENT_LIMIT
 
@@ -108,12 +113,18 @@ def _bins(released: Released, sums: Sums) -> tuple[Document, str]:
         features.append(bins)
     if all(len(f["bads"]) < 2 for f in features):
         why = {f.name: str(b["dropped"]) for f, b in zip(task.features, features, strict=True)}
-        nothing_varies = set(why.values()) == {"constant"}
-        raise (ConstantFeatureError if nothing_varies else SeparableDataError)(
+        words = set(why.values())
+        error: type[PartyError] = SmallCellError
+        if "separates" in words:
+            error = SeparableDataError
+        elif words == {"constant"}:
+            error = ConstantFeatureError
+        raise error(
             "no feature has two bins that pass the federation's cell rules",
             expected="at least one feature with two bins of enough subjects, bads and goods",
             found=told(why),
-            remedy="use more rows; leave out a feature that separates good from bad by itself",
+            remedy="use more rows or a smaller hold-out; leave out a feature that separates good "
+            "from bad by itself",
         )
     return {"n": _int(sums["n"]), "features": features}, "continue"
 

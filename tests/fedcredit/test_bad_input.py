@@ -33,6 +33,7 @@ from fedcredit_parties.errors import (
     NoBadsError,
     NoGrantError,
     PartyError,
+    RepeatedSubjectError,
     SchemaMismatchError,
     SeparableDataError,
     TooFewPartiesError,
@@ -217,6 +218,29 @@ def test_a_refusal_says_neither_how_many_rows_nor_which_values(
         federation,
         next(error for case, error, _ in TABLES if case is spoil),
         party="bank-1",
+    )
+
+    assert not any(character.isdigit() for character in told.found)
+
+
+def test_a_subject_in_two_rows_of_one_bank_is_refused_when_an_id_column_says_so(
+    federation: fc.Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def numbered(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.assign(customer=np.arange(len(frame)))  # the same people at every bank
+
+    def twice(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame.assign(customer=np.arange(len(frame)) // 2)
+
+    _spoilt(federation, monkeypatch, numbered, "bank-0", "bank-2")
+    _spoilt(federation, monkeypatch, twice, "bank-1")
+
+    told = _refused(
+        federation,
+        RepeatedSubjectError,
+        party="bank-1",
+        says=("customer", "one row a subject"),
+        id_column="customer",
     )
 
     assert not any(character.isdigit() for character in told.found)
@@ -483,6 +507,43 @@ def test_no_rows_at_all_found_no_federation(frames: dict[str, pd.DataFrame]) -> 
         fc.Federation.simulate(frames, quiet=True)
 
     assert refused.value.exit_code == 13
+    assert refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("job", "meant"),
+    [
+        ({"label": "bda"}, 'label="bad"'),
+        ({"time_column": "agee"}, 'time_column="age"'),
+        ({"id_column": "customer"}, "correct the job's id_column"),
+    ],
+    ids=str,
+)
+def test_a_role_of_no_column_is_told_what_was_meant(job: dict[str, Any], meant: str) -> None:
+    with small_federation(bank_frames(n_rows=60)) as federation:
+        with pytest.raises(SchemaMismatchError) as refused:
+            federation.run(small_job(**job))
+
+        assert meant in refused.value.remedy
+        assert not parts(federation).requester.member.ledger.state.runs
+
+
+STRANGE_TABLES: list[tuple[Callable[[dict[str, pd.DataFrame]], Any], str]] = [
+    (lambda frames: list(frames.values()), "a dict of party to DataFrame"),
+    (lambda frames: {**frames, "bank-1": frames["bank-1"]["age"]}, "a pandas DataFrame"),
+    (lambda frames: {**frames, "bank-1": frames["bank-1"].rename(columns={"age": ""})}, "name"),
+    (lambda frames: {**frames, "bank-1": pd.concat({"x": frames["bank-1"]}, axis=1)}, "levels"),
+]
+
+
+@pytest.mark.parametrize(("change", "says"), STRANGE_TABLES, ids=[t[1] for t in STRANGE_TABLES])
+def test_what_is_no_table_of_a_party_founds_no_federation(
+    change: Callable[[dict[str, pd.DataFrame]], Any], says: str
+) -> None:
+    with pytest.raises(DataError) as refused:
+        fc.Federation.simulate(change(bank_frames(n_rows=20)), quiet=True)
+
+    assert says in refused.value.diagnostics()
     assert refused.value.remedy
 
 

@@ -114,7 +114,7 @@ CASES = [
     (
         "a column that one party lacks",
         JOB + PARTIES,
-        without_age_at_one, 14, "SchemaMismatchError", "column age does not stand once", BEFORE,
+        without_age_at_one, 14, "SchemaMismatchError", "the table has no column age", BEFORE,
     ),
     (
         "text at one party and numbers at the others",
