@@ -9,93 +9,21 @@ signatures against the founders' keys. Whether the founders are who they say is 
 founding id, the entry's digest, is compared outside the system.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from fedcredit.errors import FoundingError
 from fedcredit.founding import check_founders, quorum_lines, quorum_size
 from fedcredit.founding_exchange import FOUNDING, read_document
-from fedcredit_ledger.canonical import decode, encode
+from fedcredit.founding_terms import Terms, authority_digest
 from fedcredit_ledger.entry import SignedEntry, utc_now
-from fedcredit_ledger.errors import LedgerError, MalformedEntryError, SignatureError
+from fedcredit_ledger.errors import LedgerError, SignatureError
 from fedcredit_ledger.merkle import EMPTY_ROOT
 from fedcredit_ledger.note import Note, Signature, VerifierKey
 from fedcredit_ledger.rules import State, apply
-from fedcredit_parties.config import PartyDraft
-from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import PartyError
-
-TERMS = b"fedcredit-founding-terms/v1\n"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """What members co-sign beside the founding entry.
-
-    Attributes
-    ----------
-    founding_entry : str
-        Entry id of the founding entry.
-    coordinator : str
-        The front's address.
-    ca_sha256 : str
-        Digest (hex) of the front's authority, DER.
-    app_hash : str
-        The only Flower app that parties answer.
-    disclosure_policy : DisclosurePolicy
-        The numbers behind the entry's digest.
-    """
-
-    founding_entry: str
-    coordinator: str
-    ca_sha256: str
-    app_hash: str
-    disclosure_policy: DisclosurePolicy
-
-    def text(self) -> bytes:
-        """Return the text that is signed."""
-        body = {
-            "app_hash": self.app_hash,
-            "ca_sha256": self.ca_sha256,
-            "coordinator": self.coordinator,
-            "disclosure_policy": self.disclosure_policy.model_dump(),
-            "founding_entry": self.founding_entry,
-        }
-        return TERMS + encode(body) + b"\n"
-
-    @classmethod
-    def parse(cls, text: bytes) -> Self:
-        """Read the text.
-
-        Raises
-        ------
-        MalformedEntryError, ValueError, TypeError
-            When it is not the one form of some terms.
-        """
-        if not text.startswith(TERMS):
-            raise MalformedEntryError("the terms begin with their header line")
-        body = dict(decode(text[len(TERMS) : -1]))
-        policy = DisclosurePolicy.model_validate(body.pop("disclosure_policy", None))
-        terms = cls(**body, disclosure_policy=policy)
-        # The address and the app go into party.toml: they keep to its forms.
-        PartyDraft.parse(
-            {
-                "name": "terms",
-                "role": "requester",
-                "coordinator": terms.coordinator,
-                "app_hash": terms.app_hash,
-            },
-            name="the terms",
-        )
-        if terms.text() != text:
-            raise MalformedEntryError("the terms are not in their one form")
-        return terms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -331,26 +259,6 @@ def verify(row: Mapping[str, Any], note: Note, line: Signature) -> None:
             found=error.found,
             remedy=f"ask {row['party']} to cosign this draft again, with the keys it was sent",
         ) from None
-
-
-def authority_digest(pem: str, name: str) -> str:
-    """Return the SHA-256 (hex) of one certificate, DER.
-
-    Raises
-    ------
-    FoundingError
-        When the text is not one PEM certificate.
-    """
-    try:
-        (certificate,) = x509.load_pem_x509_certificates(pem.encode())
-    except ValueError:
-        raise FoundingError(
-            f"{name} holds no authority's certificate",
-            expected="one PEM certificate",
-            found="something else",
-            remedy="ask the coordinator to send the draft again",
-        ) from None
-    return hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest()
 
 
 def _apply(signed: SignedEntry, check_signatures: bool) -> None:

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from fedcredit import founding
-from fedcredit.coordinator.app_hash import APP, fab_hash
-from fedcredit.errors import FoundingError
 from fedcredit.founding_exchange import (
     FoundingSignature,
     founder_document,
@@ -192,15 +190,7 @@ class Founder:
                     remedy=f"sign and pin nothing; call {name} and {file.coordinator}: "
                     "somebody has put other keys in this place",
                 )
-        installed = fab_hash(APP)
-        if file.terms.app_hash != installed:
-            raise FoundingError(
-                f"{file.name} pins another app than the one that is installed here",
-                party=file.coordinator,
-                expected=f"app {installed[:16]}, of this release",
-                found=f"app {file.terms.app_hash[:16]}",
-                remedy="install the same release of FedCredit and Flower at every member",
-            )
+        file.terms.check_app(name=file.name, party=file.coordinator)
 
     def cosign(self, draft: FoundingFile) -> FoundingSignature:
         """Sign a draft that `check` has passed and a person has read."""

@@ -20,7 +20,8 @@ from fedcredit.founding_exchange import (
     FoundingSignature,
     read_founder,
 )
-from fedcredit.founding_file import FoundingFile, Terms, authority_digest, verify
+from fedcredit.founding_file import FoundingFile, verify
+from fedcredit.founding_terms import Terms, authority_digest
 from fedcredit.member_files import (
     completed,
     replace_private,
@@ -191,8 +192,8 @@ class FoundingDesk:
         ConfigError
             When a federation is founded here already.
         FoundingError
-            When the draft is another coordinator's, a signature is of another draft or of nobody
-            in it, or somebody's is missing.
+            When the draft is another coordinator's or release's, a signature is of another draft
+            or of nobody in it, or somebody's is missing.
         SignatureError
             When one does not verify, naming whose.
         """
@@ -207,6 +208,7 @@ class FoundingDesk:
                 found=f"one by {draft.coordinator} for {draft.entry.entry.ledger}",
                 remedy="name the file that coordinator draft wrote here",
             )
+        draft.terms.check_app(name=draft.name, party=self.config.name)
         lines: dict[str, tuple[Signature, Signature]] = {}
         for path in signatures:
             signature = FoundingSignature.read(path)

@@ -400,6 +400,40 @@ def test_another_authority_s_certificate_is_noticed(
     refused(cosign(bank), "FoundingError", 49, "certificate is not the one in the terms")
 
 
+def signed_by_the_coordinator(
+    made: Founders, path: Path, *, data: dict[str, Any] | None = None, **terms: Any
+) -> None:
+    """Write the draft with other content, signed as it should be."""
+    key = load_identity(made.folder / "coordinator" / "identity").signing
+    draft = FoundingFile.read(made.folder / "coordinator" / "ours.draft.json")
+    entry = draft.entry.entry if data is None else dataclasses.replace(draft.entry.entry, data=data)
+    signed = SignedEntry.sign(entry, key)
+    text = dataclasses.replace(draft.terms, founding_entry=signed.id, **terms).text()
+    file = dataclasses.replace(draft, entry=signed, terms_note=Note(text, (key.sign(text),)))
+    path.unlink(missing_ok=True)
+    write_new(path, file.document())
+
+
+def test_a_coordinator_cannot_lower_the_quorum(made: Founders, bank: Path) -> None:
+    draft = FoundingFile.read(bank / "ours.draft.json")
+    lines = [
+        line.replace("group parties 3", "group parties 1")
+        for line in draft.entry.entry.data["witness_policy"]
+    ]
+
+    signed_by_the_coordinator(
+        made, bank / "ours.draft.json", data={**draft.entry.entry.data, "witness_policy": lines}
+    )
+
+    refused(cosign(bank), "FoundingError", 49, "witness policy", "at least 3 of 3")
+
+
+def test_a_draft_for_another_release_is_not_signed(made: Founders, bank: Path) -> None:
+    signed_by_the_coordinator(made, bank / "ours.draft.json", app_hash="0" * 64)
+
+    refused(cosign(bank), "FoundingError", 49, "another app", "same release")
+
+
 def test_whatever_happens_to_a_draft_on_the_way_is_a_named_error(bank: Path) -> None:
     """Bytes changed, cut out and doubled; 300 drafts, none of which may be signed."""
     path = bank / "ours.draft.json"
@@ -433,19 +467,13 @@ def test_a_coordinator_that_signs_nonsense_is_refused_by_name(
     made: Founders, tmp_path: Path, path: tuple[str | int, ...], value: object
 ) -> None:
     """The coordinator's own key signs an entry in which one value is of another kind."""
-    identity = load_identity(made.folder / "coordinator" / "identity")
     draft = FoundingFile.read(made.folder / "coordinator" / "ours.draft.json")
     data = json.loads(json.dumps(draft.entry.entry.data))
     place: Any = data
     for step in path[:-1]:
         place = place[step]
     place[path[-1]] = value
-    signed = SignedEntry.sign(dataclasses.replace(draft.entry.entry, data=data), identity.signing)
-    terms = dataclasses.replace(draft.terms, founding_entry=signed.id).text()
-    file = dataclasses.replace(
-        draft, entry=signed, terms_note=Note(terms, (identity.signing.sign(terms),))
-    )
-    write_new(tmp_path / "bad.json", file.document())
+    signed_by_the_coordinator(made, tmp_path / "bad.json", data=data)
 
     with pytest.raises(FoundingError):
         FoundingFile.read(tmp_path / "bad.json")
