@@ -29,7 +29,7 @@ from fedcredit_parties.file_lock import holder_of, only_one
 
 LEDGER, KEPT = "ledger.db", "federation"
 
-WRITTEN = (LEDGER, "result.json", "report.html", "logs")
+WRITTEN = (LEDGER, "result.json", "openings", "report.html", "logs")
 """What a demonstration may leave in its folder; all of it is replaced by the next one."""
 
 PREFIX = ".fedcredit-demo-"

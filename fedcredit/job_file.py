@@ -62,7 +62,7 @@ class Surroundings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
-    parties: dict[str, str] = Field(min_length=1)
+    parties: dict[str, str] = {}
     seed: int = Field(default=0, strict=True)
     declared: DeclaredSchema | None = Field(default=None, alias="schema")
     policy: DisclosurePolicy = DisclosurePolicy()
@@ -94,8 +94,15 @@ class JobFile:
         self.around = around
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path, *, needs_tables: bool = True) -> Self:
         """Read a job file.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        needs_tables : bool
+            Refuse a file without ``[parties]``, which only daemons can do without.
 
         Raises
         ------
@@ -124,7 +131,9 @@ class JobFile:
             job = HorizontalJob.from_dict(asked)
         except ConfigError as error:
             wrong += [line.strip() for line in error.message.splitlines()[1:]]
-        if around is None or job is None:
+        if needs_tables and not beside.get("parties"):
+            wrong.append("parties - is missing: each party's table, or --federation")
+        if around is None or job is None or wrong:
             raise ConfigError(
                 f"{path.name} is not a valid job:\n" + "\n".join(f"  {line}" for line in wrong),
                 remedy="correct the fields that are named; nothing was run",

@@ -30,6 +30,9 @@ from fedcredit_ledger.errors import LedgerError
 from fedcredit_parties.errors import PartyError
 
 FOLDER = ".fedcredit"
+ANALYST = "analyst"
+"""Who asks in a simulation."""
+
 UNFINISHED = "unfinished-"
 EXPECTED = (LedgerError, PartyError, JobError)
 """Roots of the three error trees."""
@@ -82,7 +85,7 @@ class JobStore:
         self.folder = folder
 
     @contextmanager
-    def new_run(self, job_text: bytes) -> Iterator[Path]:
+    def new_run(self, job_text: bytes, *, requester: str = ANALYST) -> Iterator[Path]:
         """Yield a folder to write a run into; keep it under the run's id afterwards.
 
         The caller writes ``ledger.db`` and, at success, ``result.json``. When it raises one of
@@ -93,6 +96,8 @@ class JobStore:
         ----------
         job_text : bytes
             Content of the job file.
+        requester : str
+            Who asks: a ledger of daemons may hold runs of others.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self.folder))
@@ -105,7 +110,7 @@ class JobStore:
             ledger = folder / "ledger.db"
             if ledger.is_file():
                 ledger_file.settle(ledger)
-            run_id = newest_run(ledger)
+            run_id = newest_run(ledger, requester)
             if run_id:
                 failure = describe(error, run_id=run_id)
                 (folder / "failure.json").write_text(failure.model_dump_json(indent=1), "utf-8")
@@ -184,11 +189,15 @@ def describe(error: LedgerError | PartyError | JobError, *, run_id: str = "") ->
     )
 
 
-def newest_run(ledger: Path) -> str:
-    """Return the id of the run that was proposed last in a ledger file; empty when none was."""
+def newest_run(ledger: Path, requester: str = ANALYST) -> str:
+    """Return the run that `requester` proposed last in a ledger file; empty when there is none."""
     if not ledger.is_file():
         return ""
-    proposed = [line for line in ledger_file.lines(ledger) if line.type == "run-proposed"]
+    proposed = [
+        line
+        for line in ledger_file.lines(ledger)
+        if line.type == "run-proposed" and line.author == requester
+    ]
     return str(proposed[-1].data["run_id"]) if proposed else ""
 
 

@@ -182,7 +182,7 @@ def found(
 
 
 def deal(
-    path: Path, *, n_parties: int, label: str
+    path: Path, *, n_parties: int, label: str, bad_definition: str = DEFAULT_DEFINITION
 ) -> tuple[dict[str, MachineTable], list[Feature]]:
     """Deal the rows of one file out to banks, row by row, and declare its columns.
 
@@ -198,7 +198,7 @@ def deal(
     except SchemaError as error:
         raise as_data_error(error, party=error.party) from None
     tables = {
-        name: MachineTable(frame=part, bad_definition=DEFAULT_DEFINITION)
+        name: MachineTable(frame=part, bad_definition=bad_definition)
         for name, part in frames.items()
     }
     return tables, list(schema.features)
@@ -270,7 +270,8 @@ class Machine:
 
     def _complain(self, names: Sequence[str], *, has_ended: bool) -> NoReturn:
         name = names[0]
-        last = "".join(self.words(name, 1))
+        said = read_status(self.state(name)).get("ended_with")
+        last = str(said) if said else "".join(self.words(name, 1))
         raise CoordinatorError(
             f"{', '.join(names)} did not start",
             party=name,

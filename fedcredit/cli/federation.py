@@ -1,5 +1,7 @@
 """``fedcredit federation``: a whole federation of separate processes on one machine."""
 
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -23,85 +25,141 @@ def init(
     parties: Annotated[int, typer.Option(help="Number of banks.", min=3, max=50)] = 3,
     data: Annotated[
         Path | None,
-        typer.Option(help="CSV or Parquet that is dealt out to the banks; their own when absent."),
+        typer.Option(metavar="FILE", help="CSV or Parquet, dealt out to the banks row by row."),
     ] = None,
     label: Annotated[str, typer.Option(help="The 0/1 column of --data, 1 = bad.")] = "bad",
+    bad_definition: Annotated[
+        str, typer.Option(help="What 1 means, in the words that jobs will use.", show_default=False)
+    ] = "",
 ) -> None:
     """Write keys, certificates, trust and configuration of N banks and the other roles.
 
-    With --data every bank gets its share of the rows as a Parquet file, and the columns are
-    declared from the whole file.
+    Every bank gets its share of the rows as a Parquet file, and the columns are declared from the
+    whole file.
 
     Example: fedcredit federation init fed --parties 3 --data applicants.csv
     """
     from fedcredit import machine
     from fedcredit.errors import JobError
+    from fedcredit.requests import DEFAULT_DEFINITION
 
     if data is None:
         raise JobError(
             "a federation on one machine needs a table to deal out",
-            expected="--data FILE.csv",
-            found="none",
-            remedy="for banks with tables of their own see docs/how-to/run-a-party.md",
+            expected="--data FILE.csv and the name of its 0/1 column",
+            found="no --data",
+            remedy=f"fedcredit federation init {folder} --data FILE.csv --label COLUMN; "
+            "banks with tables of their own: docs/how-to/run-a-party.md",
         )
-    tables, features = machine.deal(data, n_parties=parties, label=label)
+    tables, features = machine.deal(
+        data,
+        n_parties=parties,
+        label=label,
+        bad_definition=bad_definition or DEFAULT_DEFINITION,
+    )
     path = machine.found(folder, tables, features=features)
     print(f"{len(tables)} banks, key holder, coordinator and analyst are in {folder}")
-    print(f"start them:  fedcredit federation up {folder}")
-    print(f"ask them:    fedcredit.Federation.load({str(path)!r})")
+    print(f"start them:    fedcredit federation up {folder}")
+    print(
+        f"allow, each:   fedcredit grant issue {folder}/bank-0/party.toml --purpose modelling "
+        "--to analyst"
+    )
+    print(f"ask them:      fedcredit job run JOB.toml --federation {path}")
+    print(f"or in Python:  fedcredit.Federation.load({str(path)!r})")
 
 
 @app.command("up")
 @verb
 def up(folder: Folder) -> None:
-    """Start every daemon and wait until all of them answer.
+    """Start every daemon that does not run, and wait until all of them answer.
 
     Example: fedcredit federation up fed
     """
+    from fedcredit.errors import CoordinatorError
     from fedcredit.machine import Machine
 
     machine = Machine(folder)
-    machine.up()
-    show_table(_rows(machine.status()))
+    try:
+        machine.up()
+    except CoordinatorError as error:
+        for line in machine.words(error.party):
+            print(f"{error.party}: {line}", file=sys.stderr)
+        raise
+    show_table(_rows(machine.status()), right=RIGHT)
 
 
 @app.command("status")
 @verb
 def status(folder: Folder, as_json: AsJson = False) -> None:
-    """Show every daemon: process, ledger size, readiness.
+    """Show every daemon: role, process, state, ledger, memory, and when it was last heard of.
+
+    The process ends with 45 when the coordinator or the key holder does not answer, with 41 when a
+    bank does not.
 
     Example: fedcredit federation status fed
     """
+    from fedcredit.errors import CoordinatorError, PartiesMissingError
     from fedcredit.machine import Machine
 
     found = Machine(folder).status()
     if as_json:
         show_json(found)
     else:
-        show_table(_rows(found))
+        show_table(_rows(found), right=RIGHT)
+        for name, said in found.items():
+            words = said.get("ended_with") or said.get("problem")
+            if words:
+                print(f"{name}: {words}")
+    down = {str(said["role"]) for said in found.values() if not said.get("ready")}
+    if down:
+        missing = PartiesMissingError if down == {"data-holder"} else CoordinatorError
+        raise typer.Exit(missing.exit_code)
 
 
 @app.command("down")
 @verb
 def down(folder: Folder) -> None:
-    """Stop every daemon of the folder.
+    """Stop every daemon of the folder, and see that no process of it is left.
 
     Example: fedcredit federation down fed
     """
     from fedcredit.machine import Machine
 
     Machine(folder).down()
-    print("stopped")
+    print(f"every process of {folder} has ended")
+
+
+RIGHT = ("process", "ledger", "witnessed", "memory MB", "last seen")
 
 
 def _rows(found: dict[str, dict[str, object]]) -> list[dict[str, object]]:
     return [
         {
             "member": name,
-            "process": status.get("process") or "-",
-            "state": "ready" if status.get("ready") else "not running",
-            "ledger": status.get("ledger_size", "-"),
-            "witnessed": status.get("quorum_size", "-"),
+            "role": said["role"],
+            "process": said.get("process") or "-",
+            "state": _state(said),
+            "ledger": said.get("ledger_size", "-"),
+            "witnessed": said.get("quorum_size", "-"),
+            "memory MB": _megabytes(said.get("memory_bytes")),
+            "last seen": _ago(said.get("time")),
         }
-        for name, status in found.items()
+        for name, said in found.items()
     ]
+
+
+def _state(said: dict[str, object]) -> str:
+    if said.get("ready"):
+        return "ready"
+    return "not ready yet" if said.get("process") else "not running"
+
+
+def _megabytes(value: object) -> str:
+    return f"{value / 2**20:.0f}" if isinstance(value, int) else "-"
+
+
+def _ago(moment: object) -> str:
+    if not isinstance(moment, str):
+        return "-"
+    passed = datetime.now(UTC) - datetime.fromisoformat(moment)
+    return f"{max(0, round(passed.total_seconds()))} s ago"

@@ -1,15 +1,24 @@
 """``fedcredit job``: ask a question from a file, and come back to the answer."""
 
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fedcredit.cli.output import AsJson, show_json, show_table, verb
+from fedcredit.cli.signals import INTERRUPTED, sigterm_interrupts
 
 if TYPE_CHECKING:
     from fedcredit.job_store import JobStore, SavedRun
     from fedcredit.result_file import ResultFile
+    from fedcredit.results import TrainingResult
+    from fedcredit_models.schema import Feature
+
+LEDGER_S = 5.0
+"""How long a failed run's ledger is waited for."""
 
 app = typer.Typer(
     help="Train across parties, from a job file.", no_args_is_help=True, rich_markup_mode=None
@@ -24,15 +33,31 @@ StoreFolder = Annotated[
 ]
 
 
+FederationFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--federation",
+        metavar="FILE.toml",
+        help="Ask running daemons (federation.toml), not a simulation of local tables.",
+    ),
+]
+
+
 @app.command("check")
 @verb
-def check(job: JobPath, as_json: AsJson = False) -> None:
+def check(job: JobPath, federation: FederationFile = None, as_json: AsJson = False) -> None:
     """Check JOB, a job file (TOML), and its tables; nothing is run and nothing is written.
+
+    With --federation, against running daemons: parties, columns, definition of bad and grants, as
+    the ledger shows them. The process ends with the number of the first thing that is wrong.
 
     Example: fedcredit job check examples/horizontal_scorecard/job.toml
     """
     from fedcredit.job_file import JobFile
 
+    if federation is not None:
+        _check_on_daemons(job, federation, as_json=as_json)
+        return
     file = JobFile.load(job)
     frames = file.tables()
     schema = file.check(frames)
@@ -51,49 +76,88 @@ def check(job: JobPath, as_json: AsJson = False) -> None:
         return
     show_table(parties, right=("rows",))
     print()
-    show_table(
-        [
-            {
-                "feature": feature.name,
-                "kind": feature.kind,
-                "bounds or levels": f"{feature.lower:g} to {feature.upper:g} {feature.unit}".strip()
-                if feature.lower is not None and feature.upper is not None
-                else ", ".join(feature.levels),
-            }
-            for feature in schema.features
-        ]
-    )
+    _show_columns(schema.features)
     how = "declared" if file.around.declared else "inferred from all tables (a simulation may)"
     print(f"\n{job.name} is a valid job; the schema is {how}. Nothing was run.")
+
+
+def _check_on_daemons(job: Path, federation: Path, *, as_json: bool) -> None:
+    from fedcredit.job_file import JobFile
+    from fedcredit.job_on_daemons import JobOnDaemons
+
+    file = JobFile.load(job, needs_tables=False)
+    asked = JobOnDaemons(file, federation, quiet=True)
+    with asked.federation:
+        readiness = asked.readiness()
+    wrong = [found for found in readiness if found.exit_code]
+    if as_json:
+        show_json(
+            {
+                "job": asked.job.model_dump(mode="json", exclude={"model"}),
+                "model": asked.job.model.get_params(),
+                "policy": asked.federation.policy.model_dump(),
+                "requester": asked.requester,
+                "parties": [found.document() for found in readiness],
+                "schema": asked.schema.to_dict(),
+                "not_used": asked.unused,
+            }
+        )
+    else:
+        show_table(
+            [
+                {
+                    "party": found.party,
+                    "grant": found.grant or "-",
+                    "until": found.until or "-",
+                    "problem": found.problem or "none",
+                }
+                for found in readiness
+            ]
+        )
+        print()
+        _show_columns(asked.schema.features)
+        if asked.unused:
+            print(f"\nnot used with daemons: {', '.join(asked.unused)}")
+        for found in wrong:
+            print(f"\n{found.party}: {found.remedy}")
+        if not wrong:
+            print(f"\n{job.name} fits this federation. Nothing was run.")
+    if wrong:
+        raise typer.Exit(wrong[0].exit_code)
 
 
 @app.command("run")
 @verb
 def run(
     job: JobPath,
+    federation: FederationFile = None,
     store: StoreFolder = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run JOB, a job file (TOML), on its local tables in a simulated federation, and save the run.
 
-    Real keys, real encryption, no network. The run is saved with its ledger under .fedcredit/
-    beside the job file.
+    Real keys, real encryption, no network. With --federation, the same job is asked of running
+    daemons instead. The run is saved with its ledger under .fedcredit/ beside the job file.
 
     Example: fedcredit job run examples/horizontal_scorecard/job.toml
     """
     from fedcredit.job_file import JobFile
     from fedcredit.job_store import FOLDER, JobStore
 
-    file = JobFile.load(job)
-    frames = file.tables()
     runs = JobStore(store or job.parent / FOLDER)
-    with (
-        runs.new_run(file.text) as folder,
-        file.federation(frames, ledger=folder / "ledger.db", quiet=quiet) as federation,
-    ):
-        result = federation.run(file.job)
-        result.save(folder)
+    with sigterm_interrupts():
+        if federation is not None:
+            result = _run_on_daemons(job, federation, runs, quiet=quiet)
+        else:
+            file = JobFile.load(job)
+            frames = file.tables()
+            with (
+                runs.new_run(file.text) as folder,
+                file.federation(frames, ledger=folder / "ledger.db", quiet=quiet) as simulated,
+            ):
+                result = simulated.run(file.job)
+                result.save(folder)
     saved = runs.find(result.run_id)
     if as_json:
         show_json(_headline(saved))
@@ -102,6 +166,40 @@ def run(
     print(f"\nrun {result.run_id} is saved in {saved.folder}")
     hint = "" if store is None and job.parent == Path() else f" --store {runs.folder}"
     print(f"report: fedcredit job report {result.run_id[:8]}{hint} -o report.html")
+
+
+def _run_on_daemons(
+    job: Path, federation: Path, runs: "JobStore", *, quiet: bool
+) -> "TrainingResult":
+    """Run and save a job on daemons; a run that failed is saved with the ledger that says why."""
+    from fedcredit.job_file import JobFile
+    from fedcredit.job_on_daemons import JobOnDaemons
+    from fedcredit.job_store import EXPECTED
+
+    file = JobFile.load(job, needs_tables=False)
+    asked = JobOnDaemons(file, federation, quiet=quiet)
+    if asked.unused and not quiet:
+        print(f"not used with daemons: {', '.join(asked.unused)}", file=sys.stderr)
+    with asked.federation, runs.new_run(file.text, requester=asked.requester) as folder:
+        before = asked.runs()
+        try:
+            result = asked.federation.run(asked.job)
+        except EXPECTED:
+            if asked.runs() - before:
+                # Where it cannot be had, the error that stopped the run says more than this one.
+                with suppress(*EXPECTED):
+                    asked.federation.save_ledger(folder / "ledger.db", timeout_s=LEDGER_S)
+            raise
+        except KeyboardInterrupt:
+            print(
+                "\nInterrupted here; the parties go on with what was proposed until the run's "
+                "deadline.\nIts course stands in the ledger.",
+                file=sys.stderr,
+            )
+            raise typer.Exit(INTERRUPTED) from None
+        asked.federation.save_ledger(folder / "ledger.db")
+        result.save(folder)
+    return result
 
 
 @app.command("list")
@@ -224,6 +322,22 @@ def report(
         show_json({"run_id": saved.run_id, "report": str(out), "ledger": verified.document()})
         return
     print(f"{out}: the ledger's {verified.size} entries verify, every figure cites one of them")
+
+
+def _show_columns(features: "Sequence[Feature]") -> None:
+    """Print one row a declared column."""
+    show_table(
+        [
+            {
+                "feature": feature.name,
+                "kind": feature.kind,
+                "bounds or levels": f"{feature.lower:g} to {feature.upper:g} {feature.unit}".strip()
+                if feature.lower is not None and feature.upper is not None
+                else ", ".join(feature.levels),
+            }
+            for feature in features
+        ]
+    )
 
 
 def _store(folder: Path | None) -> "JobStore":
