@@ -38,6 +38,7 @@ p { margin: 6px 0; max-width: 84ch; } code { font: 12px/1.4 "DejaVu Sans Mono", 
 table { border-collapse: collapse; width: 100%; font-size: 12.5px; }
 th { text-align: left; border-bottom: 1px solid #18212b; padding: 4px 8px 4px 0; }
 td { border-bottom: 1px solid #d9dee3; padding: 4px 8px 4px 0; vertical-align: top; }
+.wide td:nth-child(3) { overflow-wrap: normal; }
 tr { break-inside: avoid; } small { color: #55616e; } .n { white-space: nowrap; }
 @media print { body { padding: 0; font-size: 10pt; } table { font-size: 8pt; } }
 """.strip()
@@ -145,6 +146,7 @@ def statement(proven: Proven) -> bytes:
                 "内容 Content",
             ),
             _timeline(proven),
+            kind="wide",
         ),
         _section("各类记录的证明范围", "What each kind of entry proves"),
         _table(
@@ -165,12 +167,12 @@ def _section(chinese: str, english: str) -> str:
     return f"<h2>{chinese} <small>{english}</small></h2>"
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "plain") -> str:
     head = "".join(f"<th>{escape(text)}</th>" for text in headings)
     body = "\n".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
-    return f"<table>{f'<tr>{head}</tr>' if head else ''}\n{body}\n</table>"
+    return f'<table class="{kind}">' + f"{f'<tr>{head}</tr>' if head else ''}\n{body}\n</table>"
 
 
 def _keys(founding: Leaf) -> list[tuple[str, str, str, str]]:
