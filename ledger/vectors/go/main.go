@@ -1,7 +1,10 @@
 // Command verify checks an evidence package with Go's own note and tlog packages, unmodified.
 //
-//	go run . PACKAGE.zip FOUNDING_ENTRY_ID
+// With Debian's packages golang-go and golang-golang-x-mod-dev:
 //
+//	GO111MODULE=off GOPATH=/usr/share/gocode go run main.go PACKAGE.zip FOUNDING_ENTRY_ID
+//
+// Elsewhere "go mod init verify" and "go mod tidy" fetch golang.org/x/mod first.
 // It shares no line with FedCredit. It checks the digests, every entry's signatures, its place in
 // the tree, and the log's and the witnesses' signatures under every checkpoint; not the rules.
 package main

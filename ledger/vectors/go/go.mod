@@ -1,5 +1,0 @@
-module fedcredit.example/verify
-
-go 1.17
-
-require golang.org/x/mod v0.7.0
