@@ -65,6 +65,12 @@ class Witness:
         if path is not None and path.exists():
             self.size, self.root = _read(path, key.name)
 
+    @property
+    def head(self) -> tuple[int, bytes]:
+        """Size and root of the newest head it co-signed, as they belong together."""
+        with self._lock:
+            return self.size, self.root
+
     def cosign(self, note: bytes, replica: Replica) -> bytes:
         """Co-sign a checkpoint; return the signature line with its newline.
 

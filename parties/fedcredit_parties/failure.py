@@ -65,7 +65,7 @@ def as_told(error: LedgerError, *, party: str) -> PartyError:
             remedy="see fedcredit ledger show for the entries that forbid it",
         )
     return WireError(
-        f"the ledger that {party} was served does not verify",
+        f"{party} does not believe the ledger that it is served: {error.message}"[:_MOST],
         party=party,
         expected="a ledger that continues this member's copy",
         found=type(error).__name__,

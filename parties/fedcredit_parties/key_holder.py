@@ -36,6 +36,7 @@ from fedcredit_parties.errors import (
     WireError,
 )
 from fedcredit_parties.failure import FAILED, as_told, describe
+from fedcredit_parties.heads import HeardHeads
 from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.mailbox import Letter
 from fedcredit_parties.member import Member
@@ -85,6 +86,11 @@ class KeyHolder:
     vault : Vault, optional
         Where run keys and releases are kept across a crash; in memory when absent.
 
+    Raises
+    ------
+    RollbackError, ForkError
+        When the ledger that is served is not the one on which this key holder acted before.
+
     Disclosure
     ----------
     For the length of a call this role sees an opened sum. It sees no single contribution: under
@@ -105,6 +111,7 @@ class KeyHolder:
         self.engine = engine or Engine()
         self._split_key = split_key
         self._vault = vault or Vault()
+        self._heads = HeardHeads(ledger=member.ledger, mailbox=member.mailbox, vault=self._vault)
         self._keys: dict[str, _Key] = {}
         self._done: set[int] = set()
         self._over: set[str] = set()
@@ -123,6 +130,7 @@ class KeyHolder:
 
     def serve(self, stop: threading.Event) -> None:
         """Answer letters until `stop` is set."""
+        self._heads.ask()
         while not stop.is_set():
             seen = self.member.mailbox.newest
             for letter in self.member.mailbox.received(
@@ -247,6 +255,7 @@ class KeyHolder:
         if key is None:
             return
         try:
+            self._heads.hear(deadline=time.monotonic() + _QUORUM_S)
             attempt = self._vouched(run, aggregated)
             if attempt.opened is None:
                 document = self._open(run, key, attempt, request.get("blobs"))
@@ -446,6 +455,7 @@ class KeyHolder:
         if kept is None or attempt.opened is None:
             return
         self.member.ledger.witnessed(attempt.opened.index, deadline=time.monotonic() + _QUORUM_S)
+        self._heads.keep()
         opened = attempt.opened.entry_id
         parties = self.member.ledger.state.parties
         for recipient in dict.fromkeys([*attempt.roster, run.requester]):

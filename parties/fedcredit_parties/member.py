@@ -16,6 +16,7 @@ from fedcredit_ledger.witness import Witness
 from fedcredit_parties.disk import kept_in
 from fedcredit_parties.errors import DiskFullError, FrontUnreachableError, PartyError
 from fedcredit_parties.front import Front
+from fedcredit_parties.heads import Head, answer_heads
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.ledger_client import POLL_S, LedgerClient
 from fedcredit_parties.mailbox import Mailbox
@@ -69,7 +70,7 @@ class Member:
     UntrustedFederationError
         When the ledger's founders are not the pinned ones.
     LedgerError
-        When the ledger does not verify.
+        When the ledger does not verify, or is shorter than a head that this member co-signed.
     """
 
     def __init__(
@@ -109,6 +110,10 @@ class Member:
         self._threads: list[threading.Thread] = []
         self.ledger.refresh()
         trust.check(self.ledger.state, member=identity.name)
+        path = None if state is None else state / "witness.json"
+        self._seen = Witness(identity.witness, path=path, clock=clock)
+        size, root = self._seen.head
+        Head(size=size, root=root.hex()).check(self.ledger, whose=identity.name)
 
     @property
     def name(self) -> str:
@@ -119,7 +124,7 @@ class Member:
         """Start the witness, when that is a role of this member, and the given serving loops."""
         named = list(loops)
         if "witness" in self.identity.roles:
-            named.append(self._witness)
+            named += [self._witness, self._answer_heads]
         for loop in named:
             thread = threading.Thread(target=self._guard, args=(loop,), daemon=True)
             thread.name = f"{self.name}-{loop.__name__.strip('_')}"
@@ -173,8 +178,7 @@ class Member:
         A checkpoint that does not extend it ends the witness: the refusal is kept in `failures`,
         and without this co-signature no quorum forms over the other branch.
         """
-        path = None if self._state is None else self._state / "witness.json"
-        witness = Witness(self.identity.witness, path=path, clock=self.clock)
+        witness = self._seen
         while not stop.is_set():
             note = self.front.witness_pending(witness.size, timeout_s=POLL_S)
             if note is None:
@@ -186,3 +190,7 @@ class Member:
                 self.failures.append(error)
                 return
             self.front.cosign(line)
+
+    def _answer_heads(self, stop: threading.Event) -> None:
+        """Tell members who ask which head this witness has co-signed."""
+        answer_heads(self.mailbox, self._seen, stop)
