@@ -10,7 +10,7 @@ export FLWR_TELEMETRY_ENABLED := 0
 export FLWR_DISABLE_UPDATE_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-shot test test-long check bench clean
+.PHONY: help setup demo demo-shot fuzz test test-long check bench clean
 
 help: ## say what each word does
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -43,6 +43,13 @@ test: setup ## everything but the long tests
 
 test-long: setup ## the long tests: kills, fuzzing, many rounds; writes test-results/long-DATE.json
 	@$(VENV)/bin/python -m pytest -m long --record test-results/long-$$(date -u +%F).json
+
+# `make fuzz N=10000 SEED=7` repeats a run; without SEED one is drawn and printed.
+N ?= 10000
+SEED ?=
+
+fuzz: setup ## N mutated messages to everything that reads; writes test-results/fuzz-DATE.json
+	@$(VENV)/bin/python -m tests.fuzz $(N) $(SEED)
 
 check: setup ## format, lint and types
 	@$(VENV)/bin/ruff format --check .

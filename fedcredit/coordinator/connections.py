@@ -99,6 +99,18 @@ class Connection(H11Protocol):
         else:
             self.cut()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse bytes that are no HTTP; behind a request under way there is nothing to say.
+
+        uvicorn would answer twice then, and write a trace into the log for it.
+        """
+        if self.is_busy:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            self.transport.close()
+        else:
+            super().send_400_response(msg)
+
     def on_response_complete(self) -> None:
         """Remember whose connection it is before the next request comes."""
         self._admitted = not self.is_strange

@@ -17,7 +17,7 @@ def read_features(path: Path) -> dict[str, Feature]:
     """
     try:
         found = [Feature.from_dict(value) for value in json.loads(path.read_text("utf-8"))]
-    except (OSError, TypeError, ValueError) as error:
+    except (OSError, TypeError, ValueError, RecursionError) as error:
         raise ConfigError(
             f"{path.name} is not a list of declared columns: {error}",
             expected="[{name, kind, lower, upper, ...}, ...]",

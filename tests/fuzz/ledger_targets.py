@@ -11,7 +11,7 @@ from fedcredit_ledger.canonical import decode, encode
 from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.checkpoint import Policy, TlogProof, open_checkpoint
 from fedcredit_ledger.entry import HEADER, SignedEntry
-from fedcredit_ledger.errors import LedgerError, MalformedEntryError
+from fedcredit_ledger.errors import MalformedEntryError
 from fedcredit_ledger.merkle import leaf_hash
 from fedcredit_ledger.note import Note, Signature, VerifierKey
 from fedcredit_ledger.replica import Replica
@@ -80,7 +80,10 @@ def ledger_targets(folder: Path) -> list[Target]:
             feed=lambda data: _done(SignedEntry.parse(data)),
         ),
         Target(
-            name="signed ledger entries", mutant=_resigned(fed, bodies), feed=_submit(fed), weight=40
+            name="signed ledger entries",
+            mutant=_resigned(fed, bodies),
+            feed=_submit(fed),
+            weight=40,
         ),
         Target(
             name="ledger leaves",
@@ -105,7 +108,10 @@ def ledger_targets(folder: Path) -> list[Target]:
         ),
         Target(name="receipts", mutant=bytes_of(receipts), feed=feed_proof),
         Target(
-            name="verifier keys", mutant=lambda rng: spoiled_text(rng, vkeys), feed=feed_vkey, weight=5
+            name="verifier keys",
+            mutant=lambda rng: spoiled_text(rng, vkeys),
+            feed=feed_vkey,
+            weight=5,
         ),
         Target(
             name="witness policies",
@@ -249,6 +255,3 @@ def _files(folder: Path) -> Target:
         return bytes(spoiled)
 
     return Target(name="ledger files", mutant=mutant, feed=feed, weight=3)
-
-
-__all__ = ["CODES", "LedgerError", "ledger_targets"]
