@@ -21,12 +21,10 @@ from fedcredit.requester import Requester
 from fedcredit.requests import DEFAULT_DEFINITION, HorizontalJob
 from fedcredit.results import TrainingResult
 from fedcredit.run_progress import Progress, Watch
-from fedcredit.simulation import RESERVED, Simulation
-from fedcredit_ledger.entry import PARTY_NAME
-from fedcredit_models.feature import MAX_TEXT
+from fedcredit.simulation import Simulation
+from fedcredit.simulation_input import check_options, tidy_tables
 from fedcredit_models.schema import Feature, Schema
 from fedcredit_parties.disclosure import DisclosurePolicy
-from fedcredit_parties.errors import ConfigError, DataError
 from fedcredit_parties.member import utc_now
 
 
@@ -130,13 +128,18 @@ class Federation:
         Raises
         ------
         DataError
-            When there is no table, or one without rows.
+            When there is no table, or one without rows, or what is given is no table.
+        ConfigError
+            For a name that no party can have, or an option of another kind.
 
         Examples
         --------
         >>> fed = Federation.simulate({"bank-0": f0, "bank-1": f1, "bank-2": f2})  # doctest: +SKIP
         """
-        frames = _tables(frames)
+        frames = tidy_tables(frames)
+        check_options(
+            list(frames), policy=policy, schema=schema, words=bad_definition, key=split_key
+        )
         declared = (
             Declared.infer(frames)
             if schema is None
@@ -209,6 +212,11 @@ class Federation:
         """Close it."""
         self.close()
 
+    def __repr__(self) -> str:
+        """Return who is in it."""
+        state = "" if self._finalizer.alive else " (closed)"
+        return f"<Federation{state} of {', '.join(self.parties)}; {len(self.features)} columns>"
+
     @property
     def parties(self) -> tuple[str, ...]:
         """The data holders."""
@@ -254,6 +262,7 @@ class Federation:
         GrantError
             When `party` is not a data holder of this federation.
         """
+        self._check_open()
         return self._backend.grant(
             party,
             purpose=purpose,
@@ -271,6 +280,7 @@ class Federation:
         GrantError
             When the ledger holds no such grant.
         """
+        self._check_open()
         self._backend.revoke(grant_id)
 
     def schema(self, job: HorizontalJob) -> Schema:
@@ -281,6 +291,13 @@ class Federation:
         DataError
             When a column it uses cannot be declared: text here and numbers there, infinity.
         """
+        if not isinstance(job, HorizontalJob):
+            raise JobError(
+                "what is asked is no job",
+                expected="a fedcredit.HorizontalJob",
+                found=type(job).__name__,
+                remedy='fed.run(fc.HorizontalJob(purpose="modelling", label="bad"))',
+            )
         return self._declared.schema(job)
 
     def run(
@@ -301,15 +318,10 @@ class Federation:
             What stopped the run, as the member that stopped it described it. The ledger holds
             ``run-failed`` with the class name.
         """
-        if not self._finalizer.alive:
-            raise JobError(
-                "this federation is closed",
-                expected="a federation whose members run",
-                found="one that was closed",
-                remedy="found another with Federation.simulate, or load it again",
-            )
+        self._check_open()
+        schema = self.schema(request)
         requester = self._backend.requester
-        task = request.task(self.schema(request), parties=self.parties, policy=self.policy)
+        task = request.task(schema, parties=self.parties, policy=self.policy)
         watch = Watch(
             task,
             coordinator=requester.member.role("coordinator"),
@@ -363,64 +375,19 @@ class Federation:
         save_ledger(self._backend.requester.member.ledger, path, timeout_s=timeout_s)
         return path
 
+    def _check_open(self) -> None:
+        if not self._finalizer.alive:
+            raise JobError(
+                "this federation is closed",
+                expected="a federation whose members run",
+                found="one that was closed",
+                remedy="found another with Federation.simulate, or load it again",
+            )
+
     def close(self) -> None:
         """End every member and its child process; a second call does nothing."""
         if self._finalizer.detach():
             self._backend.close()
-
-
-def _tables(frames: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """Return the tables with column names as text, or say what is no table of a party."""
-    example = 'pass {"bank-0": frame0, "bank-1": frame1, "bank-2": frame2}'
-    if not isinstance(frames, Mapping):
-        raise DataError(
-            "the tables come without their parties' names",
-            expected="a dict of party to DataFrame",
-            found=type(frames).__name__,
-            remedy=example,
-        )
-    for name, frame in frames.items():
-        if not isinstance(name, str) or not PARTY_NAME.fullmatch(name) or name in RESERVED:
-            raise ConfigError(
-                f"{name!r} cannot be the name of a party",
-                expected="letters, digits, dot, underscore and hyphen, 63 at most, and no role's "
-                f"name ({', '.join(RESERVED)})",
-                found=str(name),
-                remedy='name the parties like "bank-a"',
-            )
-        if not isinstance(frame, pd.DataFrame):
-            raise DataError(
-                f"what {name} holds is not a table",
-                party=name,
-                expected="a pandas DataFrame",
-                found=type(frame).__name__,
-                remedy="read it first: pd.read_csv(path) or pd.read_parquet(path)",
-            )
-        if isinstance(frame.columns, pd.MultiIndex):
-            raise DataError(
-                "the table's columns have several levels",
-                party=name,
-                expected="one name a column",
-                found=f"{frame.columns.nlevels} levels",
-                remedy='flatten them: frame.columns = ["_".join(c) for c in frame.columns]',
-            )
-        strange = [str(c)[:20] for c in frame.columns if not 1 <= len(str(c)) <= MAX_TEXT]
-        if strange:
-            raise DataError(
-                "a column of the table has no usable name",
-                party=name,
-                expected=f"1 to {MAX_TEXT} characters",
-                found=repr(strange[0]) if strange[0] else "none",
-                remedy="rename it at every party, or drop it",
-            )
-    if all(len(frame) == 0 for frame in frames.values()):
-        raise DataError(
-            "there is no table with rows",
-            expected="one table with rows for every party",
-            found="none",
-            remedy=example,
-        )
-    return {name: frame.rename(columns=str) for name, frame in frames.items()}
 
 
 def _end(backend: Backend) -> None:

@@ -355,7 +355,9 @@ def _iso(moment: object) -> object:
         is_number = False
     if not is_number:
         try:
-            pd.to_datetime(moment, utc=True, format="ISO8601")
+            is_date = not pd.isna(pd.to_datetime(moment, utc=True, format="ISO8601"))
         except ValueError:
-            raise wrong from None
+            is_date = False
+        if not is_date:
+            raise wrong
     return moment

@@ -195,6 +195,7 @@ class TrainingResult:
         from fedcredit.report import render
 
         path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(render(self.file, self.facts), encoding="utf-8")
         return path
 

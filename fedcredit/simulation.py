@@ -256,6 +256,14 @@ class Simulation:
                 found=grant_id,
                 remedy="list grants with fedcredit ledger show --type grant-issued",
             )
+        if found.revoked:
+            raise GrantError(
+                f"grant {grant_id} was revoked before",
+                party=found.issuer,
+                expected="a live grant",
+                found="a revoked one",
+                remedy="nothing is left to do: no round is answered under it",
+            )
         issuer = self.holders[found.issuer].member.ledger
         issuer.append("grant-revoked", {"grant_id": grant_id, "reason": "withdrawn"})
 

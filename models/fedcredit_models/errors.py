@@ -57,6 +57,10 @@ class SchemaError(ValueError):
         if expected or found:
             parts.append(f"(expected {expected or '-'}, found {found or '-'})")
         super().__init__(" ".join(parts))
+        if remedy:
+            self.add_note(
+                f"what to do: {remedy}"
+            )  # a traceback shows it, where diagnostics are not
 
 
 class NotConvergedError(ValueError):

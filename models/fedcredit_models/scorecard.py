@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fedcredit_models import card_json, fitting, logistic
 from fedcredit_models.binning import BinningRules, BinTable, CellRules
-from fedcredit_models.schema import Schema, check, infer
+from fedcredit_models.schema import Schema, SchemaError, check, infer
 
 SUSPICIOUS_IV = 0.5
 """A larger information value is too good: the feature may have been filled in after the outcome."""
@@ -128,6 +128,16 @@ class Scorecard(ClassifierMixin, BaseEstimator):
         NotConvergedError
             On separable or collinear data.
         """
+        if not isinstance(X, pd.DataFrame):
+            raise TypeError("a scorecard is fitted on a pandas DataFrame, whose columns have names")
+        if len(np.asarray(y)) != len(X):
+            raise SchemaError(
+                "the labels are not those of the rows",
+                kind="label",
+                expected=f"{len(X)} labels, one a row",
+                found=str(len(np.asarray(y))),
+                remedy='pass the label column of the same rows: card.fit(X, table["bad"])',
+            )
         label = "label" if schema is None else schema.label
         while schema is None and label in X.columns:
             label += "_"

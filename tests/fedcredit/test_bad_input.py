@@ -8,7 +8,7 @@ no bank keeps a ciphertext or a mask key of the run, and the next correct job wo
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -545,6 +545,96 @@ def test_what_is_no_table_of_a_party_founds_no_federation(
 
     assert says in refused.value.diagnostics()
     assert refused.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ({"policy": {"min_bads": 3}}, "fc.DisclosurePolicy("),
+        ({"schema": {"age": "numeric"}}, "fc.Schema("),
+        ({"split_key": b"short"}, "32 bytes"),
+        ({"bad_definition": {"bank-9": "90 days"}}, "bank-9"),
+        ({"bad_definition": None}, "one text a party"),
+    ],
+    ids=str,
+)
+def test_an_option_of_another_kind_is_told_how_to_write_it(
+    option: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        fc.Federation.simulate(bank_frames(n_rows=20), quiet=True, **option)
+
+    assert says in refused.value.diagnostics()
+
+
+def test_what_is_no_job_is_not_run(federation: fc.Federation) -> None:
+    for asked in ({"label": "bad"}, fc.Scorecard(), None):
+        with pytest.raises(JobError, match="no job"):
+            federation.run(asked)  # type: ignore[arg-type]
+
+
+def test_a_grant_is_revoked_once(federation: fc.Federation) -> None:
+    grant_id = federation.grant("bank-0", purpose="once")
+    federation.revoke(grant_id)
+
+    with pytest.raises(GrantError, match="revoked before"):
+        federation.revoke(grant_id)
+
+
+WRONG_FIELDS: list[tuple[dict[str, Any], str]] = [
+    ({"lable": "bad"}, "lable - there is no such field; did you mean label?"),
+    ({"purpose": "Credit Scoring"}, "purpose - must be a word of a-z, 0-9, _ and -"),
+    ({"features": "income"}, "features - must be a list of names: ['income']"),
+    ({"features": ["age", "age"]}, "features - stands twice: age"),
+    ({"model": fc.Scorecard}, "model - must be a scorecard, not the class"),
+    ({"model": fc.Scorecard(max_bins=1)}, "model - Scorecard.max_bins - must be greater than"),
+    ({"holdout": 1.5}, "holdout - must be less than or equal to 0.9"),
+    ({"oot_from": "31/12/2023", "time_column": "day"}, "oot_from - must be a date such as"),
+    ({"oot_from": pd.NaT, "time_column": "day"}, "oot_from - must be a date such as"),
+    ({"oot_from": "nan", "time_column": "day"}, "oot_from - must be a date such as"),
+]
+
+
+@pytest.mark.parametrize(("fields", "line"), WRONG_FIELDS, ids=[w[1][:40] for w in WRONG_FIELDS])
+def test_a_wrong_field_of_a_job_is_one_line_in_the_notebook(
+    fields: dict[str, Any], line: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        fc.HorizontalJob(**{"purpose": "modelling", "label": "bad", **fields})
+
+    first, *lines = str(refused.value).splitlines()
+    assert first == "the job is not valid:"
+    assert [found.strip()[: len(line)] for found in lines] == [line]
+    assert "pydantic" not in str(refused.value)
+
+
+def test_every_wrong_field_has_its_line() -> None:
+    with pytest.raises(ConfigError) as refused:
+        fc.HorizontalJob(lable="bad", min_parties=1)
+
+    assert [line.split(" - ")[0].strip() for line in str(refused.value).splitlines()[1:]] == [
+        "purpose",
+        "label",
+        "min_parties",
+        "lable",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("moment", "written"),
+    [
+        ("2024-01-31", "2024-01-31"),
+        (date(2024, 1, 31), "2024-01-31"),
+        (datetime(2024, 1, 31, tzinfo=UTC), "2024-01-31T00:00:00+00:00"),
+        (pd.Timestamp("2024-01-31"), "2024-01-31T00:00:00"),
+        (np.datetime64("2024-01-31"), "2024-01-31T00:00:00"),
+        (202401, "202401"),
+        ("202401", "202401"),
+    ],
+    ids=str,
+)
+def test_a_moment_may_be_written_in_any_usual_way(moment: Any, written: str) -> None:
+    assert small_job(oot_from=moment, time_column="day").oot_from == written
 
 
 def test_a_column_that_is_text_at_one_bank_names_that_bank() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 import fedcredit as fc
 from fedcredit import evidence_file
+from fedcredit.errors import JobError
 from fedcredit_ledger.__main__ import main as verify_main
 from fedcredit_ledger.errors import EvidenceError
 from fedcredit_ledger.statement import disclosed
@@ -165,6 +166,21 @@ def test_a_ledger_on_disk_verifies_after_closing(
 
     for level in ("--full", "--rules"):
         assert verify_main(["verify", str(path), level]) == 0, capsys.readouterr()
+
+
+def test_a_closed_federation_says_so_whatever_it_is_asked() -> None:
+    federation = small_federation(bank_frames(3, n_rows=80))
+    federation.close()
+    federation.close()
+
+    for ask in (
+        lambda: federation.run(small_job()),
+        lambda: federation.grant("bank-0", purpose="modelling"),
+        lambda: federation.revoke("bank-0-modelling-0"),
+    ):
+        with pytest.raises(JobError, match="closed"):
+            ask()
+    assert "(closed)" in repr(federation)
 
 
 def test_closing_ends_every_thread_and_every_child() -> None:
