@@ -1,8 +1,8 @@
 """Mutated messages to everything that parses foreign bytes: named errors, no crash, no growth.
 
-``make fuzz N=10000`` feeds as many as one likes; some hundreds are fed at every run of the tests, ten
-thousand by the long ones. The weak variants at the end are readers that do what the fuzzer looks for:
-each is found.
+``make fuzz N=10000`` feeds as many as one likes; some hundreds are fed whenever the tests run, ten
+thousand by the long ones. The weak variants at the end are readers that do what the fuzzer looks
+for: each is found.
 """
 
 import json
@@ -59,7 +59,8 @@ def test_everything_on_the_list_of_the_front_and_the_nodes_is_fed(targets: list[
 
     assert names >= {
         "Fleet calls", "Flower messages", "HTTP bytes", "answers of the front",
-        "ciphertexts, added", "contexts, used", "frames", "handler table", "letters", "ledger leaves", "party.toml",
+        "ciphertexts, added", "contexts, used", "frames", "handler table", "letters",
+        "ledger leaves", "party.toml",
         "receipts", "released documents", "requests, signed", "requests, unsigned",
         "sealed releases", "signed ledger entries", "task documents", "wire records",
     }  # fmt: skip
