@@ -392,8 +392,9 @@ def names(leaf: Leaf) -> list[str]:
     keys = {"run-proposed": "run", "he-context-published": "context"}
     if leaf.type in keys:
         found.append(f"{keys[leaf.type]} {data['run_id']}")
-    elif leaf.type == "grant-issued":
-        found.append(f"grant {data['grant_id']}")
+    elif leaf.type in ("grant-issued", "dispute-filed"):
+        kind = leaf.type.split("-")[0]
+        found.append(f"{kind} {data[kind + '_id']}")
     elif leaf.type == "data-asset-registered":
         found.append(f"asset {data['asset']}")
     elif leaf.type == "round-attempted":
@@ -415,6 +416,8 @@ def references(leaf: Leaf) -> list[str]:
         found.append(f"context {data['run_id']}")
     elif "run_id" in data and leaf.type != "he-context-published":
         found.append(f"run {data['run_id']}")
+    if leaf.type == "dispute-resolved":
+        found.append(f"dispute {data['dispute_id']}")
     if "attempt" in data and leaf.type != "round-attempted":
         found.append(f"attempt {data['run_id']} {data['round']} {data['attempt']}")
     return found

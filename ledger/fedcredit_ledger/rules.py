@@ -3,7 +3,7 @@
 `apply` is the whole of it: sequencer, members, witnesses and auditors run this code over the same
 entries and reach the same `State`, or find the entry that should not be there. The checks that hold
 for every entry are here, in this order: form, author and signatures, author chain, time, seen head.
-The rules of each type stand in `rules_founding`, `rules_grants` and `rules_runs`.
+The rules of each type stand in `rules_founding`, `rules_grants`, `rules_runs` and `rules_facts`.
 
 Pure: the clock is the leaf's time of receipt, the tree an argument.
 """
@@ -11,7 +11,7 @@ Pure: the clock is the leaf's time of receipt, the tree an argument.
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from fedcredit_ledger import rules_founding, rules_grants, rules_runs
+from fedcredit_ledger import rules_facts, rules_founding, rules_grants, rules_runs
 from fedcredit_ledger.entry import MAX_ENTRY_BYTES, MAX_FOUNDING_BYTES, SignedEntry, parse_time
 from fedcredit_ledger.errors import RejectedEntryError, SignatureError
 from fedcredit_ledger.incoming import Incoming
@@ -75,6 +75,10 @@ _RULES: Mapping[str, Rule] = {
     "run-finished": rules_runs.run_finished,
     "run-failed": rules_runs.run_failed,
     "model-registered": rules_runs.model_registered,
+    "fact-sealed": rules_facts.fact_sealed,
+    "evidence-issued": rules_facts.evidence_issued,
+    "dispute-filed": rules_facts.dispute_filed,
+    "dispute-resolved": rules_facts.dispute_resolved,
 }
 
 

@@ -228,6 +228,16 @@ class RunState:
 
 
 @dataclass(kw_only=True)
+class DisputeState:
+    """A dispute about an entry; open while it is not resolved."""
+
+    filed: Act
+    author: str
+    about: str
+    resolved: Act | None = None
+
+
+@dataclass(kw_only=True)
 class State:
     """The state after some number of leaves.
 
@@ -273,6 +283,7 @@ class State:
     mask_epks: set[str] = field(default_factory=set)
     models: dict[tuple[str, str], Act] = field(default_factory=dict)
     refusals: list[Act] = field(default_factory=list)
+    disputes: dict[str, DisputeState] = field(default_factory=dict)
     refused_entries: dict[tuple[str, str], tuple[Act, datetime]] = field(default_factory=dict)
 
     def mask_epk(self, run_id: str, party: str, attempt_entry_id: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 
 from fedcredit_ledger.entry import HEX_DIGEST, PARTY_NAME, parse_time
 from fedcredit_ledger.errors import MalformedEntryError, RejectedEntryError
+from fedcredit_ledger.facts import FIELDS, STAGES
 from fedcredit_ledger.note import VerifierKey
 
 Form = Callable[[Any], bool]
@@ -331,6 +332,26 @@ TYPES: Mapping[str, EntryType] = {
             "card_digest": _digest,
         },
         optional={"auc_micro": _whole, "ks_micro": _whole},
+    ),
+    "fact-sealed": EntryType(
+        required={"stage": _one_of(*STAGES), "captured_at": _time, "environment_digest": _digest},
+        commits=("contract",),
+        optional_commits=FIELDS,
+    ),
+    "evidence-issued": EntryType(
+        required={
+            "package_root": _digest,
+            "n_packages": _positive,
+            "checkpoint_size": _positive,
+            "purpose": _text,
+        }
+    ),
+    "dispute-filed": EntryType(
+        required={"dispute_id": _identifier, "about": _digest, "ground": _text},
+        optional_commits=("statement",),
+    ),
+    "dispute-resolved": EntryType(
+        required={"dispute_id": _identifier, "outcome": _text}, optional_commits=("statement",)
     ),
     # the ledger about itself
     "entry-refused": EntryType(
