@@ -138,7 +138,12 @@ class Federation:
         """
         frames = tidy_tables(frames)
         check_options(
-            list(frames), policy=policy, schema=schema, words=bad_definition, key=split_key
+            list(frames),
+            policy=policy,
+            schema=schema,
+            words=bad_definition,
+            key=split_key,
+            ledger=ledger,
         )
         declared = (
             Declared.infer(frames)

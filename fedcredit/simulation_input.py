@@ -5,6 +5,7 @@ Each is told here in one line, instead of ending somewhere in the middle of a fo
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pandas as pd
 
@@ -85,6 +86,7 @@ def check_options(
     schema: Schema | None,
     words: str | Mapping[str, str],
     key: bytes | None,
+    ledger: Path | str | None,
 ) -> None:
     """Refuse options of another kind than `Federation.simulate` takes.
 
@@ -110,6 +112,18 @@ def check_options(
         raise wrong("schema", "a fedcredit.Schema", schema, example + 'label="bad")')
     if key is not None and not (isinstance(key, bytes) and len(key) == 32):
         raise wrong("split_key", "32 bytes", key, "split_key=secrets.token_bytes(32), or a seed")
+    place = None if ledger is None else Path(ledger)
+    if place is not None and not place.parent.is_dir():
+        raise wrong("ledger", "a file in a folder that exists", ledger, f"make {place.parent}/")
+    beside = () if place is None else (place, place.with_name(f"{place.name}-head"))
+    left = [path for path in beside if path.exists()]
+    if left:
+        raise ConfigError(
+            f"{left[0].name} is there already",
+            expected="no file: a simulation founds a new federation with keys of its own",
+            found="what an earlier one, or something else, has left",
+            remedy=f"take another name, or delete {' and '.join(path.name for path in left)}",
+        )
     if not isinstance(words, str | Mapping):
         raise wrong("bad_definition", "text, or one text a party", words, "leave it out")
     strangers = [] if isinstance(words, str) else [name for name in words if name not in parties]

@@ -555,8 +555,10 @@ def test_what_is_no_table_of_a_party_founds_no_federation(
         ({"split_key": b"short"}, "32 bytes"),
         ({"bad_definition": {"bank-9": "90 days"}}, "bank-9"),
         ({"bad_definition": None}, "one text a party"),
+        ({"ledger": "nowhere/ledger.db"}, "make nowhere/"),
+        ({"ledger": __file__}, "take another name, or delete"),
     ],
-    ids=str,
+    ids=lambda x: str(x)[:40],
 )
 def test_an_option_of_another_kind_is_told_how_to_write_it(
     option: dict[str, Any], says: str
