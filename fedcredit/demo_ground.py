@@ -90,7 +90,7 @@ class Daemons:
                 name: MachineTable(frame=frame, bad_definition=DEFAULT_DEFINITION)
                 for name, frame in self._who.frames.items()
             },
-            features=list(declared.features.values()),
+            features=[f for name, f in declared.features.items() if name != self._who.label],
             name="demo",
             split_key=split_key(SEED),
         )

@@ -1,53 +1,29 @@
-"""A whole federation of separate processes on one machine: found it, start it, stop it.
+"""The processes of a federation on one machine: start them, look after them, stop them.
 
-The folders are those that real members would have, one each; only the founding is shortened, since
-one operator makes all keys. Nothing here is used when members found a federation between them.
+`machine_founding` writes the folders that they run in.
 """
 
 import json
 import os
-import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
 
-import pandas as pd
-
-from fedcredit import founding
-from fedcredit.connection import write_features
-from fedcredit.coordinator.app_hash import APP, fab_hash
-from fedcredit.coordinator.tls import issue_authority, issue_certificate
 from fedcredit.errors import CoordinatorError, JobError
+from fedcredit.machine_founding import MachineTable, deal, found, free_ports
 from fedcredit.machine_processes import left_in, memory_bytes
-from fedcredit.member_files import (
-    coordinator_toml,
-    data_toml,
-    member_role,
-    party_toml,
-    write_private,
-)
-from fedcredit.requests import DEFAULT_DEFINITION
-from fedcredit_ledger.note import SigningKey
-from fedcredit_models.schema import Feature, SchemaError, infer
-from fedcredit_parties.config import DataConfig, PartyConfig
-from fedcredit_parties.daemon import PartySetup, read_status, read_table
-from fedcredit_parties.data import as_data_error
-from fedcredit_parties.disclosure import DisclosurePolicy
+from fedcredit.simulation import ANALYST, COORDINATOR, KEY_HOLDER
+from fedcredit_parties.config import PartyConfig
+from fedcredit_parties.daemon import PartySetup, read_status
 from fedcredit_parties.file_lock import holder_of
 from fedcredit_parties.grant_entries import issue
-from fedcredit_parties.identity import Identity
-from fedcredit_parties.identity_files import save_identity, vault_key
-from fedcredit_parties.member import utc_now
-from fedcredit_parties.vault import Vault
 
-COORDINATOR, KEY_HOLDER, ANALYST = "coordinator", "key-holder", "analyst"
 START_S = 60.0
 """How long all daemons together may take until each has said that it is ready."""
 
@@ -56,161 +32,6 @@ STOP_S = 15.0
 
 LEFT_S = 3.0
 """How long what a killed daemon has started may take to end; then it is killed too."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class MachineTable:
-    """One data holder's table for `found`.
-
-    Attributes
-    ----------
-    frame : DataFrame
-        The rows, written as Parquet into the holder's folder.
-    bad_definition : str
-        What label 1 means.
-    """
-
-    frame: pd.DataFrame
-    bad_definition: str
-
-
-def found(
-    folder: Path,
-    tables: Mapping[str, MachineTable],
-    *,
-    features: Sequence[Feature],
-    policy: DisclosurePolicy | None = None,
-    name: str = "one-machine",
-    split_key: bytes | None = None,
-) -> Path:
-    """Write every member's folder and the founding entry; return ``federation.toml``.
-
-    Parameters
-    ----------
-    folder : Path
-        An empty or new folder.
-    tables : mapping of str to MachineTable
-        By data holder.
-    features : sequence of Feature
-        Declared columns.
-    policy : DisclosurePolicy, optional
-        Stands in the founding entry.
-    name : str
-        Name of the federation.
-    split_key : bytes, optional
-        Puts this key into the key holder's vault, so that the hold-out is known beforehand; the
-        key holder draws one when absent.
-
-    Raises
-    ------
-    JobError
-        When the folder holds a federation already.
-    """
-    if (folder / "federation.toml").exists():
-        raise JobError(
-            f"{folder.name} holds a federation already",
-            expected="an empty folder",
-            found="federation.toml",
-            remedy="name another folder, or remove this one",
-        )
-    policy = policy or DisclosurePolicy()
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    origin = f"ledger.example/{name}-{secrets.token_hex(4)}"
-    identities = [
-        *(Identity.generate(holder, ("data-holder", "witness")) for holder in tables),
-        Identity.generate(COORDINATOR, ("coordinator",)),
-        Identity.generate(KEY_HOLDER, ("key-holder",)),
-        Identity.generate(ANALYST, ("result-user",)),
-    ]
-    log_key = SigningKey.generate(origin)
-    entry = founding.draft(
-        name=name,
-        origin=origin,
-        coordinator=COORDINATOR,
-        log_vkey=log_key.vkey,
-        founders=[identity.founder() for identity in identities],
-        policy=policy,
-        needed=founding.quorum_size(len(tables)),
-        now=utc_now(),
-    )
-    keys = {identity.name: identity.signing for identity in identities}
-    signed = founding.sign(entry, keys.pop(COORDINATOR), list(keys.values()))
-    authority = issue_authority(folder / "ca.crt", folder / "ca.key")
-    front, superlink = free_ports(2)
-    app_hash = fab_hash(APP)
-    for identity in identities:
-        home = folder / identity.name
-        save_identity(identity, home / "identity")
-        (home / "ca.crt").write_bytes((folder / "ca.crt").read_bytes())
-        trust = founding.trust_of(identity.name, identities, signed.id)
-        if identity.name == COORDINATOR:
-            issue_certificate(authority, home / "server.crt", home / "server.key")
-            write_private(home / "log.key", log_key.seed.hex())
-            (home / "founding.note").write_bytes(signed.encode())
-            text = coordinator_toml(
-                name=COORDINATOR,
-                origin=origin,
-                port=front,
-                superlink_port=superlink,
-                trust=trust,
-            )
-            (home / "coordinator.toml").write_text(text, "utf-8")
-            continue
-        if identity.name == KEY_HOLDER and split_key is not None:
-            Vault(home / "state" / "vault", key=vault_key(identity)).put("split-key", split_key)
-        table = tables.get(identity.name)
-        text = party_toml(
-            name=identity.name,
-            role=member_role(identity),
-            origin=origin,
-            coordinator=f"https://127.0.0.1:{front}",
-            app_hash=app_hash,
-            policy=policy,
-            trust=trust,
-        )
-        if table is not None:
-            table.frame.to_parquet(home / "table.parquet")
-            text += data_toml("table", Path("table.parquet"), table.bad_definition)
-        (home / "party.toml").write_text(text, "utf-8")
-    write_features(features, folder / "schema.json")
-    (folder / "federation.toml").write_text(
-        f'# Asks the daemons of this folder.\nrequester = "{ANALYST}/party.toml"\n'
-        'schema_file = "schema.json"\n',
-        "utf-8",
-    )
-    return folder / "federation.toml"
-
-
-def deal(
-    path: Path, *, n_parties: int, label: str, bad_definition: str = DEFAULT_DEFINITION
-) -> tuple[dict[str, MachineTable], list[Feature]]:
-    """Deal the rows of one file out to banks, row by row, and declare its columns.
-
-    Raises
-    ------
-    DataError
-        When the file cannot be read or a column cannot be declared.
-    """
-    frame = read_table("file", DataConfig(name="table", path=path.resolve()), Path()).frame
-    frames = {f"bank-{i}": frame.iloc[i::n_parties] for i in range(n_parties)}
-    try:
-        schema = infer(frames, label=label)
-    except SchemaError as error:
-        raise as_data_error(error, party=error.party) from None
-    tables = {
-        name: MachineTable(frame=part, bad_definition=bad_definition)
-        for name, part in frames.items()
-    }
-    return tables, list(schema.features)
-
-
-def free_ports(n: int) -> list[int]:
-    """Return ports of the loopback interface that nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [int(s.getsockname()[1]) for s in sockets]
-    for s in sockets:
-        s.close()
-    return ports
 
 
 class Machine:
@@ -357,6 +178,10 @@ class Machine:
         found: dict[str, dict[str, object]] = {}
         for name in self.names:
             said = {"name": name, **read_status(self.state(name))}
+            told = self.state(name) / "status.json"
+            if "time" not in said and told.exists():  # of one that was killed
+                when = datetime.fromtimestamp(told.stat().st_mtime, UTC)
+                said["time"] = when.isoformat(timespec="seconds")
             process = said.get("process")
             memory = memory_bytes(process) if isinstance(process, int) else None
             found[name] = said | {"role": self.role(name), "memory_bytes": memory}
@@ -418,3 +243,15 @@ def _tell(processes: Iterable[int], number: signal.Signals) -> None:
     for process in processes:
         with suppress(ProcessLookupError):  # it has just left by itself
             os.kill(process, number)
+
+
+__all__ = [
+    "ANALYST",
+    "COORDINATOR",
+    "KEY_HOLDER",
+    "Machine",
+    "MachineTable",
+    "deal",
+    "found",
+    "free_ports",
+]

@@ -51,13 +51,23 @@ def init(
             remedy=f"fedcredit federation init {folder} --data FILE.csv --label COLUMN; "
             "banks with tables of their own: docs/how-to/run-a-party.md",
         )
-    tables, features = machine.deal(
+    tables, declared = machine.deal(
         data,
         n_parties=parties,
         label=label,
         bad_definition=bad_definition or DEFAULT_DEFINITION,
     )
+    features = [
+        feature
+        for name, feature in declared.features.items()
+        if name != label and name not in declared.left_out
+    ]
     path = machine.found(folder, tables, features=features)
+    for name, why in declared.left_out.items():
+        print(f"left out: {name}, {why}")
+    for name, problem in declared.unusable.items():
+        if name not in declared.left_out:
+            print(f"left out: {name}, {problem.message}")
     print(f"{len(tables)} banks, key holder, coordinator and analyst are in {folder}")
     print(f"start them:    fedcredit federation up {folder}")
     print(

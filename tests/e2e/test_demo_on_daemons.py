@@ -18,6 +18,8 @@ import pytest
 
 from fedcredit import demo
 from fedcredit.demo_people import people
+from fedcredit.errors import CoordinatorError
+from fedcredit.machine import Machine
 from fedcredit.machine_processes import left_in, with_children
 from fedcredit_ledger.verify import Level, verify_file
 
@@ -135,3 +137,30 @@ def test_a_demonstration_that_is_ended_in_mid_run_leaves_no_process(
     if number != signal.SIGKILL:
         assert process.returncode == 130
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.long
+def test_a_bank_that_ends_stops_the_demonstration_and_its_log_is_kept(tmp_path: Path) -> None:
+    out = tmp_path / "demo"
+    with started(out) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.strip().startswith("round  4"):
+                break
+        below = family(process.pid)
+        (folder,) = tmp_path.glob(".fedcredit-demo-*/federation")
+        bank = Machine(folder).process("bank-1")
+        assert bank is not None
+
+        os.kill(bank, signal.SIGKILL)
+        _, told = process.communicate(timeout=60)
+
+    assert process.returncode == CoordinatorError.exit_code
+    assert "the process of bank-1 has ended" in told
+    assert f"kept: {out / 'logs'}" in told
+    assert {"bank-1.log", "coordinator.log", "superlink.log"} <= {
+        path.name for path in (out / "logs").iterdir()
+    }
+    assert not [one for one in below if is_alive(one)]
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+    assert not list(out.rglob("*.key"))
