@@ -95,4 +95,6 @@ def coordinator(path: Path, grid: Grid) -> Coordinator:
         When the configuration is not usable.
     """
     setup = CoordinatorSetup(path)
-    return Coordinator(member=setup.member(), grid=grid, node_of=setup.nodes())
+    built = Coordinator(member=setup.member(), grid=grid, node_of=setup.nodes())
+    built.engine.start()
+    return built

@@ -60,6 +60,11 @@ REFUSED = b"not a fresh request signed by a member of this federation\n"
 
 LEAVES_A_PAGE = 1024
 
+FEW, LINGER_S, LINGER_MOST_S = 8, 0.002, 0.03
+"""When more than `FEW` members wait for leaves, an answer waits for what comes with the first one, so
+long for each further member: the entries of a round come together, and n entries that are handed
+out one by one to n members are n * n answers."""
+
 MAX_SESSION_BYTES = 1_024
 
 _THREADS = 16
@@ -151,6 +156,7 @@ class _Service:
         self._sessions = Sessions()
         self._bell = asyncio.Event()
         self._ringing = False
+        self._n_waiting = 0
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="desk")
 
     def table(self) -> list[tuple[str, set[str], _Endpoint]]:
@@ -288,15 +294,26 @@ class _Service:
     async def _leaves(self, call: Call) -> Response:
         start = call.number("from")
         most = min(call.number("n"), LEAVES_A_PAGE) if call.text("n") else LEAVES_A_PAGE
-        leaves = await self._found(
-            call, lambda: self._log.size > start, lambda: self._log.leaves(start, most)
-        )
+        if self._log.size <= start:
+            await self._first_leaf(call, start)
+        leaves: list[bytes] = []
+        if self._log.size > start:
+            leaves = await self._beside(lambda: self._log.leaves(start, most))
         page: list[bytes] = []
-        for leaf in leaves or []:
+        for leaf in leaves:
             if page and sum(map(len, page)) + len(leaf) > PAGE_BYTES:
                 break
             page.append(leaf)
         return _page(pack(page), has_more=bool(page) and start + len(page) < self._log.size)
+
+    async def _first_leaf(self, call: Call, start: int) -> None:
+        """Wait until there is a leaf from `start`, and a moment longer when many wait."""
+        self._n_waiting += 1
+        try:
+            if await self._found(call, lambda: self._log.size > start, lambda: True):
+                await asyncio.sleep(min(LINGER_MOST_S, LINGER_S * max(0, self._n_waiting - FEW)))
+        finally:
+            self._n_waiting -= 1
 
     async def _checkpoint(self, call: Call) -> Response:
         covering = call.number("covering")

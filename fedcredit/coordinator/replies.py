@@ -151,7 +151,13 @@ class Replies:
         content = AttemptHeader(run_id=ask.run_id, entry_id=ask.entry_id).to_records()
         asked = [name for name in names if due[name] <= now]
         messages = [
-            self._grid.create_message(content, SUM, self._node_of[name], ask.run_id, ttl=MESSAGE_S)
+            Message(
+                content,
+                dst_node_id=self._node_of[name],
+                message_type=SUM,
+                group_id=ask.run_id,
+                ttl=MESSAGE_S,
+            )
             for name in asked
         ]
         sent = list(self._grid.push_messages(messages)) if messages else []

@@ -214,6 +214,11 @@ class Engine:
         """End the child."""
         self.close()
 
+    def start(self) -> None:
+        """Start the child now, so that the first call does not wait for its library."""
+        with self._lock:
+            self._running()
+
     def close(self) -> None:
         """End the child process, and with it every key it holds."""
         with self._lock:

@@ -234,6 +234,7 @@ def _serve_data_holder(
         state=setup.state / "node",
     )
     holder.on_attempt, holder.ahead = node.hurry, True
+    holder.engine.start()
     try:
         holder.register()
         member.start(holder.serve, node.serve, session.serve)

@@ -103,16 +103,28 @@ class Running:
             if name in self.members:
                 self.machine.start(name)
 
+    def restart(self, name: str) -> None:
+        """Ask a daemon to end, wait until it has, start it and wait until it answers."""
+        process = self.process(name)
+        os.kill(process, signal.SIGTERM)
+        deadline = time.monotonic() + MOMENT_S
+        while self.machine.process(name) == process and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.machine.start(name)
+        self.machine.up()
+
     def halt(self, *names: str) -> None:
         """Stop processes where they are."""
         for name in names:
             os.kill(self.process(name), signal.SIGSTOP)
 
     def let_go(self, *names: str) -> None:
-        """Let stopped processes go on."""
+        """Let stopped daemons go on."""
         for name in names:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.process(name), signal.SIGCONT)
+            process = self.machine.process(name)
+            if process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
 
     def _flower(self, name: str) -> int | None:
         """Return a process of Flower's that belongs to this federation's coordinator."""

@@ -81,7 +81,8 @@ def twice(running: Running, moments: Moments) -> None:
 
 
 def key_holder_before_it_opens(running: Running, moments: Moments) -> None:
-    moments.opened(3)
+    """The last bank of the roster has its release of round 3, so all banks have."""
+    moments.contributed(4, "bank-3")
     running.halt(KEY_HOLDER)
     moments.aggregated(4)
     running.kill(KEY_HOLDER)
@@ -101,7 +102,7 @@ def coordinator_while_banks_contribute(running: Running, moments: Moments) -> No
 
 
 def coordinator_before_the_opening(running: Running, moments: Moments) -> None:
-    moments.opened(3)
+    moments.contributed(4, "bank-3")
     running.halt(KEY_HOLDER)
     moments.aggregated(4)
     running.kill(COORDINATOR)
@@ -153,7 +154,14 @@ def test_a_process_killed_in_a_round_costs_seconds_and_not_the_run(
 ) -> None:
     with running.federation() as federation:
         moments = Moments(federation)
-        with Meanwhile(lambda: act(running, moments)):
+
+        def disturb() -> None:
+            try:
+                act(running, moments)
+            finally:
+                running.let_go(*running.members)
+
+        with Meanwhile(disturb):
             result, seconds = running.timed_run(federation)
 
     COSTS.append((act.__name__.replace("_", " "), seconds - running.undisturbed_s))
