@@ -61,8 +61,8 @@ REFUSED = b"not a fresh request signed by a member of this federation\n"
 LEAVES_A_PAGE = 1024
 
 FEW, LINGER_S, LINGER_MOST_S = 8, 0.002, 0.03
-"""When more than `FEW` members wait for leaves, an answer waits for what comes with the first one, so
-long for each further member: the entries of a round come together, and n entries that are handed
+"""When more than `FEW` members wait for leaves, an answer waits for what comes with the first one,
+so long for each further member: the entries of a round come together, and n entries that are handed
 out one by one to n members are n * n answers."""
 
 MAX_SESSION_BYTES = 1_024
