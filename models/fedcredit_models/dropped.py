@@ -8,7 +8,7 @@ REASONS = {
     "constant": "does not vary in the training rows",
     "separates": "separates good from bad almost alone (leak?): it may have been filled in after "
     "the outcome",
-    "few": "fewer than two bins: too few bads or goods to tell values apart",
+    "few": "has fewer than two bins: too few bads or goods to tell values apart",
 }
 """Word -> sentence. Closed: a release with another word is refused."""
 

@@ -25,6 +25,18 @@ SUSPICIOUS_IV = 0.5
 """A larger information value is too good: the feature may have been filled in after the outcome."""
 
 
+RANGES: dict[str, tuple[float, float]] = {
+    "max_bins": (2, 100),
+    "min_bin": (0.0, 0.5),
+    "l2": (0.0, math.inf),
+    "fine_bins": (2, 100),
+    "grid_cells": (16, 65_536),
+    "tolerance": (1e-15, 1e-3),
+    "max_rounds": (1, 100),
+}
+"""Settings of a fit and the smallest and largest value of each."""
+
+
 class Scorecard(ClassifierMixin, BaseEstimator):
     """Monotone bins, weights of evidence, logistic regression, points.
 
@@ -127,7 +139,12 @@ class Scorecard(ClassifierMixin, BaseEstimator):
             feature is left.
         NotConvergedError
             On separable or collinear data.
+        ValueError
+            For a setting outside its range.
         """
+        for name, (least, most) in RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be {least:g} to {most:g}")
         if not isinstance(X, pd.DataFrame):
             raise TypeError("a scorecard is fitted on a pandas DataFrame, whose columns have names")
         if len(np.asarray(y)) != len(X):

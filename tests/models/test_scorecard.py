@@ -288,6 +288,23 @@ def test_when_no_feature_is_left_every_one_says_why() -> None:
         Scorecard().fit(frame, y)
 
 
+@pytest.mark.parametrize(
+    "setting", [{"max_bins": 0}, {"l2": -1.0}, {"min_bin": 0.9}, {"fine_bins": 1}], ids=str
+)
+def test_a_setting_outside_its_range_is_named(setting: dict[str, float]) -> None:
+    (name,) = setting
+    with pytest.raises(ValueError, match=f"{name} must be"):
+        Scorecard(**setting).fit(*leaky())
+
+
+def test_labels_of_other_rows_and_what_is_no_frame_are_refused() -> None:
+    frame, y = leaky()
+    with pytest.raises(SchemaError, match="not those of the rows"):
+        Scorecard().fit(frame, y[:-1])
+    with pytest.raises(TypeError, match="DataFrame"):
+        Scorecard().fit(frame.to_numpy(), y)
+
+
 def test_an_identifier_does_not_pass_for_a_leak() -> None:
     # A row a level: every cell is pure, and says nothing.
     assert why_dropped([1, 0] * 50, [0, 1] * 50, CellRules()) == "few"
