@@ -28,7 +28,7 @@ from fedcredit_parties.errors import (
     ReplayedMessageError,
     by_name,
 )
-from fedcredit_parties.failure import FAILED, describe
+from fedcredit_parties.failure import FAILED, as_told, describe
 from fedcredit_parties.key_holder import OPEN_PLEASE
 from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.member import BACK, Member
@@ -145,6 +145,8 @@ class Coordinator:
                 found=error.detail,
                 remedy="ask them to write endorsement-given for this run, or ask for all parties",
             )
+        if isinstance(error, LedgerError):
+            error = as_told(error, party=self.member.name)
         if isinstance(error, PartyError):
             letter = describe(error, party=self.member.name)
             self.member.mailbox.send(run.requester, FAILED, letter, run_id=run.run_id)

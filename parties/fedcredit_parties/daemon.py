@@ -123,13 +123,18 @@ class PartySetup:
         patience_s : float
             How long a call is repeated while the coordinator does not answer.
         """
-        return Member(
-            identity=self.identity,
-            origin=self.config.origin,
-            trust=self.config.trust.trust,
-            front=self.front(patience_s=patience_s),
-            state=self.state,
-        )
+        front = self.front(patience_s=patience_s)
+        try:
+            return Member(
+                identity=self.identity,
+                origin=self.config.origin,
+                trust=self.config.trust.trust,
+                front=front,
+                state=self.state,
+            )
+        except BaseException:
+            front.close()
+            raise
 
     def vault(self) -> Vault:
         """Return what is kept across a crash."""
@@ -182,6 +187,7 @@ def _serve(setup: PartySetup, stop: threading.Event) -> None:
         else:
             _serve_data_holder(setup, member, session, stop)
     finally:
+        member.stop()
         pulse.close()
 
 
@@ -299,6 +305,7 @@ def status(
         "quorum_size": member.ledger.replica.quorum_size,
         "problem": "" if node is None or node.problem is None else str(node.problem),
         "refused": {} if node is None else dict(node.refused),
+        "rejected": [str(error)[:200] for error in member.rejected[-5:]],
         "runs": {run.run_id: run.status for run in state.runs.values()},
     }
 
