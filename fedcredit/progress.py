@@ -79,7 +79,9 @@ def show_progress(
         yield _Lines(console)
         return
     with Live(console=console, refresh_per_second=4, transient=False) as live:
-        yield lambda progress: live.update(Text(sentence(progress), no_wrap=True))
+        yield lambda progress: live.update(
+            Text(sentence(progress), no_wrap=True, overflow="ellipsis")
+        )
 
 
 class _Lines:
@@ -105,12 +107,11 @@ def sentence(progress: Progress) -> str:
     parts = [f"round {progress.round}: {what}" if progress.round else what]
     if progress.phase != CONTEXT:
         parts.append(f"{progress.n_answered} of {progress.n_parties} parties")
+    if progress.waiting_for and progress.waiting_s > LATE_S:
+        parts.append(f"waiting {progress.waiting_s:.0f} s for {', '.join(progress.waiting_for)}")
     if progress.log_loss is not None:
         parts.append(f"log loss {progress.log_loss:.6f}")
     if progress.ciphertext_bytes:
-        parts.append(f"over {progress.ciphertext_bytes / 1e6:.1f} MB of ciphertexts")
-    parts.append(f"{progress.elapsed_s:.0f} of at most {progress.deadline_s:.0f} s")
-    if progress.waiting_for and progress.waiting_s > LATE_S:
-        whose = ", ".join(progress.waiting_for)
-        parts.append(f"waiting for {whose} since {progress.waiting_s:.0f} s")
+        parts.append(f"ciphertexts > {progress.ciphertext_bytes / 1e6:.1f} MB")
+    parts.append(f"{progress.elapsed_s:.0f} s of {progress.deadline_s:.0f}")
     return ", ".join(parts)

@@ -44,9 +44,10 @@ def test_the_key_of_the_hold_out_lies_in_the_key_holders_vault(folder: Path) -> 
 
 
 def test_private_files_are_their_owners_alone(folder: Path) -> None:
-    private = [*folder.rglob("*.key"), *(folder / KEY_HOLDER / "state" / "vault").iterdir()]
+    private = [*folder.rglob("*.key"), *folder.glob("*/identity/identity.json")]
+    private += [*(folder / KEY_HOLDER / "state" / "vault").iterdir()]
 
-    assert len(private) >= 4
+    assert len(private) >= 10
     assert [path for path in (folder, *private) if path.stat().st_mode & 0o077] == []
 
 

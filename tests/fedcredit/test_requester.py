@@ -48,8 +48,8 @@ def of_three() -> fc.HorizontalJob:
 
 def test_a_line_says_round_answers_loss_bytes_time_and_who_is_waited_for() -> None:
     assert sentence(NOW) == (
-        "round 4: Newton step, 2 of 3 parties, log loss 0.448268, over 12.3 MB of ciphertexts, "
-        "10 of at most 120 s, waiting for bank-1 since 4 s"
+        "round 4: Newton step, 2 of 3 parties, waiting 4 s for bank-1, log loss 0.448268, "
+        "ciphertexts > 12.3 MB, 10 s of 120"
     )
     assert "waiting" not in sentence(replace(NOW, waiting_s=0.4))
 
@@ -65,7 +65,7 @@ def test_a_pipe_gets_a_line_a_round_and_one_for_a_long_wait() -> None:
     assert [line.split(",")[0] for line in stream.getvalue().splitlines()] == [
         "round 4: Newton step", "round 4: Newton step", "round 5: Newton step",
     ]  # fmt: skip
-    assert stream.getvalue().count("waiting for bank-1") == 1
+    assert stream.getvalue().count("waiting 4 s for bank-1") == 1
 
 
 def test_progress_names_whose_turn_it_is_and_counts_no_more_than_was_sent() -> None:
