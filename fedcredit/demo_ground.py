@@ -14,7 +14,7 @@ from typing import TextIO
 from fedcredit import machine as machines
 from fedcredit.declared import Declared
 from fedcredit.demo_people import People
-from fedcredit.errors import CoordinatorError, JobError
+from fedcredit.errors import CoordinatorError
 from fedcredit.federation import Federation
 from fedcredit.machine import COORDINATOR, Machine, MachineTable
 from fedcredit.requests import DEFAULT_DEFINITION
@@ -133,7 +133,7 @@ class Daemons:
             print(f"   {line}", file=stream)
 
     def _culprit(self, error: BaseException) -> str:
-        named = error.party if isinstance(error, JobError) else getattr(error, "party", "")
+        named = getattr(error, "party", "")
         if self._machine is not None and named in self._machine.names:
             return str(named)
         return COORDINATOR if isinstance(error, CoordinatorError | FrontUnreachableError) else ""
