@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fedcredit.cli.output import AsJson, show_json, verb
-from fedcredit.cli.signals import INTERRUPTED, sigterm_interrupts
+from fedcredit.cli.signals import INTERRUPTED, ending_interrupts
 
 
 @verb
@@ -55,7 +55,7 @@ def demo(
         raise typer.BadParameter("daemons need Linux here; elsewhere: fedcredit demo --in-process")
     who = people(data, label)
     try:
-        with sigterm_interrupts():
+        with ending_interrupts():
             outcome = demonstration.run(
                 who, out=out, stream=sys.stderr, in_process=in_process, keep=keep
             )

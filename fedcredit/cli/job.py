@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fedcredit.cli.output import AsJson, show_json, show_table, verb
-from fedcredit.cli.signals import INTERRUPTED, sigterm_interrupts
+from fedcredit.cli.signals import INTERRUPTED, ending_interrupts
 
 if TYPE_CHECKING:
     from fedcredit.job_store import JobStore, SavedRun
@@ -146,7 +146,7 @@ def run(
     from fedcredit.job_store import FOLDER, JobStore
 
     runs = JobStore(store or job.parent / FOLDER)
-    with sigterm_interrupts():
+    with ending_interrupts():
         if federation is not None:
             result = _run_on_daemons(job, federation, runs, quiet=quiet)
         else:

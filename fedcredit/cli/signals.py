@@ -22,14 +22,21 @@ def until_told(serve: Callable[[threading.Event], None]) -> None:
 
 
 @contextmanager
-def sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM end the context as Ctrl-C does, by `KeyboardInterrupt`, so that it cleans up."""
+def ending_interrupts() -> Iterator[None]:
+    """Let SIGTERM and a closed terminal end the context as Ctrl-C does, so that it cleans up.
+
+    A signal that is ignored, as ``nohup`` has it, stays ignored.
+    """
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -114,7 +114,7 @@ def test_the_demonstration_gives_the_numbers_of_the_simulation_and_leaves_nothin
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_demonstration_that_is_ended_in_mid_run_leaves_no_process(
     tmp_path: Path, number: signal.Signals
 ) -> None:
