@@ -103,6 +103,29 @@ class PeakMemory:
             self.all_mb = max(self.all_mb, own + sum(map(_resident_mb, _children(os.getpid()))))
 
 
+def descendants(process_id: int) -> dict[int, list[str]]:
+    """Return the command lines of all processes below one, by process id."""
+    found: dict[int, list[str]] = {}
+    for child in _children(process_id):
+        try:
+            command = Path(f"/proc/{child}/cmdline").read_bytes()
+        except OSError:  # it ended while we looked
+            continue
+        if command:  # a process that has ended has none
+            found[child] = command.decode("utf-8", "replace").split("\0")
+        found |= descendants(child)
+    return found
+
+
+def proportional_mb(process_id: int) -> float:
+    """Return a process's memory with shared pages shared out (PSS), 0 when it has ended."""
+    try:
+        lines = Path(f"/proc/{process_id}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0.0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1e3 * 1.024
+
+
 def _children(process_id: int) -> list[int]:
     found: list[int] = []
     for task in Path(f"/proc/{process_id}/task").iterdir():

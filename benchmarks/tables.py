@@ -116,13 +116,175 @@ def horizontal_vs_pooled(result: Result) -> str:
     return "\n\n".join(parts)
 
 
+def deployment(result: Result) -> str:
+    """Return the job against plain sums, a round by part, memory, and the peers."""
+    cases = result["cases"]
+    parts = list(cases[0]["round_parts_s"])
+    totals = [
+        [
+            str(case["parties"]),
+            str(case["rounds"]),
+            _spread(case["encrypted_s"]),
+            _spread(case["plain_s"]),
+            _spread(case["ratio"]),
+            _spread(case["plain_straight_s"]),
+            f"{case['mb_sent_per_party']:.1f} / {case['plain_mb_sent_per_party']:.1f}",
+            str(case["repeats"]),
+        ]
+        for case in cases
+    ]
+    rounds = [
+        [
+            str(case["parties"]),
+            which,
+            *(f"{split[part]:.3f}" for part in parts),
+            f"{whole:.3f}",
+        ]
+        for case in cases
+        for which, split, whole in (
+            ("first", case["first_round_parts_s"], case["first_round_s"]),
+            ("later", case["round_parts_s"], case["mean_round_s"]),
+        )
+    ]
+    bars = [
+        [
+            str(case["parties"]),
+            _spread(case["round_s"]),
+            _spread(case["plain_round_s"]),
+            _spread(case["echo_front_s"]),
+            _spread(case["echo_s"]),
+            f"{case['echo_specified_s'][0]} to {case['echo_specified_s'][1]}",
+            f"{case['round_s']['median'] / case['echo_front_s']['median']:.2f}x",
+            f"{case['round_s']['median'] / case['echo_specified_s'][1]:.2f}x",
+        ]
+        for case in cases
+        if case["echo_specified_s"]
+    ]
+    stretches = [
+        [
+            str(case["parties"]),
+            f"{case['start_s']:.1f}",
+            f"{case['before_s']:.2f}",
+            f"{case['first_round_s']:.2f}",
+            f"{case['rounds'] - 1} x {case['mean_round_s']:.2f}",
+            f"{case['after_s']:.2f}",
+        ]
+        for case in cases
+    ]
+    roles = list(dict.fromkeys(role for case in cases for role in case["memory_mb"]))
+    memory = [
+        [
+            role,
+            *(
+                f"{case['memory_mb'][role]['processes']} x {case['memory_mb'][role]['mb_each']}"
+                if role in case["memory_mb"]
+                else "none"
+                for case in cases
+            ),
+        ]
+        for role in roles
+    ]
+    memory.append(
+        [
+            "together",
+            *(
+                f"{sum(m['processes'] * m['mb_each'] for m in case['memory_mb'].values()):.0f}"
+                for case in cases
+            ),
+        ]
+    )
+    sections = [
+        _machine(result),
+        _table(
+            [
+                "parties",
+                "rounds",
+                "encrypted job, s",
+                "plain job, s",
+                "ratio",
+                "plain, past the front, s",
+                "MB sent per party, encrypted / plain",
+                "jobs",
+            ],
+            totals,
+        ),
+        "Mean seconds of a round by part, along its critical path:",
+        _table(["parties", "round", *parts, "together"], rounds),
+        "Seconds a round (without the first) against plain nodes exchanging "
+        f"{cases[0]['echo_bytes'] // 1000} kB each way:",
+        _table(
+            [
+                "parties",
+                "encrypted round",
+                "plain round",
+                "exchange, through the front",
+                "exchange, past the front",
+                "specified",
+                "round / exchange through the front",
+                "round / specified",
+            ],
+            bars,
+        ),
+        "Seconds of a job by stretch; starting the daemons is not part of it:",
+        _table(
+            ["parties", "start of the daemons", "before", "first round", "later rounds", "after"],
+            stretches,
+        ),
+        "Largest memory while a job runs, MB a process, shared pages shared out (PSS):",
+        _table(["process", *(f"{case['parties']} parties" for case in cases)], memory),
+    ]
+    if result["peers"]:
+        sections += ["Others on the same rows:", _peers(result)]
+    return "\n\n".join(sections)
+
+
+def _peers(result: Result) -> str:
+    rows = []
+    for peer in result["peers"]:
+        if "unavailable" in peer:
+            rows.append([peer["name"], str(peer["parties"]), f"unavailable: {peer['unavailable']}"])
+            rows[-1] += [""] * 4
+            continue
+        sent = peer["mb_sent_per_party"]
+        rows.append(
+            [
+                peer["name"],
+                str(peer["parties"]),
+                str(peer["rounds"]),
+                f"{peer['first_round_s']:.2f}",
+                _spread(peer["round_s"]),
+                f"{peer['job_s']:.1f}",
+                "not counted" if sent is None else f"{sent:.2f}",
+            ]
+        )
+    for case in result["cases"]:
+        if case["parties"] == result["peers"][0]["parties"]:
+            rows.append(
+                [
+                    "FedCredit, CKKS and masks",
+                    str(case["parties"]),
+                    str(case["rounds"]),
+                    f"{case['first_round_s']:.2f}",
+                    _spread(case["round_s"]),
+                    f"{case['first_round_s'] + (case['rounds'] - 1) * case['mean_round_s']:.1f}",
+                    f"{case['mb_sent_per_party']:.2f}",
+                ]
+            )
+    head = ["system", "sites", "rounds", "first round, s", "later rounds, s", "all rounds, s"]
+    return _table([*head, "MB sent per site"], rows)
+
+
+def _spread(values: dict[str, float]) -> str:
+    return f"{values['median']:.2f} ({values['least']:.2f} to {values['most']:.2f})"
+
+
 def _machine(result: Result) -> str:
     facts = result["machine"]
     load = ", ".join(f"{value:.1f}" for value in facts["load_average"])
+    repeats = f"medians of {result['repeats']}; " if "repeats" in result else ""
     return (
         f"{facts['date']}: {facts['processor']}, {facts['cores']} cores, Python {facts['python']}, "
-        f"TenSEAL {facts['tenseal']}; medians of {result['repeats']}; "
-        f"load average at the start {load}."
+        f"TenSEAL {facts['tenseal']}; {repeats}load average at the start {load}."
     )
 
 
