@@ -321,3 +321,36 @@ def test_frames_come_back_as_they_went_in_and_nothing_else_is_read():
     for wrong in (pack(items) + b"x", pack(items)[:-1], pack([*items, b""]), b"\x00\x00\x00"):
         with pytest.raises(MalformedMessageError):
             unpack(wrong, most=3)
+
+
+def test_a_member_that_leaves_ends_its_open_long_polls_at_once(counter):
+    client = counter.client("bank-a")
+    size = len(client.leaves(0))
+    ended: list[float] = []
+
+    def wait() -> None:
+        with pytest.raises(FrontUnreachableError):
+            client.leaves(size, timeout_s=20.0)
+        ended.append(time.monotonic())
+
+    threads = [threading.Thread(target=wait) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    left = time.monotonic()
+    client.leave()
+    for thread in threads:
+        thread.join()
+
+    assert len(ended) == 3
+    assert max(ended) - left < 1.0
+
+
+def test_a_member_that_has_left_may_say_a_last_word_but_waits_for_nothing(counter):
+    client = counter.client("bank-b")
+    client.leave()
+    began = time.monotonic()
+
+    assert client.status()["size"] > 0
+    assert client.leaves(len(client.leaves(0)), timeout_s=20.0) == []
+    assert time.monotonic() - began < 2.0

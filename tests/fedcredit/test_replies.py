@@ -201,3 +201,73 @@ def test_a_coordinator_that_is_told_to_stop_stops() -> None:
 
     with pytest.raises(StoppedError):
         collect(ScriptedGrid({1: [is_silent], 2: [is_silent]}), stop=stop)
+
+
+def test_all_headers_of_an_attempt_go_out_in_one_call() -> None:
+    grid = ScriptedGrid({1: [answers("bank-a")], 2: [answers("bank-b")]})
+    calls: list[int] = []
+    honest = grid.push_messages
+
+    def push(messages: Iterable[Message]) -> Iterable[str]:
+        calls.append(len(list(messages)))
+        return honest(messages)
+
+    grid.push_messages = push  # type: ignore[method-assign]
+    collect(grid)
+
+    assert calls == [2]
+
+
+def test_a_header_that_flower_cannot_deliver_goes_out_again_after_a_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(replies_module, "AGAIN_S", 0.1)
+    grid = ScriptedGrid({1: [answers("bank-a")], 2: [answers("bank-b")]})
+    honest = grid.push_messages
+    n_calls = 0
+
+    def push(messages: Iterable[Message]) -> Iterable[str]:
+        nonlocal n_calls
+        n_calls += 1
+        kept = list(messages)
+        # Flower gives no number to a message for a node that is off line.
+        return ["", *honest(kept[1:])] if n_calls == 1 else honest(kept)
+
+    grid.push_messages = push  # type: ignore[method-assign]
+    began = time.monotonic()
+    found, refused = collect(grid)
+
+    assert set(found) == {"bank-a", "bank-b"} and refused is None
+    assert grid.sent == [2, 1]
+    assert 0.1 <= time.monotonic() - began < 2.0
+
+
+def test_replies_are_not_looked_for_often_before_everybody_has_committed() -> None:
+    grid = ScriptedGrid({1: [answers("bank-a")], 2: [answers("bank-b")]})
+    asked: list[float] = []
+
+    def committed(timeout_s: float) -> bool:
+        asked.append(timeout_s)
+        return len(asked) > 1
+
+    ask = Ask(run_id="r", entry_id="e", roster=tuple(NODES), deadline=time.monotonic() + 5.0)
+    honest = grid.pull_messages
+    n_pulls = 0
+
+    def pull(message_ids: Iterable[str]) -> Iterable[Message]:
+        nonlocal n_pulls
+        n_pulls += 1
+        return [] if n_pulls == 1 else honest(message_ids)
+
+    grid.pull_messages = pull  # type: ignore[method-assign]
+    found, _ = Replies(grid, NODES).collect(
+        ask,
+        n_ciphertexts=lambda name: 1,
+        accept=lambda name, said: None,
+        committed=committed,
+        returned=set,
+        stop=threading.Event(),
+    )
+
+    assert len(found) == 2
+    assert asked[0] == replies_module.EARLY_S

@@ -1,15 +1,21 @@
 """The coordinator: it goes on where the ledger says it stopped, and ends what cannot go on."""
 
+import dataclasses
 import threading
+import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import fedcredit as fc
 from fedcredit.coordinator.rounds import NEXT_PHASE
-from fedcredit.errors import RunFailedError
-from fedcredit_parties.errors import PartyError
+from fedcredit.errors import PartiesMissingError, RunFailedError
+from fedcredit.simulation import Simulation
+from fedcredit_ledger.errors import QuorumError
+from fedcredit_parties.errors import FrontUnreachableError, PartyError, WireError
+from fedcredit_parties.member import Member, utc_now
 from fedcredit_parties.release_form import OUTCOMES
 from fedcredit_parties.tasks import PHASES
 from tests.simulated import newest_run, parts, small_federation, small_job, types_of
@@ -104,3 +110,96 @@ def test_a_bank_that_declines_with_a_nonsensical_reason_ends_the_run_all_the_sam
 
 def test_the_next_run_after_failures_works(federation: fc.Federation) -> None:
     assert federation.run(small_job()).history["outcome"].iloc[-1] == "done"
+
+
+def test_banks_that_begin_ahead_of_the_header_commit_once_and_give_the_same_card(
+    federation: fc.Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = federation.run(small_job())
+    holders = parts(federation).holders.values()
+    for holder in holders:
+        monkeypatch.setattr(holder, "ahead", True)
+
+    result = federation.run(small_job())
+
+    assert result.model.to_json() == expected.model.to_json()
+    run = newest_run(federation)
+    kinds = types_of(federation, run.run_id)
+    assert kinds.count("round-contributed") == 3 * len(run.opened)
+
+
+def test_a_bank_that_begins_ahead_sends_nothing_before_it_is_asked(
+    federation: fc.Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No header reaches anybody: all commit, no ciphertext moves, the run fails by rule."""
+    for holder in parts(federation).holders.values():
+        monkeypatch.setattr(holder, "ahead", True)
+    coordinator = parts(federation).coordinator
+    monkeypatch.setattr(coordinator.replies, "_send", lambda *asked: None)
+    before = parts(federation).grid.n_bytes_sent.copy()
+
+    with pytest.raises(PartiesMissingError):
+        federation.run(small_job(run_deadline_s=3))
+
+    run = newest_run(federation)
+    assert run.rounds[0].is_committed and run.opened == []
+    assert parts(federation).grid.n_bytes_sent == before
+
+
+@pytest.mark.parametrize("who", ["bank-0", "key-holder"])
+def test_a_missing_quorum_is_told_to_the_requester_at_once(
+    federation: fc.Federation, monkeypatch: pytest.MonkeyPatch, who: str
+) -> None:
+    simulation = parts(federation)
+    role: Any = simulation.holders[who] if who == "bank-0" else simulation.key_holder
+
+    def never(index: int, *, deadline: float) -> bytes:
+        raise QuorumError("no witness quorum")
+
+    monkeypatch.setattr(role.member.ledger, "witnessed", never)
+    began = time.monotonic()
+    with pytest.raises(WireError, match="the witnesses have not co-signed in time") as told:
+        federation.run(small_job())
+
+    assert told.value.party == who
+    assert time.monotonic() - began < 4.0
+
+
+def test_a_bank_that_stops_in_a_round_refuses_nothing(federation: fc.Federation) -> None:
+    """What it owes, it answers when it is back; the run waits."""
+    with small_federation() as own:
+        holder = parts(own).holders["bank-1"]
+        own.run(small_job())
+        run = newest_run(own)
+        holder.member.ledger.leaving.set()
+
+        with pytest.raises(FrontUnreachableError, match="is stopping"):
+            holder._wait_for_all(run.run_id, _uncommitted(run.rounds[-1]))
+
+        holder.member.ledger.leaving.clear()
+        told = parts(own).requester.member.mailbox.all(lambda x: x.kind == "failed")
+        assert told == []
+
+
+def _uncommitted(attempt: Any) -> Any:
+    return dataclasses.replace(attempt, contributions={}, opened=None)
+
+
+def test_clocks_that_differ_by_a_minute_break_no_round(monkeypatch: pytest.MonkeyPatch) -> None:
+    off_s = {"bank-0": 60, "bank-1": -60, "key-holder": 45, "analyst": -45}
+    honest = Simulation._member
+
+    def member(self: Simulation, name: str) -> Member:
+        found = honest(self, name)
+        off = timedelta(seconds=off_s.get(name, 0))
+        found.clock = found.ledger.clock = found._seen._clock = lambda: utc_now() + off
+        return found
+
+    monkeypatch.setattr(Simulation, "_member", member)
+    with small_federation() as own:
+        for bank in ("bank-0", "bank-1", "bank-2"):
+            yesterday = utc_now() - timedelta(days=1)
+            own.grant(bank, purpose="minute-off", valid_from=yesterday)
+        result = own.run(small_job(purpose="minute-off", run_deadline_s=180))
+
+    assert result.history["outcome"].iloc[-1] == "done"
