@@ -101,7 +101,7 @@ def test_without_a_key_holder_it_is_named_while_it_is_waited_for() -> None:
     with small_federation() as federation:
         parts(federation).key_holder.member.ask_to_stop()
         with pytest.raises(JobError, match="no encryption context") as caught:
-            federation.run(small_job(run_deadline_s=2), progress=told.append)
+            federation.run(small_job(run_deadline_s=1), progress=told.append)
 
     assert caught.value.party == "key-holder"
     assert len(told) >= 2
