@@ -8,7 +8,7 @@ from fedcredit.cli.output import show_json, show_table
 
 if TYPE_CHECKING:
     from fedcredit.founding_file import FoundingFile
-    from fedcredit_parties.config import PartyConfig
+    from fedcredit.member_founding import Founder
     from fedcredit_parties.identity import Identity
 
 
@@ -92,18 +92,24 @@ def founding_document(file: "FoundingFile") -> dict[str, Any]:
     }
 
 
-def show_pins(config: "PartyConfig", *, as_json: bool) -> None:
-    """Print what a party.toml pins, as fingerprints."""
+def show_pins(founder: "Founder", *, as_json: bool) -> None:
+    """Print a member's own fingerprint, and those that its party.toml pins."""
     from fedcredit.member_founding import grouped
     from fedcredit_parties.identity_files import fingerprint
 
-    trust = config.trust
-    pinned = {trust.key_holder.split("+")[0]: trust.key_holder, **trust.peers}
-    rows = [{"member": name, "key": fingerprint(vkey)} for name, vkey in pinned.items()]
+    trust = founder.config.trust
+    rows = [{"member": founder.config.name, "key": fingerprint(founder.identity.signing.vkey)}]
+    if trust is not None:
+        pinned = {trust.key_holder.split("+")[0]: trust.key_holder, **trust.peers}
+        rows += [{"member": name, "key": fingerprint(key)} for name, key in pinned.items()]
     if as_json:
-        show_json({"founding_id": trust.founding_entry, "pinned": rows})
+        founding_id = {} if trust is None else {"founding_id": trust.founding_entry}
+        show_json({**founding_id, "own": rows[0], "pinned": rows[1:]})
         return
     show_table(rows)
+    if trust is None:
+        print("\nno federation is pinned yet; the line above is our own key")
+        return
     words = grouped(trust.founding_entry).split()
     print("\nfounding id  " + " ".join(words[:8]) + "\n             " + " ".join(words[8:]))
 

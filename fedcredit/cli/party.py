@@ -144,9 +144,9 @@ def trust(
         typer.Option(help="32 or more hex digits of the founding id, as other members read them."),
     ] = None,
     known: Known = None,
-    show: Annotated[bool, typer.Option("--show", help="Print what is pinned; change nothing.")] = (
-        False
-    ),
+    show: Annotated[
+        bool, typer.Option("--show", help="Print our key and what is pinned; change nothing.")
+    ] = (False),
     as_json: AsJson = False,
 ) -> None:
     """Pin the founding that every member has signed, once its id is compared outside the system.
@@ -165,11 +165,10 @@ def trust(
     )
     from fedcredit.founding_file import FoundingFile
     from fedcredit.member_founding import Founder, compare_id
-    from fedcredit_parties.config import PartyConfig
     from fedcredit_parties.errors import ConfigError
 
     if show:
-        show_pins(PartyConfig.read(config), as_json=as_json)
+        show_pins(Founder.read(config), as_json=as_json)
         return
     if founding is None:
         raise ConfigError(

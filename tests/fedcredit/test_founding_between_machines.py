@@ -194,6 +194,17 @@ def test_the_heard_id_may_be_typed_in_groups(
     assert done.code == 0, done.err
 
 
+def test_a_member_reads_its_own_fingerprint_again_before_it_has_pinned_anything(
+    made: Founders,
+) -> None:
+    founder = json.loads((made.folder / "bank-1/bank-1.founder.json").read_text("utf-8"))
+
+    shown = fedcredit("party", "trust", made.config("bank-1"), "--show", "--json").json()
+
+    vkey = founder["founder"]["signing_vkey"]
+    assert shown == {"own": {"member": "bank-1", "key": fingerprint(vkey)}, "pinned": []}
+
+
 # What is refused
 
 
