@@ -35,6 +35,9 @@ def pack(
     disclose: Annotated[
         str, typer.Option("--disclose", help="Committed fields to disclose: result,subject.")
     ] = "",
+    batch: Annotated[
+        Path | None, typer.Option("--batch", help="CSV of cases; FILE is then a folder.")
+    ] = None,
     store: Annotated[
         Path | None,
         typer.Option("--store", metavar="DIR", help="Folder of saved runs (default: .fedcredit)."),
@@ -44,15 +47,23 @@ def pack(
     """Write a package about RUN (its id or its beginning), a grant, or entries: one ZIP.
 
     The ledger is verified to the last signature first. The same ledger gives the same bytes. What
-    the entries only commit to stays withheld unless it is named with --disclose.
+    the entries only commit to stays withheld unless it is named with --disclose. With --batch every
+    case of a list (case_no, contract, court) that is complete, undisputed and right to the fen gets
+    its package; the others are listed, and the process ends with 59.
 
     Example: fedcredit evidence pack 4727d98f --ledger demo/ledger.db -o case.zip
     """
     from fedcredit import evidence_file
     from fedcredit_ledger.evidence import read_openings
 
-    if sum(map(bool, (run, grant, entry))) != 1:
-        raise typer.BadParameter("name one matter: RUN, --grant or --entry")
+    names = tuple(name for name in disclose.split(",") if name)
+    if sum(map(bool, (run, grant, entry, batch))) != 1:
+        raise typer.BadParameter("name one matter: RUN, --grant, --entry or --batch")
+    if batch is not None:
+        if ledger is None or openings is None:
+            raise typer.BadParameter("--batch needs --ledger and --openings")
+        _pack_batch(batch, ledger, openings, out, names, as_json=as_json)
+        return
     if ledger is None:
         if not run:
             raise typer.BadParameter("--grant and --entry need --ledger")
@@ -65,11 +76,48 @@ def pack(
         subject = f"grant {grant}" if grant else ""
         subject = subject or f"entries {evidence_file.entries_of(ledger, entry or ())}"
     folder = openings or ledger.parent / evidence_file.OPENINGS
-    names = tuple(name for name in disclose.split(",") if name)
     proven = evidence_file.write(
         out, ledger, subject, openings=read_openings(folder) if names else None, disclose=names
     )
     _show(proven, out, as_json=as_json)
+
+
+def _pack_batch(
+    cases: Path,
+    ledger: Path,
+    openings: Path,
+    out: Path,
+    disclose: tuple[str, ...],
+    *,
+    as_json: bool,
+) -> None:
+    from fedcredit import evidence_batch
+    from fedcredit.ledger_file import demand
+    from fedcredit_ledger.errors import EvidenceError
+    from fedcredit_ledger.evidence import Packer, read_openings
+    from fedcredit_ledger.store import Store
+
+    listed = evidence_batch.read_cases(cases)
+    kept = read_openings(openings)
+    with Store(demand(ledger), read_only=True) as store:
+        packer = Packer(store)
+    batch = evidence_batch.pack_batch(packer, listed, kept, out, disclose=disclose)
+    if as_json:
+        show_json(
+            {
+                "folder": str(out),
+                "n_packed": len(batch.filed),
+                "n_refused": len(batch.refused),
+                "root": batch.root,
+            }
+        )
+    else:
+        print(f"{out}: {len(batch.filed)} packed (batch.csv), {len(batch.refused)} refused")
+        print(f"root over the packages {batch.root}")
+        for case, error in batch.refused:
+            print(f"refused {case.case_no}: {error}")
+    if batch.refused:
+        raise typer.Exit(EvidenceError.exit_code)
 
 
 @app.command("verify")

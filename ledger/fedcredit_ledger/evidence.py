@@ -9,8 +9,10 @@ only commit to is disclosed value by value, or not at all. SPEC.md, "Evidence pa
 import base64
 import hashlib
 import json
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +21,11 @@ from fedcredit_ledger.canonical import encode
 from fedcredit_ledger.checkpoint import Checkpoint, Policy, TlogProof
 from fedcredit_ledger.entry import open_commitment
 from fedcredit_ledger.errors import EvidenceError, InvalidEvidenceError, LedgerError
-from fedcredit_ledger.evidence_flow import checklist, choose
+from fedcredit_ledger.evidence_flow import checklist, choose, index_names
 from fedcredit_ledger.evidence_verifier import Leaf, Proven, Refused, pack, parse_key, parse_leaf
 from fedcredit_ledger.merkle import Tree
 from fedcredit_ledger.note import Note, Signature
-from fedcredit_ledger.statement import readme, statement
+from fedcredit_ledger.statement import disclosed, readme, statement
 from fedcredit_ledger.store import Store
 from fedcredit_ledger.verify import Level, verify
 
@@ -31,7 +33,6 @@ Openings = Mapping[int, Sequence[Sequence[Any]]]
 """Index of an entry -> its openings, each ``[salt, name, value]``."""
 
 _SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")
-_MADE = ("README.txt", "statement.html", "flow.txt", "policy", "verify.py")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,76 +44,140 @@ class _Head:
     witnesses: dict[str, int]
 
 
-def pack_evidence(
-    store: Store, subject: str, *, openings: Openings | None = None, disclose: Collection[str] = ()
-) -> bytes:
-    """Return the package about `subject`.
+class Packer:
+    """Packs evidence from one ledger, which is verified once for all packages.
 
     Parameters
     ----------
     store : Store
-        A ledger; it is verified to the last signature first.
-    subject : str
-        ``run ID``, ``grant ID`` or ``entries ID,ID``.
-    openings : mapping, optional
-        What may be disclosed, by index of the entry.
-    disclose : collection of str
-        Names of the committed fields to disclose; everything else is withheld.
+        A ledger; it is verified to the last signature.
+
+    Attributes
+    ----------
+    leaves : list of Leaf
+        Every entry under the newest checkpoint with a quorum.
+    size : int
+        Their number.
 
     Raises
     ------
     EvidenceError
-        When the ledger does not verify, holds nothing of that name under a quorum checkpoint, or
-        an opening to be disclosed is missing or is not what was committed to.
-
-    Disclosure
-    ----------
-    Whoever gets the package reads the entries in it and the values disclosed. Other entries appear
-    as hashes.
+        When the ledger does not verify, or has no checkpoint with the witnesses' quorum.
     """
-    report = verify(store, level=Level.SIGNATURES)
-    if report.findings:
-        first = report.findings[0]
-        raise EvidenceError(
-            f"the ledger does not verify: {first.sentence}",
-            expected="no finding",
-            found=f"{len(report.findings)}, the first at {first.index}",
-            remedy="keep the file as it is; fedcredit ledger verify FILE --full lists the findings",
+
+    def __init__(self, store: Store) -> None:
+        report = verify(store, level=Level.SIGNATURES)
+        if report.findings:
+            first = report.findings[0]
+            raise EvidenceError(
+                f"the ledger does not verify: {first.sentence}",
+                expected="no finding",
+                found=f"{len(report.findings)}, the first at {first.index}",
+                remedy="keep the file as it is; fedcredit ledger verify FILE --full lists findings",
+            )
+        self._raws = store.leaves(0, report.quorum_size)
+        self.leaves = [parse_leaf(raw, f"entries/{i}.leaf") for i, raw in enumerate(self._raws)]
+        self._heads = _quorum_heads(store, Policy(self.leaves[0].data["witness_policy"]))
+        if not self._heads:
+            raise EvidenceError(
+                "no checkpoint has the witnesses' quorum", remedy="start the witnesses"
+            )
+        self._sizes = [head.checkpoint.size for head in self._heads]
+        self._tree = Tree(leaf.hash for leaf in self.leaves)
+        self._known = index_names(self.leaves)
+
+    @property
+    def size(self) -> int:
+        """Number of entries that can be packed."""
+        return len(self.leaves)
+
+    def pack(
+        self,
+        subject: str,
+        *,
+        places: Collection[int] = (),
+        openings: Openings | None = None,
+        disclose: Collection[str] = (),
+    ) -> bytes:
+        """Return the package about `subject`.
+
+        Parameters
+        ----------
+        subject : str
+            ``run ID``, ``grant ID``, ``entries ID,ID`` or ``case NUMBER``.
+        places : collection of int
+            The entries that a case is about; the other subjects say it themselves.
+        openings : mapping, optional
+            What may be disclosed, by index of the entry.
+        disclose : collection of str
+            Names of the committed fields to disclose; everything else is withheld.
+
+        Raises
+        ------
+        EvidenceError
+            When the ledger holds nothing of that name under a quorum checkpoint, or an opening to
+            be disclosed is missing or is not what was committed to.
+
+        Disclosure
+        ----------
+        Whoever gets the package reads the entries in it and the values disclosed. Other entries
+        appear as hashes.
+        """
+        leaves = choose(subject, self.leaves, self._known, places)
+        position = bisect_right(self._sizes, leaves[-1].place)
+        head = self._heads[position]
+        files = {"checkpoint": head.note}
+        parsed = Note.parse(head.note)
+        for leaf in leaves:
+            hashes = tuple(self._tree.inclusion_proof(leaf.place, head.checkpoint.size))
+            files[f"entries/{leaf.place}.leaf"] = self._raws[leaf.place]
+            files[f"entries/{leaf.place}.tlog-proof"] = TlogProof(
+                leaf.place, hashes, parsed
+            ).encode()
+        brackets = self._brackets(leaves, head, files)
+        n_disclosed = _disclose(files, leaves, openings or {}, disclose)
+        proven = Proven(
+            subject=subject,
+            origin=head.checkpoint.origin,
+            founding_entry=self.leaves[0].id,
+            is_pinned=False,
+            size=head.checkpoint.size,
+            root=head.checkpoint.root.hex(),
+            witnesses=head.witnesses,
+            brackets=brackets,
+            leaves=leaves,
+            n_disclosed=n_disclosed,
+            n_withheld=sum(len(leaf.data.get("commits", {})) for leaf in leaves) - n_disclosed,
+            missing=[],
+            files=files,
         )
-    raws = store.leaves()
-    parsed = [parse_leaf(raw, f"entries/{i}.leaf") for i, raw in enumerate(raws)]
-    policy = Policy(parsed[0].data["witness_policy"])
-    heads = _quorum_heads(store, policy)
-    if not heads:
-        raise EvidenceError("no checkpoint has the witnesses' quorum", remedy="start the witnesses")
-    leaves = choose(subject, parsed[: heads[-1].checkpoint.size])
-    last = leaves[-1].place
-    head = next(head for head in heads if head.checkpoint.size > last)
-    tree = Tree(leaf.hash for leaf in parsed[: head.checkpoint.size])
-    files = {"checkpoint": head.note}
-    for leaf in leaves:
-        hashes = tuple(tree.inclusion_proof(leaf.place, head.checkpoint.size))
-        proof = TlogProof(leaf.place, hashes, Note.parse(head.note))
-        files[f"entries/{leaf.place}.leaf"] = raws[leaf.place]
-        files[f"entries/{leaf.place}.tlog-proof"] = proof.encode()
-    brackets = _brackets(leaves, heads, head, tree, files)
-    n_disclosed = _disclose(files, leaves, openings or {}, disclose)
-    proven = Proven(
-        subject=subject,
-        origin=head.checkpoint.origin,
-        founding_entry=parsed[0].id,
-        is_pinned=False,
-        size=head.checkpoint.size,
-        root=head.checkpoint.root.hex(),
-        witnesses=head.witnesses,
-        brackets=brackets,
-        leaves=leaves,
-        n_disclosed=n_disclosed,
-        n_withheld=sum(len(leaf.data.get("commits", {})) for leaf in leaves) - n_disclosed,
-        missing=[],
-        files=files,
-    )
-    return pack(_whole(proven))
+        return pack(_whole(proven))
+
+    def _brackets(
+        self, leaves: Sequence[Leaf], main: _Head, files: dict[str, bytes]
+    ) -> dict[int, tuple[int, int]]:
+        """Add the checkpoints around each entry to `files`; return each entry's times."""
+        brackets = {}
+        for leaf in leaves:
+            position = bisect_right(self._sizes, leaf.place)
+            after, before = self._heads[max(position - 1, 0) : position], self._heads[position]
+            for head in (*after, before):
+                size = head.checkpoint.size
+                if head is not main and f"brackets/{size}.checkpoint" not in files:
+                    proof = self._tree.consistency_proof(size, main.checkpoint.size)
+                    lines = "".join(base64.b64encode(value).decode() + "\n" for value in proof)
+                    files[f"brackets/{size}.checkpoint"] = head.note
+                    files[f"brackets/{size}.consistency"] = lines.encode()
+            low = min(after[0].witnesses.values()) if after else 0
+            brackets[leaf.place] = (low, max(before.witnesses.values()))
+        return brackets
+
+
+def pack_evidence(
+    store: Store, subject: str, *, openings: Openings | None = None, disclose: Collection[str] = ()
+) -> bytes:
+    """Return one package; see `Packer` for parameters, errors and disclosure."""
+    return Packer(store).pack(subject, openings=openings, disclose=disclose)
 
 
 def verify_evidence(raw: bytes, *, founding_entry: str = "", policy: str = "") -> Proven:
@@ -173,30 +238,6 @@ def _quorum_heads(store: Store, policy: Policy) -> list[_Head]:
     return found
 
 
-def _brackets(
-    leaves: Sequence[Leaf],
-    heads: Sequence[_Head],
-    main: _Head,
-    tree: Tree,
-    files: dict[str, bytes],
-) -> dict[int, tuple[int, int]]:
-    """Add the checkpoints around each entry to `files`; return each entry's times."""
-    brackets = {}
-    for leaf in leaves:
-        after = [head for head in heads if head.checkpoint.size <= leaf.place][-1:]
-        before = next(head for head in heads if head.checkpoint.size > leaf.place)
-        for head in (*after, before):
-            size = head.checkpoint.size
-            if head is not main:
-                proof = tree.consistency_proof(size, main.checkpoint.size)
-                lines = "".join(base64.b64encode(value).decode() + "\n" for value in proof)
-                files[f"brackets/{size}.checkpoint"] = head.note
-                files[f"brackets/{size}.consistency"] = lines.encode()
-        low = min(after[0].witnesses.values()) if after else 0
-        brackets[leaf.place] = (low, max(before.witnesses.values()))
-    return brackets
-
-
 def _disclose(
     files: dict[str, bytes], leaves: Sequence[Leaf], openings: Openings, names: Collection[str]
 ) -> int:
@@ -232,10 +273,11 @@ def _whole(proven: Proven) -> dict[str, bytes]:
     kinds = ("entries/", "brackets/", "openings/", "checkpoint")
     files = {name: raw for name, raw in proven.files.items() if name.startswith(kinds)}
     founding = proven.leaves[0]
-    files["flow.txt"] = checklist(proven.subject, proven.leaves).encode()
+    listed = checklist(proven.subject, proven.leaves, disclosed(files))
+    files["flow.txt"] = listed.encode()
     lines = founding.data["witness_policy"]
     files["policy"] = "".join(f"{line}\n" for line in lines).encode()
-    files["verify.py"] = Path(evidence_verifier.__file__).read_bytes()
+    files["verify.py"] = _verifier()
     files |= _key_files(founding)
     complete = proven._replace(files=files)
     files["statement.html"] = statement(complete)
@@ -243,6 +285,11 @@ def _whole(proven: Proven) -> dict[str, bytes]:
     ordered = {name: files[name] for name in sorted(files)}
     sums = (f"{hashlib.sha256(raw).hexdigest()}  {name}\n" for name, raw in ordered.items())
     return {**ordered, "SHA256SUMS": "".join(sums).encode()}
+
+
+@lru_cache(maxsize=1)
+def _verifier() -> bytes:
+    return Path(evidence_verifier.__file__).read_bytes()
 
 
 def _key_files(founding: Leaf) -> dict[str, bytes]:

@@ -1,30 +1,53 @@
 """Which entries a package needs, and which of them are there: the checklist flow.txt.
 
-A subject is a run, a grant with its uses, or named entries. `choose` finds the entries that are
-about it and everything they refer to, back to the founding entry; `checklist` says of each step
-that the flow demands whether it is present or missing.
+A subject is a run, a grant with its uses, named entries, or a case about one loan. `choose` finds
+the entries that are about it and everything they refer to, back to the founding entry; `checklist`
+says of each step that the flow demands whether it is present or missing, and of a case how complete
+it is and what is owed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from fedcredit_ledger.errors import EvidenceError
 from fedcredit_ledger.evidence_verifier import FORMAT, Leaf, names, references
+from fedcredit_ledger.facts import Fact, assess
 from fedcredit_ledger.rules_runs import DIFFERENCING, differencing_digest
 
-RUN, GRANT, ENTRIES = "run", "grant", "entries"
+RUN, GRANT, ENTRIES, CASE = "run", "grant", "entries", "case"
 _REFUSALS = ("opening-refused", "disclosure-refused")
 
 
-def choose(subject: str, leaves: Sequence[Leaf]) -> list[Leaf]:
+def index_names(leaves: Sequence[Leaf]) -> dict[str, list[int]]:
+    """Return the places of the entries by every name that others refer to them with."""
+    known: dict[str, list[int]] = {}
+    for leaf in leaves:
+        for name in names(leaf):
+            known.setdefault(name, []).append(leaf.place)
+        if "grant_id" in leaf.data and leaf.type != "grant-issued":
+            known.setdefault(f"course of grant {leaf.data['grant_id']}", []).append(leaf.place)
+    return known
+
+
+def choose(
+    subject: str,
+    leaves: Sequence[Leaf],
+    known: Mapping[str, Sequence[int]],
+    places: Collection[int] = (),
+) -> list[Leaf]:
     """Return the entries that a package about `subject` holds, in order.
 
     Parameters
     ----------
     subject : str
-        ``run ID``, ``grant ID`` or ``entries ID,ID``.
+        ``run ID``, ``grant ID``, ``entries ID,ID`` or ``case NUMBER``.
     leaves : sequence of Leaf
         The whole ledger.
+    known : mapping
+        From `index_names`.
+    places : collection of int
+        The entries of a case.
 
     Raises
     ------
@@ -32,27 +55,23 @@ def choose(subject: str, leaves: Sequence[Leaf]) -> list[Leaf]:
         When the ledger has no such run, grant or entry.
     """
     kind, _, name = subject.partition(" ")
-    wanted = _about(kind, name, leaves)
+    wanted = [leaves[i] for i in sorted(places)] if kind == CASE else _about(kind, name, leaves)
     if not wanted:
         raise EvidenceError(
             f"the ledger has no {kind} of this name under the witnesses' quorum",
             found=name,
             remedy="fedcredit ledger show FILE lists what the ledger holds",
         )
-    known: dict[str, list[int]] = {}
-    for leaf in leaves:
-        for other in names(leaf):
-            known.setdefault(other, []).append(leaf.place)
-    places, queue = {0}, [leaf.place for leaf in wanted]
+    found, queue = {0}, [leaf.place for leaf in wanted]
     while queue:
         place = queue.pop()
-        if place not in places:
-            places.add(place)
+        if place not in found:
+            found.add(place)
             for reference in references(leaves[place]):
-                queue += [i for i in known.get(reference, []) if i < place]
-            grants = {str(g) for g in leaves[place].data.get("grant_ids", [])}
-            queue += [x.place for x in leaves if grants and x.data.get("grant_id") in grants]
-    return [leaves[place] for place in sorted(places)]
+                queue += [i for i in known.get(reference, ()) if i < place]
+            for grant in leaves[place].data.get("grant_ids", ()):
+                queue += known.get(f"course of grant {grant}", ())
+    return [leaves[place] for place in sorted(found)]
 
 
 def _about(kind: str, name: str, leaves: Sequence[Leaf]) -> list[Leaf]:
@@ -83,7 +102,9 @@ def _about(kind: str, name: str, leaves: Sequence[Leaf]) -> list[Leaf]:
     return found
 
 
-def checklist(subject: str, leaves: Sequence[Leaf]) -> str:
+def checklist(
+    subject: str, leaves: Sequence[Leaf], disclosed: Mapping[int, Sequence[Sequence[Any]]]
+) -> str:
     """Return flow.txt: format, subject, then one line a step, ``present`` or ``missing``.
 
     Parameters
@@ -92,16 +113,68 @@ def checklist(subject: str, leaves: Sequence[Leaf]) -> str:
         As in `choose`.
     leaves : sequence of Leaf
         The entries of the package.
+    disclosed : mapping
+        Openings in the package, by index of their entry; a case is judged by them.
+
+    Raises
+    ------
+    EvidenceError
+        When what a case discloses is not of its form.
     """
     kind, _, name = subject.partition(" ")
     if kind == RUN:
         lines = _run(name, leaves)
+    elif kind == CASE:
+        lines = _case(leaves, disclosed)
     elif kind == GRANT:
         cited = [x for x in leaves if name in (x.data.get("grant_id"), *_grants(x))]
         lines = [_present(f"{x.type} by {x.author}", [x]) for x in cited]
     else:
         lines = [_present(x.type, [x]) for x in leaves if x.id in name.split(",")]
     return "".join(f"{line}\n" for line in (FORMAT, subject, *lines))
+
+
+def facts_of(
+    leaves: Sequence[Leaf], disclosed: Mapping[int, Sequence[Sequence[Any]]]
+) -> list[Fact]:
+    """Return the sealed facts among entries, with the fields that are disclosed of each.
+
+    Raises
+    ------
+    EvidenceError
+        When they are not all about one contract, disclosed as such.
+    """
+    facts = [
+        Fact(
+            index=leaf.place,
+            stage=str(leaf.data["stage"]),
+            fields={str(name): value for _, name, value in disclosed.get(leaf.place, ())},
+        )
+        for leaf in leaves
+        if leaf.type == "fact-sealed"
+    ]
+    contracts = {json.dumps(fact.fields.get("contract")) for fact in facts}
+    if len(contracts) > 1 or "null" in contracts:
+        raise EvidenceError(
+            "the facts of the case are not all about one contract that is disclosed",
+            expected="the same contract disclosed of every fact",
+            found=f"{len(contracts)} contracts, or one withheld",
+            remedy="disclose the field contract of every fact of the case",
+        )
+    return facts
+
+
+def _case(leaves: Sequence[Leaf], disclosed: Mapping[int, Sequence[Sequence[Any]]]) -> list[str]:
+    facts = facts_of(leaves, disclosed)
+    found = assess(facts)
+    return [
+        *(f"present {fact.stage}: entry {fact.index} (fact-sealed)" for fact in facts),
+        *(f"missing {what}" for what in found.missing),
+        f"complete {found.score} of 100",
+        f"claim {found.claim_fen} fen = principal {found.principal_fen} + interest "
+        f"{found.interest_fen} + penalty {found.penalty_fen}",
+        f"stated {found.stated_fen} fen",
+    ]
 
 
 def _grants(leaf: Leaf) -> list[str]:

@@ -193,8 +193,10 @@ def _fingerprint(vkey: str, kind: int) -> str:
 
 def _flow(lines: Sequence[str]) -> str:
     missing = [line for line in lines if line.startswith("missing ")]
-    told = f"{len(lines) - len(missing)} present, {len(missing)} missing"
-    items = "".join(f"<li>{escape(line)}</li>" for line in missing)
+    n_present = sum(line.startswith("present ") for line in lines)
+    told = f"{n_present} present, {len(missing)} missing"
+    shown = [line for line in lines if not line.startswith("present ")]
+    items = "".join(f"<li>{escape(line)}</li>" for line in shown)
     return f"<p>{told}</p>" + (f"<ul>{items}</ul>" if items else "")
 
 
