@@ -170,3 +170,55 @@ def _show(proven: "Proven", path: Path, *, as_json: bool) -> None:
             "missing": proven.missing,
         }
     )
+
+
+@app.command("seal")
+@verb
+def seal(
+    config: Annotated[Path, typer.Argument(hidden=True)],
+    fact: Annotated[Path, typer.Argument(hidden=True)],
+    openings: Annotated[
+        Path, typer.Option("--openings", metavar="DIR", show_default=False, help="Needed.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Seal FACT, a fact of a loan (JSON), into the ledger as the party of CONFIG.
+
+    Every field becomes a salted commitment; the openings are kept in the folder, and nowhere else.
+
+    Example: fedcredit evidence seal bank-a/party.toml repayment.json --openings bank-a/openings
+    """
+    from fedcredit import fact_sealing
+    from fedcredit_parties.daemon import PartySetup
+
+    read = fact_sealing.read_fact(fact)
+    index = fact_sealing.seal(PartySetup(config).member(), read, openings)
+    if as_json:
+        show_json({"index": index, "stage": read["stage"], "opening": str(openings)})
+        return
+    print(f"entry {index}: {read['stage']} is sealed, its opening is {openings / f'{index}.json'}")
+
+
+@app.command("issue")
+@verb
+def issue(
+    config: Annotated[Path, typer.Argument(hidden=True)],
+    folder: Annotated[Path, typer.Argument(hidden=True)],
+    purpose: Annotated[str, typer.Option(help="Why the packages were made.")] = "evidence",
+    as_json: AsJson = False,
+) -> None:
+    """Record the packages of FOLDER, a batch, in the ledger as the party of CONFIG.
+
+    One entry holds the number of packages and the root over their digests; its own proof is put
+    beside them.
+
+    Example: fedcredit evidence issue bank-a/party.toml cases/ --purpose evidence
+    """
+    from fedcredit import fact_sealing
+    from fedcredit_parties.daemon import PartySetup
+
+    index = fact_sealing.issue(PartySetup(config).member(), folder, purpose=purpose)
+    if as_json:
+        show_json({"index": index, "proof": str(folder / "batch.tlog-proof")})
+        return
+    print(f"entry {index}: the batch is recorded; its proof is {folder / 'batch.tlog-proof'}")
