@@ -174,7 +174,7 @@ class Federation:
             raise
         if not quiet:
             show_schema(
-                list(declared.features.values()),
+                [f for name, f in declared.features.items() if name not in declared.left_out],
                 left_out=declared.left_out,
                 n_rows={name: len(frame) for name, frame in frames.items()},
                 inferred=schema is None,

@@ -51,8 +51,10 @@ def show_schema(
             feature.scale if feature.kind == "numeric" else "",
         )
     console.print(table)
+    if left_out:
+        console.print("Left out of a job that names no features:")
     for name, why in left_out.items():
-        console.print(f"left out of a job that names no features: {name} {why}", markup=False)
+        console.print(f"  {name} {why}", markup=False, highlight=False, soft_wrap=True)
     console.print(", ".join(f"{name}: {n} rows" for name, n in n_rows.items()))
 
 

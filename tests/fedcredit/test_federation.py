@@ -76,6 +76,23 @@ def test_the_result_says_first_what_to_look_at(federation: fc.Federation) -> Non
     assert again.dropped == result.model.dropped
 
 
+def test_the_schema_that_is_shown_lists_what_is_left_out_and_no_identifier(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    frames = {
+        name: frame.assign(customer=[f"{name}-{i}" for i in range(len(frame))])
+        for name, frame in bank_frames(n_rows=60).items()
+    }
+
+    with fc.Federation.simulate(frames, purposes=()):
+        pass
+
+    shown = capsys.readouterr().err
+    assert "Left out of a job that names no features:\n  customer is an identifier" in shown
+    assert "income" in shown
+    assert "bank-1-7" not in shown
+
+
 def test_a_sample_without_rows_says_so_and_a_small_one_says_nothing() -> None:
     days = pd.date_range("2024-01-01", periods=200, freq="D")
     frames = {name: frame.assign(day=days) for name, frame in bank_frames().items()}
