@@ -59,6 +59,7 @@ check: setup ## format, lint and types
 bench: setup ## measure on this machine; writes benchmarks/results/
 	@$(VENV)/bin/python benchmarks/ckks_cost.py
 	@$(VENV)/bin/python benchmarks/horizontal_vs_pooled.py
+	@$(VENV)/bin/python benchmarks/deployment.py
 	@$(VENV)/bin/python benchmarks/tables.py
 
 clean: ## remove demo/ and the tools' caches (not .venv)
