@@ -113,6 +113,10 @@ def verify(
     founding: Annotated[
         str, typer.Option("--founding", metavar="ID", help="Entry id it must begin with.")
     ] = "",
+    openings: Annotated[
+        Path | None,
+        typer.Option("--openings", metavar="DIR", help="Also openings that were handed over."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check FILE, a ledger: links and tree; with --rules the rules, with --full every signature.
@@ -124,7 +128,8 @@ def verify(
     """
     from fedcredit.ledger_file import demand
     from fedcredit_ledger.__main__ import describe
-    from fedcredit_ledger.verify import Level, verify_file
+    from fedcredit_ledger.evidence import read_openings
+    from fedcredit_ledger.verify import Level, verify_file, verify_openings
 
     demand(file)
     level = Level.HEAD if head else Level.CHAIN
@@ -132,6 +137,8 @@ def verify(
     level = Level.SIGNATURES if full else level
     told = None if as_json or not sys.stderr.isatty() else _tell
     report = verify_file(file, level=level, founding_entry=founding or None, progress=told)
+    if openings is not None and not report.findings:
+        verify_openings(file, read_openings(openings), report)
     if as_json:
         print(json.dumps(report.document(), indent=2))
     else:

@@ -50,6 +50,8 @@ def describe(report: Report) -> str:
         f"{report.size} leaves, {report.quorum_size} under a quorum of witnesses, checked up to "
         f"{report.level.name.lower()}: {len(report.findings) or 'no'} findings"
     )
+    if report.n_openings:
+        lines.append(f"{report.n_openings} openings are what the ledger commits to")
     if report.root:
         lines.append(f"root {report.root}")
     lines.append(

@@ -22,7 +22,15 @@ from fedcredit_ledger.checkpoint import Checkpoint, Policy, TlogProof
 from fedcredit_ledger.entry import open_commitment
 from fedcredit_ledger.errors import EvidenceError, InvalidEvidenceError, LedgerError
 from fedcredit_ledger.evidence_flow import checklist, choose, index_names
-from fedcredit_ledger.evidence_verifier import Leaf, Proven, Refused, pack, parse_key, parse_leaf
+from fedcredit_ledger.evidence_verifier import (
+    YEAR_10000,
+    Leaf,
+    Proven,
+    Refused,
+    pack,
+    parse_key,
+    parse_leaf,
+)
 from fedcredit_ledger.merkle import Tree
 from fedcredit_ledger.note import Note, Signature
 from fedcredit_ledger.statement import disclosed, readme, statement
@@ -75,14 +83,15 @@ class Packer:
                 found=f"{len(report.findings)}, the first at {first.index}",
                 remedy="keep the file as it is; fedcredit ledger verify FILE --full lists findings",
             )
-        self._raws = store.leaves(0, report.quorum_size)
-        self.leaves = [parse_leaf(raw, f"entries/{i}.leaf") for i, raw in enumerate(self._raws)]
-        self._heads = _quorum_heads(store, Policy(self.leaves[0].data["witness_policy"]))
+        founding = parse_leaf(store.leaves(0, 1)[0], "entries/0.leaf")
+        self._heads = _quorum_heads(store, Policy(founding.data["witness_policy"]))
         if not self._heads:
             raise EvidenceError(
                 "no checkpoint has the witnesses' quorum", remedy="start the witnesses"
             )
         self._sizes = [head.checkpoint.size for head in self._heads]
+        self._raws = store.leaves(0, self._sizes[-1])
+        self.leaves = [parse_leaf(raw, f"entries/{i}.leaf") for i, raw in enumerate(self._raws)]
         self._tree = Tree(leaf.hash for leaf in self.leaves)
         self._known = index_names(self.leaves)
 
@@ -228,7 +237,7 @@ def _quorum_heads(store: Store, policy: Policy) -> list[_Head]:
         note = Note.parse(bare)
         lines = [Signature.parse(line) for line in store.cosignatures(size)]
         times = policy.cosigned(note.text, lines)
-        if times and policy.satisfied(times):
+        if times and policy.satisfied(times) and max(times.values()) < YEAR_10000:
             signatures = sorted(lines, key=lambda line: line.line())
             known = [line for line in signatures if policy.claimed([line])]
             whole = Note(note.text, (*note.signatures, *known)).encode()

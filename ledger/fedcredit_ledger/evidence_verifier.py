@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # written as Python 3.9 and later do, read by 3.8 too
     Point = tuple[int, int, int, int]
 
 FORMAT = "fedcredit-evidence/v1"
-MAX_FILES, MAX_BYTES, DRIFT_S = 50_000, 1 << 30, 600
+MAX_FILES, MAX_BYTES, DRIFT_S, YEAR_10000 = 50_000, 1 << 30, 600, 253_402_300_800
 _NUMBER = r"(?:0|[1-9][0-9]{0,14})"
 _NAMES = re.compile(
     r"README\.txt|SHA256SUMS|checkpoint|flow\.txt|policy|statement\.html|verify\.py|"
@@ -495,6 +495,8 @@ def _open_head(
         if not name or name in seen:
             raise Refused(where, "a co-signature by no witness, or twice", found=line[0])
         seen[name] = _signed(text, line, policy.witnesses[name], where)
+        if seen[name] >= YEAR_10000:
+            raise Refused(where, f"a co-signature of {name} states no time of ours")
     if not policy.holds(seen):
         raise Refused(where, "too few witnesses co-signed", "the quorum", " ".join(seen) or "none")
     if origin != log.name or not re.fullmatch(_NUMBER, size) or len(base64.b64decode(root)) != 32:

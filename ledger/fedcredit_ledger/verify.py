@@ -8,7 +8,7 @@ does not raise: an auditor wants the list.
 
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -16,10 +16,12 @@ from typing import Any
 
 from fedcredit_ledger.chain import HEADER, NO_LEAF, Leaf
 from fedcredit_ledger.checkpoint import Policy, open_checkpoint
+from fedcredit_ledger.entry import open_commitment
 from fedcredit_ledger.errors import (
     BrokenChainError,
     CheckpointError,
     ForkError,
+    InvalidEvidenceError,
     LedgerError,
     MalformedEntryError,
     QuorumError,
@@ -90,6 +92,8 @@ class Report:
     is_pinned : bool
         Whether it was compared with an id from outside. Without that, the file is only consistent
         with the keys *in the file*.
+    n_openings : int
+        Openings that are what the ledger commits to.
     findings : list of Finding
     """
 
@@ -99,6 +103,7 @@ class Report:
     quorum_size: int = 0
     founding_entry: str = ""
     is_pinned: bool = False
+    n_openings: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -122,6 +127,7 @@ class Report:
             "quorum_size": self.quorum_size,
             "founding_entry": self.founding_entry,
             "is_pinned": self.is_pinned,
+            "n_openings": self.n_openings,
             "exit_code": self.exit_code,
             "findings": [vars(finding) for finding in self.findings],
         }
@@ -184,6 +190,35 @@ def verify(
         return _Verification(store, level, founding_entry, progress).run()
     except sqlite3.Error as error:
         raise LedgerError(f"the file is damaged: {error}") from error
+
+
+def verify_openings(
+    path: Path | str, openings: Mapping[int, Sequence[Sequence[Any]]], report: Report
+) -> None:
+    """Check openings that were handed over against the commitments in a verified file.
+
+    Parameters
+    ----------
+    path : Path or str
+        The SQLite file that `report` is about.
+    openings : mapping
+        ``[salt, name, value]`` by index of the entry.
+    report : Report
+        Gets their number, and a finding for each that is not what was committed to.
+    """
+    with Store(path, read_only=True) as store:
+        for index, opened in sorted(openings.items()):
+            raw = store.leaves(index, 1)
+            commits = Leaf.parse(raw[0]).signed.entry.data.get("commits", {}) if raw else {}
+            for salt, name, value in opened:
+                try:
+                    is_it = open_commitment(commits.get(name, ""), salt, name, value)
+                except MalformedEntryError:
+                    is_it = False
+                report.n_openings += is_it
+                if not is_it:
+                    error = InvalidEvidenceError(f"the opening of {name} is not what was committed")
+                    report.add(index, "wrong-opening", error)
 
 
 class _Verification:

@@ -82,3 +82,19 @@ def test_a_verification_says_how_far_it_is(folder: Path) -> None:
     )
 
     assert told == [(2 * report.size, 2 * report.size)]
+
+
+def test_openings_that_were_handed_over_are_checked_against_the_ledger(folder: Path) -> None:
+    verify = ("ledger", "verify", folder / "ledger.db", "--openings", folder / "openings")
+
+    good = fedcredit(*verify)
+    assert (good.code, "3 openings are what the ledger commits to" in good.out) == (0, True)
+
+    salt = json.loads((folder / "openings" / "4.json").read_text())[0][0]
+    for wrong in ([[salt, "subject", OTHERS]], [[salt, "other", 1]], [[salt, "subject", 0.5]]):
+        (folder / "openings" / "4.json").write_text(json.dumps(wrong))
+        found = fedcredit(*verify, "--json")
+        assert found.code == 59
+        assert [f["code"] for f in found.json()["findings"]] == ["wrong-opening"]
+    (folder / "openings" / "999.json").write_text("[]")
+    assert fedcredit(*verify).code == 59

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from fedcredit_ledger import evidence_verifier as verifier
 from fedcredit_ledger.canonical import encode
-from fedcredit_ledger.errors import InvalidEvidenceError
+from fedcredit_ledger.errors import EvidenceError, InvalidEvidenceError
 from fedcredit_ledger.evidence import pack_evidence, verify_evidence
 from fedcredit_ledger.evidence_flow import checklist
 from tests.ledger import small_federation
@@ -201,6 +201,23 @@ def test_a_head_without_its_quorum_is_found(package):
 
     with pytest.raises(InvalidEvidenceError, match="checkpoint: too few witnesses co-signed"):
         verify_evidence(packed_anew(forged))
+
+
+def test_a_witness_that_states_an_impossible_time_breaks_no_reader():
+    fed = granted_federation()
+    fed.publish_context("run-1")
+    text = fed.log.latest.text()
+    for key in fed.witness_keys.values():
+        line = key.cosign(text, 2**63).line().encode() + b"\n"
+        fed.log.add_cosignatures(line, size=fed.log.size)
+    files = files_of(pack_evidence(fed.store, "grant grant-bank-a"))
+    head = fed.log.checkpoint_note()
+    assert head is not None
+
+    with pytest.raises(EvidenceError, match="has no run"):
+        pack_evidence(fed.store, "run run-1")
+    with pytest.raises(InvalidEvidenceError, match=r"checkpoint: .* states no time of ours"):
+        verify_evidence(packed_anew(files | {"checkpoint": head}))
 
 
 def forged_federation() -> SmallFederation:
