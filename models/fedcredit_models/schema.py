@@ -178,7 +178,8 @@ def _check_label(series: "pd.Series[Any]") -> None:
         kind="label",
         expected="0 = good and 1 = bad in every row",
         found=found,
-        remedy="map the label to 0 and 1 and leave indeterminate accounts out",
+        remedy=f'map the label to 0 and 1, such as (frame["{series.name}"] == "yes").astype(int), '
+        "and leave indeterminate accounts out",
     )
 
 

@@ -186,6 +186,17 @@ def test_a_withheld_sample_names_its_rule_and_shows_no_number(
     assert not [name for name in Page(text).figures if name.endswith(".oot")]
 
 
+def test_a_sample_that_nobody_has_rows_of_is_not_called_withheld(
+    saved: dict[str, Any], facts: list[dict[str, object]], card: Card
+) -> None:
+    saved["metrics"]["oot"] = {"withheld": "no_rows", "n": 0}
+
+    text = render(ResultFile.model_validate(saved), facts, card=card)
+
+    assert "No party has a row of this sample." in text
+    assert "no_rows" not in text
+
+
 def test_a_file_of_another_format_is_refused_by_its_field(saved: dict[str, Any]) -> None:
     with pytest.raises(JobError, match=r"format - Input should be 'fedcredit-result/v1'"):
         ResultFile.parse('{"format": "fedcredit-result/v2"}')
