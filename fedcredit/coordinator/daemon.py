@@ -69,6 +69,13 @@ def _serve(setup: CoordinatorSetup, stop: threading.Event) -> None:
     check_certificates(setup)
     log = open_log(setup)
     desk = Desk(log, store=DeskStore(setup.state / "desk"))
+    try:
+        _serve_desk(setup, log, desk, stop)
+    finally:
+        desk.close()
+
+
+def _serve_desk(setup: CoordinatorSetup, log: Log, desk: Desk, stop: threading.Event) -> None:
     link = SuperLink(
         folder=setup.state / "superlink",
         port=setup.config.superlink_port,
