@@ -10,11 +10,12 @@ import logging
 import os
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from fedcredit.coordinator.app_hash import APP
-from fedcredit.coordinator.deployment import NODES, CoordinatorSetup
+from fedcredit.coordinator.deployment import NODES, CoordinatorSetup, lock_of
 from fedcredit.coordinator.desk_store import DeskStore
 from fedcredit.coordinator.front import Desk
 from fedcredit.coordinator.front_server import FrontServer
@@ -28,7 +29,7 @@ from fedcredit_ledger.log import Log
 from fedcredit_parties.daemon import STATUS_S, write_last_words, write_status
 from fedcredit_parties.disk import is_full, kept_in
 from fedcredit_parties.errors import PartyError
-from fedcredit_parties.file_lock import only_one
+from fedcredit_parties.file_lock import holder_of, only_one
 from fedcredit_parties.member import utc_now
 
 LOOK_S = 0.05
@@ -36,6 +37,9 @@ LOOK_S = 0.05
 
 ALIVE_S = 1.0
 """How often SuperLink and Flower run are looked at."""
+
+MANY = 5
+"""A run that was begun so often lets the others go first."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -127,6 +131,8 @@ class Supervisor:
         self._log = log
         self._link = link
         self._flower: tuple[str, int] | None = None
+        self._app: int | None = None
+        self._n_started: Counter[str] = Counter()
         self._looked = 0.0
 
     def serve(self, stop: threading.Event) -> None:
@@ -169,8 +175,17 @@ class Supervisor:
             self._link.stop()
             self._link.start()
             self._register()
+            self._flower = self._app = None
+            return
+        if self._flower is None:
+            return
+        before, self._app = self._app, holder_of(lock_of(self._setup.state, self._flower[0]))
+        if self._link.run_status(self._flower[1]) == "finished":
             self._flower = None
-        elif self._flower is not None and self._link.run_status(self._flower[1]) == "finished":
+        elif before is not None and self._app is None:
+            # Flower would believe in it until its heartbeats are a minute old.
+            _LOG.warning("the process of run %s has ended: starting it again", self._flower[0])
+            self._link.stop_run(self._flower[1])
             self._flower = None
 
     def _start_run(self) -> None:
@@ -183,9 +198,15 @@ class Supervisor:
         if self._flower is not None:
             if self._flower[0] in open_runs:
                 return
+            lock_of(self._setup.state, self._flower[0]).unlink(missing_ok=True)
             self._flower = None
         if open_runs:
-            run_id = open_runs[0]
+            # One whose process ends again and again does not keep the others waiting.
+            run_id = min(open_runs, key=lambda one: self._n_started[one] // MANY)
+            self._n_started[run_id] += 1
+            self._app = None
+            if self._n_started[run_id] % MANY == 0:
+                _LOG.warning("run %s was begun %d times", run_id, self._n_started[run_id])
             flower_id, _ = self._link.run(
                 APP, {"run-id": run_id, "config-file": str(self._setup.path)}
             )

@@ -11,6 +11,7 @@ from fedcredit.coordinator.front import Desk
 from fedcredit.coordinator.rounds import Coordinator
 from fedcredit_parties.config import resolve
 from fedcredit_parties.daemon import DAEMON_PATIENCE_S
+from fedcredit_parties.file_lock import hold
 from fedcredit_parties.front_client import FrontClient
 from fedcredit_parties.identity_files import load_identity
 from fedcredit_parties.member import Member
@@ -84,6 +85,16 @@ class CoordinatorSetup:
         """Return the Flower node of every party."""
         read: Mapping[str, str] = json.loads((self.state / NODES).read_text("utf-8"))
         return {name: int(node) for name, node in read.items()}
+
+
+def lock_of(state: Path, run_id: str) -> Path:
+    """Return the lock file of the process that carries out a run."""
+    return state / f"run-{run_id}.lock"
+
+
+def take_over(path: Path, run_id: str) -> None:
+    """Wait until no other process carries out the run; then be seen alive by the supervisor."""
+    hold(lock_of(CoordinatorSetup(path).state, run_id))
 
 
 def coordinator(path: Path, grid: Grid) -> Coordinator:

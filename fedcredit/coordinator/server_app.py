@@ -44,13 +44,15 @@ def main(grid: Grid, context: Context) -> None:
         the ledger.
     """
     # Here, because the package of the coordinator is heavy and the stub app imports this module.
-    from fedcredit.coordinator.deployment import coordinator
+    from fedcredit.coordinator.deployment import coordinator, take_over
 
     answer_promptly()
-    built = coordinator(Path(str(context.run_config["config-file"])), grid)
+    config, run_id = Path(str(context.run_config["config-file"])), str(context.run_config["run-id"])
+    take_over(config, run_id)
+    built = coordinator(config, grid)
     built.member.start()
     try:
-        run = built.member.ledger.state.runs[str(context.run_config["run-id"])]
+        run = built.member.ledger.state.runs[run_id]
         built.carry_out(run, stop_without_parent(built.member.ask_to_stop))
     finally:
         built.member.stop()

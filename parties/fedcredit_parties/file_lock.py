@@ -54,6 +54,14 @@ def only_one(path: Path, what: str) -> Iterator[None]:
         os.close(handle)
 
 
+def hold(path: Path) -> None:
+    """Hold the lock file as long as this process lives, waiting for another holder to end."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, str(os.getpid()).encode(), 0)
+
+
 def holder_of(path: Path) -> int | None:
     """Return the id of the process that holds a daemon's lock file, or None."""
     try:

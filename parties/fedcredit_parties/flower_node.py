@@ -106,7 +106,7 @@ NO_HANDLER_TEXT = "this party has no handler for messages of this type"
 
 _BUSY_S = 10.0
 _FIRST_PAUSE_S = 0.1
-_LONGEST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 1.0
 _LEAVE_S = 5.0
 _N_RUNS_KNOWN = 64
 

@@ -80,6 +80,7 @@ def deployment(monkeypatch):
     served = Served({"run-1": "the run"})
     stub = types.ModuleType("fedcredit.coordinator.deployment")
     stub.coordinator = lambda path, grid: served.told.append((str(path), grid)) or served
+    stub.take_over = lambda path, run_id: served.told.append(f"take over {run_id}")
     monkeypatch.setitem(sys.modules, "fedcredit.coordinator.deployment", stub)
     return served
 
@@ -93,6 +94,7 @@ def test_the_server_app_carries_out_the_run_it_is_told(deployment):
     server_app.app(grid="the grid", context=context("run-1"))
 
     assert deployment.told == [
+        "take over run-1",
         ("/there/coordinator.toml", "the grid"),
         "start",
         "the run",
