@@ -27,6 +27,9 @@ HEADER = b"fedcredit-inbox/v1\n"
 
 MAX_NOTE_BYTES = 65_536
 
+MAX_REASONS = 1_000
+"""Reasons for dropped notes that are remembered."""
+
 _NAMES = {"kind", "recipient", "run_id", "sender"}
 _KEYS = _NAMES | {"body", "sealed"}
 
@@ -200,6 +203,7 @@ class Mailbox:
                     self._letters.append(self._open(number, note))
                 except (LedgerError, MalformedMessageError, EncryptionError) as error:
                     self._refused.append(type(error).__name__)
+                    del self._refused[:-MAX_REASONS]
             if fetched:
                 self._news.notify_all()
 
