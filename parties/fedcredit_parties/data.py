@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from fedcredit_ledger.canonical import encode
-from fedcredit_ledger.entry import commit
+from fedcredit_ledger.entry import MAX_ENTRY_BYTES, commit
 from fedcredit_models import schema as schemas
 from fedcredit_models.schema import Schema, SchemaError
 from fedcredit_parties.errors import (
@@ -31,6 +31,9 @@ def sendable(text: str) -> str:
     plain = unicodedata.normalize("NFC", text)
     return "".join(x if x.isprintable() else "\N{REPLACEMENT CHARACTER}" for x in plain)
 
+
+ENTRY_AROUND_BYTES = 2_048
+"""Room in a ledger entry for everything beside an asset's columns."""
 
 _COUNTED = re.compile(r"\b\d+ (of \d+ )?rows\b")
 
@@ -134,7 +137,7 @@ class Table:
         Raises
         ------
         SchemaMismatchError
-            When a column name stands twice.
+            When a column name stands twice, or there are more columns than an entry holds.
         """
         names = [sendable(str(name)) for name in self._frame.columns]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -150,6 +153,16 @@ class Table:
             {"name": name, "kind": _kind(self._frame.iloc[:, i]), "unit": "", "data_level": "row"}
             for i, name in enumerate(names)
         ]
+        room = MAX_ENTRY_BYTES - ENTRY_AROUND_BYTES
+        needed = len(encode(columns))
+        if needed > room:
+            raise SchemaMismatchError(
+                "the table has more columns than the ledger takes for one asset",
+                party=self.party,
+                expected=f"about {len(names) * room // needed} columns with names of this length",
+                found=f"{len(names)}",
+                remedy="keep the label and the columns that a job may use, such as frame[columns]",
+            )
         missing = [[name, int(self._frame.iloc[:, i].isna().sum())] for i, name in enumerate(names)]
         digest = hashlib.sha256(encode([[c["name"], c["kind"]] for c in columns])).hexdigest()
         return {

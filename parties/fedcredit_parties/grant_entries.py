@@ -74,7 +74,7 @@ def grant_data(
         "subject_type": "applicants",
         "grantee": grantee,
         "purpose": purpose,
-        "categories": sorted(features) or [EVERY_FEATURE],
+        "categories": sorted(set(features)) or [EVERY_FEATURE],
         "holders": [holder],
         "assets": sorted(assets),
         "operations": ["sum"],

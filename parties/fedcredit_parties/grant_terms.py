@@ -9,6 +9,7 @@ from collections.abc import Collection
 from datetime import datetime
 from difflib import get_close_matches
 
+from fedcredit_ledger.entry import MAX_ENTRY_BYTES
 from fedcredit_parties.errors import ExpiredGrantError, GrantError
 
 PURPOSE = re.compile(r"[a-z0-9_-]{1,64}")
@@ -81,6 +82,13 @@ def check_terms(
             expected=f"some of {', '.join(known)}",
             found=", ".join(map(str, strange)),
             remedy=f"did you mean {', '.join(near)}?" if near else "correct the names",
+        )
+    if sum(len(str(name).encode()) + 3 for name in features) > MAX_ENTRY_BYTES // 2:
+        raise wrong(
+            "a grant names more columns than the ledger takes",
+            expected=f"names of {MAX_ENTRY_BYTES // 2} bytes in all",
+            found=f"{len(features)} columns",
+            remedy="allow every column: leave features out",
         )
     if max_uses is not None and (type(max_uses) is not int or max_uses < 1):
         raise wrong(

@@ -403,6 +403,7 @@ TERMS: list[tuple[dict[str, Any], type[PartyError], str]] = [
     ({"valid_from": TOMORROW, "valid_until": TOMORROW}, GrantError, "valid_from"),
     ({"features": ["bad", "incom"]}, GrantError, "did you mean income?"),
     ({"features": "income"}, GrantError, "features=['income']"),
+    ({"features": ["income"] * 1_000}, GrantError, "leave features out"),
 ]
 
 
@@ -532,6 +533,13 @@ STRANGE_TABLES: list[tuple[Callable[[dict[str, pd.DataFrame]], Any], str]] = [
     (lambda frames: list(frames.values()), "a dict of party to DataFrame"),
     (lambda frames: {**frames, "bank-1": frames["bank-1"]["age"]}, "a pandas DataFrame"),
     (lambda frames: {**frames, "bank-1": frames["bank-1"].rename(columns={"age": ""})}, "name"),
+    (
+        lambda frames: {
+            name: pd.concat([f, pd.DataFrame(1, f.index, [f"v{i}" for i in range(250)])], axis=1)
+            for name, f in frames.items()
+        },
+        "keep the label and the columns",
+    ),
     (lambda frames: {**frames, "bank-1": pd.concat({"x": frames["bank-1"]}, axis=1)}, "levels"),
 ]
 
