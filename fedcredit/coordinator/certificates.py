@@ -50,6 +50,7 @@ def check_certificate(
             f"{key_file.name} is not the key of {cert_file.name}",
             expected="the private key of the certificate, PEM, without a password",
             found=_reason(error),
+            remedy="restore the key that belongs to the certificate, or issue both anew",
         ) from error
     if not any(_issued(leaf, issuer) for issuer in chain[1:] + authorities):
         raise CertificateError(
