@@ -38,7 +38,7 @@ def read_fact(path: Path) -> dict[str, Any]:
     """
     try:
         fact = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         fact = None
     if not isinstance(fact, dict) or not _KEYS <= set(fact) <= {*_KEYS, "captured_at"}:
         raise EvidenceError(

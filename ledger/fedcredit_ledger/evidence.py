@@ -331,10 +331,10 @@ def read_openings(folder: Path) -> dict[int, list[list[Any]]]:
     for path in sorted(folder.glob("*.json")):
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if (
-            not path.stem.isdigit()
+            not (path.stem.isascii() and path.stem.isdigit())
             or not isinstance(value, list)
             or any(not isinstance(o, list) or len(o) != 3 for o in value)
             or any(not isinstance(o[0], str) or not isinstance(o[1], str) for o in value)

@@ -9,6 +9,7 @@ from fedcredit.coordinator.desk_store import DeskStore
 from fedcredit_parties.ckks import Engine
 from tests.front_desk import Counter
 from tests.fuzz.ckks_targets import ckks_targets
+from tests.fuzz.evidence_targets import evidence_targets
 from tests.fuzz.file_targets import file_targets
 from tests.fuzz.flower_targets import flower_targets
 from tests.fuzz.front_targets import Asgi, front_targets, unlimited
@@ -42,6 +43,7 @@ def all_targets(folder: Path) -> Iterator[list[Target]]:
         engine = up.enter_context(Engine())
         yield [
             *ledger_targets(_made(folder / "ledger")),
+            *evidence_targets(_made(folder / "evidence")),
             *party_targets(honest_course()),
             *file_targets(_made(folder / "files")),
             *flower_targets(_made(folder / "flower"), holder),
