@@ -10,6 +10,7 @@ import logging
 import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +53,9 @@ CONTEXT_PLEASE = "context-please"
 
 OPEN_PLEASE = "open-please"
 """Kind of the letter in which the coordinator asks for an opening."""
+
+SENDERS = 8
+"""Releases that are under way at the same time."""
 
 MAX_REFUSALS = 3
 """After so many refused openings a run's key is dead (crypto.md 2)."""
@@ -458,7 +462,8 @@ class KeyHolder:
         self._heads.keep()
         opened = attempt.opened.entry_id
         parties = self.member.ledger.state.parties
-        for recipient in dict.fromkeys([*attempt.roster, run.requester]):
+
+        def send(recipient: str) -> None:
             blob = seal_release(
                 kept["document"],
                 kept["salt"],
@@ -471,6 +476,10 @@ class KeyHolder:
             self.member.mailbox.send(
                 recipient, RELEASE, {"blob": digest, "opened": opened}, run_id=run.run_id
             )
+
+        # Side by side: every party waits for its own, and the last would wait for all the others.
+        with ThreadPoolExecutor(SENDERS, thread_name_prefix="release") as pool:
+            list(pool.map(send, dict.fromkeys([*attempt.roster, run.requester])))
 
     def _refuse(self, run: RunState, key: _Key, aggregated: str, error: PartyError) -> None:
         """Write the rule, tell the requester, and count."""
