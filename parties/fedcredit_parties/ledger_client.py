@@ -173,6 +173,8 @@ class LedgerClient:
                     data=dict(data),
                 )
             signed = SignedEntry.sign(entry, self.key, *cosigners)
+            if self._pen_file is not None:
+                self._pen_file.write_text(signed.id, "ascii")
             (answer,) = self.front.submit([signed.encode()])
             if answer.code:
                 raise RejectedEntryError(answer.code, answer.detail)
@@ -187,12 +189,18 @@ class LedgerClient:
 
     @contextmanager
     def _shared_pen(self) -> Iterator[None]:
-        """Keep other processes of this author from writing the same number."""
+        """Keep other processes of this author from writing the same number.
+
+        The file names the entry that was written last, or was about to be. When that is not the
+        author's newest one here, another process may have written, and the copy is brought up to
+        date.
+        """
         if self._pen_file is None:
             yield
             return
         with exclusive(self._pen_file):
-            self.refresh()
+            if self._pen_file.read_text("ascii") != self._next_number()[1]:
+                self.refresh()
             yield
 
     def _next_number(self) -> tuple[int, str]:

@@ -3,13 +3,14 @@
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import fedcredit as fc
 from fedcredit_parties.ledger_client import LedgerClient
-from tests.simulated import parts, small_federation
+from tests.simulated import entries, parts, small_federation
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +105,53 @@ def test_a_deadline_that_has_passed_still_looks_once(
     )
 
     assert found is True
+
+
+def test_two_processes_of_one_author_never_write_the_same_number(
+    federation: fc.Federation, tmp_path: Path
+) -> None:
+    """Two clients with one pen file, as the daemon and the command line have."""
+    simulation = parts(federation)
+    clients = [
+        LedgerClient(
+            key=simulation.identities["analyst"].signing,
+            origin=simulation.log.origin,
+            founding_entry=simulation.founding_entry,
+            front=CountingFront(simulation.desk.window("analyst")),
+            clock=simulation.clock,
+            pen=tmp_path / "pen",
+        )
+        for _ in range(2)
+    ]
+
+    for turn in [0, 0, 1, 0, 1, 1]:
+        data = {"act_digest": "2" * 64, "act_type": "none", "decision": "decline"}
+        clients[turn].append("endorsement-given", data)
+
+    clients[0].refresh()
+    numbers = [entry.author_seq for entry in entries(federation) if entry.author == "analyst"]
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) >= 6
+
+
+def test_a_pen_that_was_dropped_in_the_middle_is_no_obstacle(
+    federation: fc.Federation, tmp_path: Path
+) -> None:
+    """The process died after it had noted what it was about to write."""
+    simulation = parts(federation)
+    ledger = LedgerClient(
+        key=simulation.identities["analyst"].signing,
+        origin=simulation.log.origin,
+        founding_entry=simulation.founding_entry,
+        front=simulation.desk.window("analyst"),
+        clock=simulation.clock,
+        pen=tmp_path / "pen",
+    )
+    (tmp_path / "pen").write_text("f" * 64, "ascii")
+
+    data = {"act_digest": "3" * 64, "act_type": "none", "decision": "decline"}
+    first = ledger.append("endorsement-given", data)
+    second = ledger.append("endorsement-given", data)
+
+    assert first != second
+    assert (tmp_path / "pen").read_text("ascii") == second
