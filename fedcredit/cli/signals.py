@@ -1,5 +1,6 @@
 """SIGTERM and Ctrl-C: a daemon's main thread is told and leaves, a command cleans up and ends."""
 
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,10 @@ INTERRUPTED = 130
 
 def until_told(serve: Callable[[threading.Event], None]) -> None:
     """Run `serve` in this thread; SIGTERM and SIGINT set the event that it is given."""
+    # A daemon's log is read weeks later: every line says when.
+    logging.basicConfig(
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING
+    )
     stop = threading.Event()
 
     def leave(number: int, frame: object) -> None:

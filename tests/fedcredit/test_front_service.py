@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import pytest
 
-from fedcredit.coordinator import desk_store, front_service, gate
+from fedcredit.coordinator import desk_store, fleet_proxy, front_service, gate
 from fedcredit.coordinator.desk_store import DeskStore, Label
 from fedcredit.coordinator.front import Desk
 from fedcredit_ledger.checkpoint import Checkpoint, TlogProof
@@ -392,6 +392,24 @@ def test_a_full_disk_is_said_in_words_and_nothing_half_is_kept(tmp_path, monkeyp
 
 
 # Limits
+
+
+@pytest.mark.parametrize(
+    ("call", "n_bytes", "status"),
+    [("get-run", 2**20 + 1, 413), ("push-object", 2**20 + 1, 503), ("push-object", 2**26 + 1, 413)],
+)
+def test_what_the_superlink_would_hold_in_memory_is_limited_by_call_and_altogether(
+    tmp_path, monkeypatch, call, n_bytes, status
+):
+    monkeypatch.setattr(fleet_proxy, "MAX_BYTES_AT_ONCE", 2**20)
+    counter = Counter(tmp_path, superlink="http://127.0.0.1:9")
+
+    found, _ = counter.raw(
+        request("POST", f"/v1/fleet/{call}", {"content-length": str(n_bytes)}, b"")
+    )
+
+    assert found == status
+    counter.close()
 
 
 def test_a_member_that_asks_too_often_is_slowed_and_the_others_are_not(counter, monkeypatch):
