@@ -1,6 +1,7 @@
 """From a fact that happens to a recorded batch, with a member that talks to a real ledger."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,3 +121,16 @@ def test_a_value_that_has_no_canonical_form_is_refused_by_the_name_of_its_field(
     with pytest.raises(EvidenceError, match="the field amount_fen cannot be committed to"):
         fact_sealing.seal(member, fact, tmp_path / "openings")
     assert not (tmp_path / "openings").exists()
+
+
+def test_the_fact_and_the_list_on_the_page_are_read_as_they_stand(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "seal-and-file-loans.md").read_text(
+        encoding="utf-8"
+    )
+    (fact,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (cases,) = re.findall(r"```csv\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "fact.json").write_text(fact, encoding="utf-8")
+    (tmp_path / "cases.csv").write_text(cases, encoding="utf-8")
+
+    assert fact_sealing.read_fact(tmp_path / "fact.json")["stage"] == "repay"
+    assert len(evidence_batch.read_cases(tmp_path / "cases.csv")) == 2

@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+from fedcredit_ledger.facts import STAGES
 from fedcredit_ledger.types import TYPES
 
 ROOM = Path(__file__).parents[2] / "ledger"
@@ -29,6 +30,13 @@ def test_every_entry_type_has_its_row_with_exactly_its_fields():
         fields = [*row.required, *(f"{field}?" for field in row.optional)]
         fields += [f"⊂{c}" for c in row.commits] + [f"⊂{c}?" for c in row.optional_commits]
         assert rows[name].split(", ") == fields
+
+
+def test_every_stage_of_a_loan_has_its_row_with_exactly_its_fields():
+    section = SPEC.partition("## Facts of a loan")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `([a-z]+)` \| ([^|]*) \|$", section, re.MULTILINE))
+
+    assert {name: tuple(row.split(", ")) for name, row in rows.items()} == STAGES
 
 
 def test_every_code_that_a_rule_raises_is_in_the_table():
