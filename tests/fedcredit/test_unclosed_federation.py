@@ -27,7 +27,7 @@ def interrupted():
             raise KeyboardInterrupt
     federation = small_federation(bank_frames(3, n_rows=80))
     try:
-        federation.run(small_job(features=("income",)), progress=look)
+        federation.run(small_job(features=("income",), run_deadline_s=900), progress=look)
     except KeyboardInterrupt:
         pass
     sim = parts(federation)
@@ -45,19 +45,17 @@ federation = interrupted()
 
 @dataclass(frozen=True)
 class Remains:
-    """What the program said, and how long it took to end after its last word."""
+    """What the program said, and with what code it ended."""
 
     dropped: list[int]
     forgotten: list[int]
     n_threads: int
     code: int
     warnings: str
-    seconds: float
 
 
 @pytest.fixture(scope="module")
 def remains() -> Remains:
-    start = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         cwd=ROOT,
@@ -65,12 +63,11 @@ def remains() -> Remains:
         | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path)), "FLWR_TELEMETRY_ENABLED": "0"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=150,  # far below the runs' deadline: nobody waits for it
         check=False,
     )
     first, threads, second = ([int(x) for x in line.split()] for line in done.stdout.splitlines())
-    seconds = time.monotonic() - start
-    return Remains(first, second, threads[0], done.returncode, done.stderr, seconds)
+    return Remains(first, second, threads[0], done.returncode, done.stderr)
 
 
 def _are_gone(process_ids: list[int]) -> bool:
@@ -94,7 +91,6 @@ def test_a_program_that_forgets_its_federation_ends_at_once_with_its_children(
     assert remains.code == 0, remains.warnings
     assert len(remains.forgotten) >= 4
     assert _are_gone(remains.forgotten)
-    assert remains.seconds < 19.0  # the runs' deadline is 20 s
 
 
 def test_whoever_does_not_close_is_warned_each_time(remains: Remains) -> None:
