@@ -10,7 +10,13 @@ from typing import Any
 
 from fedcredit_ledger.errors import LedgerError, QuorumError, RejectedEntryError
 from fedcredit_parties.data import sendable
-from fedcredit_parties.errors import MalformedMessageError, PartyError, WireError, by_name
+from fedcredit_parties.errors import (
+    MachineError,
+    MalformedMessageError,
+    PartyError,
+    WireError,
+    by_name,
+)
 
 FAILED = "failed"
 """Kind of the letter that carries a failure."""
@@ -20,7 +26,22 @@ _MOST = 2_000
 
 
 def describe(error: PartyError, *, party: str) -> dict[str, str]:
-    """Return the letter's body; `party` is named where the error names nobody."""
+    """Return the letter's body; `party` is named where the error names nobody.
+
+    Disclosure
+    ----------
+    Of a member's machine (disk, clock) others learn what happened, not its folders: these are for
+    the operator, in the log.
+    """
+    if isinstance(error, MachineError):
+        name = error.party or party
+        error = type(error)(
+            error.message,
+            party=name,
+            expected=f"a sound machine at {name}",
+            found="what its log says",
+            remedy=f"ask {name}'s operator, then run the job again",
+        )
     return {
         "error": type(error).__name__,
         "message": sendable(error.message[:_MOST]),

@@ -369,7 +369,7 @@ class FrontClient:
         if method != "GET" and response.status_code == 200:
             with self._lock:
                 self.n_bytes_sent += len(body)
-        # No other header: with an encoding, these bytes would grow a thousandfold when they are read.
+        # No other header: with an encoding, these bytes would grow a thousandfold when read.
         kept = {name: response.headers[name] for name in (MORE, TIME) if name in response.headers}
         return httpx.Response(response.status_code, headers=kept, content=bytes(content))
 

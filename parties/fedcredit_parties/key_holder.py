@@ -31,6 +31,7 @@ from fedcredit_parties.errors import (
     ForgedAggregateError,
     FrontUnreachableError,
     InputNotReleasedError,
+    MachineError,
     MalformedMessageError,
     PartyError,
     PrecisionError,
@@ -176,6 +177,9 @@ class KeyHolder:
             except (PartyError, LedgerError) as error:
                 _LOG.warning("no context for run %s: %s", letter.run_id, error)
                 self.member.rejected.append(error)
+                if isinstance(error, MachineError):
+                    told = describe(error, party=self.member.name)
+                    self.member.mailbox.send(letter.sender, FAILED, told, run_id=letter.run_id)
         elif letter.sender == self.member.role("coordinator"):
             with self._lock:
                 self.open(letter.run_id, letter.body)
