@@ -5,7 +5,7 @@ the run. The other processes and moments are in ``test_kills.py``. One federatio
 file, because founding and starting it takes seconds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +45,10 @@ def test_daemons_and_simulation_give_the_same_integers(
 
 
 def test_a_bank_killed_before_it_contributes_costs_seconds_and_not_the_run(
-    running: Running, expected: fc.TrainingResult, tmp_path: Path
+    running: Running,
+    expected: fc.TrainingResult,
+    tmp_path: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
     with running.federation() as federation:
         moments = Moments(federation)

@@ -56,6 +56,7 @@ def expected_fixture(running: Running) -> fc.TrainingResult:
 
 
 Act = Callable[[Running, Moments], None]
+Record = Callable[[str, object], None]
 
 
 def while_contributing(running: Running, moments: Moments) -> None:
@@ -150,7 +151,7 @@ def coordinator_and_bank_at_once(running: Running, moments: Moments) -> None:
     ids=lambda act: act.__name__.replace("_", " "),
 )
 def test_a_process_killed_in_a_round_costs_seconds_and_not_the_run(
-    running: Running, expected: fc.TrainingResult, act: Act
+    running: Running, expected: fc.TrainingResult, act: Act, record_property: Record
 ) -> None:
     with running.federation() as federation:
         moments = Moments(federation)
@@ -165,18 +166,22 @@ def test_a_process_killed_in_a_round_costs_seconds_and_not_the_run(
             result, seconds = running.timed_run(federation)
 
     COSTS.append((act.__name__.replace("_", " "), seconds - running.undisturbed_s))
+    record_property("cost_s", round(seconds - running.undisturbed_s, 1))
+    record_property("undisturbed_s", round(running.undisturbed_s, 1))
     assert np.allclose(result.model.coef_, expected.model.coef_, atol=1e-9, rtol=0)
     assert result.file.metrics == expected.file.metrics
     assert seconds - running.undisturbed_s < MOST_S
 
 
 def test_ten_rounds_of_random_kills_change_nothing(
-    running: Running, expected: fc.TrainingResult
+    running: Running, expected: fc.TrainingResult, record_property: Record
 ) -> None:
     seed = time.time_ns() % 1_000_000
     print(f"\nseed {seed}")
-    draw = random.Random(seed)
+    record_property("seed", seed)
     killed: list[str] = []
+    record_property("killed", killed)
+    draw = random.Random(seed)
 
     while len(killed) < 10:
         with running.federation() as federation:

@@ -5,7 +5,7 @@ from the kernel and printed.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -109,7 +109,7 @@ def test_who_is_restarted_between_runs_takes_part_in_the_next(
 
 
 def test_twenty_runs_leave_every_process_as_it_was(
-    running: Running, expected: fc.TrainingResult
+    running: Running, expected: fc.TrainingResult, record_property: Callable[[str, object], None]
 ) -> None:
     names = (*running.members, SUPERLINK)
     seen: list[dict[str, tuple[int, int, float]]] = []
@@ -123,8 +123,10 @@ def test_twenty_runs_leave_every_process_as_it_was(
             seen.append({name: size_of(running.process(name)) for name in names})
 
     print(f"\nseconds a run: {min(seconds):.1f} to {max(seconds):.1f}")
+    record_property("seconds", [round(took, 1) for took in seconds])
     for name in names:
         settled, last = seen[SETTLED][name], seen[-1][name]
+        record_property(f"{name}: threads, files, MB", [settled, last])
         print(
             f"{name:12s} threads {settled[0]} -> {last[0]}, files {settled[1]} -> {last[1]}, "
             f"{settled[2]:.0f} -> {last[2]:.0f} MB"
