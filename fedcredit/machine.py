@@ -96,7 +96,7 @@ class Machine:
         raise CoordinatorError(
             f"{', '.join(names)} did not start",
             party=name,
-            expected=f"an answer within {START_S:.0f} s",
+            expected="a running daemon" if has_ended else f"an answer within {START_S:.0f} s",
             found=("the process has ended" if has_ended else "none")
             + (f": {last}" if last else ""),
             remedy=f"mend what {self.log(name)} says, then fedcredit federation up {self.folder}",

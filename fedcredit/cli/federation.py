@@ -150,7 +150,7 @@ def _rows(found: dict[str, dict[str, object]]) -> list[dict[str, object]]:
             "process": said.get("process") or "-",
             "state": _state(said),
             "ledger": said.get("ledger_size", "-"),
-            "witnessed": said.get("quorum_size", "-"),
+            "witnessed": said.get("quorum_size") or "-",
             "memory MB": _megabytes(said.get("memory_bytes")),
             "last seen": _ago(said.get("time")),
         }
