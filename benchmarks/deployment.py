@@ -57,22 +57,24 @@ def main() -> None:
     logging.disable(logging.INFO)
     # Ended from outside, we still end what we have started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
-    facts = machine()
+    found: Row = {"machine": machine(), "rows": options.rows, "cases": [], "peers": []}
     frame = applicants(options.rows)
     work = Path(tempfile.mkdtemp(prefix="fedcredit-deployment-"))
     try:
-        cases = [
-            case(frame, n, options.repeats or REPEATS[n], work / str(n)) for n in options.parties
-        ]
-        peers = [] if options.no_peers else [nvflare_he.row(frame, work / "nvflare")]
+        for n in options.parties:
+            found["cases"].append(case(frame, n, options.repeats or REPEATS[n], work / str(n)))
+            tell(found, dry=options.dry)
+        if not options.no_peers:
+            found["peers"].append(nvflare_he.row(frame, work / "nvflare"))
+            tell(found, dry=options.dry)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    facts["load_average_at_the_end"] = [round(value, 2) for value in os.getloadavg()]
-    found = {"machine": facts, "rows": options.rows, "cases": cases, "peers": peers}
-    if options.dry:
-        print(found)
-    else:
-        print(write("deployment", found))
+
+
+def tell(found: Row, *, dry: bool) -> None:
+    """Write what was found so far, or print it."""
+    found["machine"]["load_average_at_the_end"] = [round(value, 2) for value in os.getloadavg()]
+    print(found if dry else write("deployment", found), flush=True)
 
 
 def case(frame: pd.DataFrame, n_parties: int, repeats: int, work: Path) -> Row:
