@@ -117,6 +117,10 @@ def verify(
         Path | None,
         typer.Option("--openings", metavar="DIR", help="Also openings that were handed over."),
     ] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option("--since", metavar="CHECKPOINT", help="Only what came after this head."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check FILE, a ledger: links and tree; with --rules the rules, with --full every signature.
@@ -136,7 +140,15 @@ def verify(
     level = Level.RULES if rules else level
     level = Level.SIGNATURES if full else level
     told = None if as_json or not sys.stderr.isatty() else _tell
-    report = verify_file(file, level=level, founding_entry=founding or None, progress=told)
+    if since is not None and (level > Level.CHAIN or not since.is_file()):
+        raise typer.BadParameter("--since names a checkpoint's file; --rules and --full begin at 0")
+    report = verify_file(
+        file,
+        level=level,
+        founding_entry=founding or None,
+        since=since.read_bytes() if since is not None else b"",
+        progress=told,
+    )
     if openings is not None and not report.findings:
         verify_openings(file, read_openings(openings), report)
     if as_json:

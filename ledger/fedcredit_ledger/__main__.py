@@ -50,6 +50,8 @@ def describe(report: Report) -> str:
         f"{report.size} leaves, {report.quorum_size} under a quorum of witnesses, checked up to "
         f"{report.level.name.lower()}: {len(report.findings) or 'no'} findings"
     )
+    if report.since:
+        lines.append(f"the first {report.since} taken on trust, by the checkpoint over them")
     if report.n_openings:
         lines.append(f"{report.n_openings} openings are what the ledger commits to")
     if report.root:

@@ -157,6 +157,49 @@ class Tree:
         return value
 
 
+class Frontier:
+    """The right edge of a tree: enough to go on from a size, not enough to look back.
+
+    Parameters
+    ----------
+    size : int
+        Number of leaves so far.
+    peaks : sequence of bytes
+        Hashes of its largest complete subtrees, from left to right: one a set bit of `size`.
+
+    Notes
+    -----
+    It holds O(log n) hashes, so a tree of any size is followed in little memory.
+    """
+
+    def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
+        if len(peaks) != size.bit_count():
+            raise ValueError("a tree has one peak for each set bit of its size")
+        self.size = size
+        self._peaks = list(peaks)
+
+    def append(self, value: bytes) -> list[tuple[int, int, bytes]]:
+        """Add a leaf hash; return the nodes completed by it as (level, index, hash)."""
+        completed, level = [(0, self.size, value)], 0
+        while (self.size >> level) & 1:
+            value = node_hash(self._peaks.pop(), value)
+            level += 1
+            completed.append((level, self.size >> level, value))
+        self._peaks.append(value)
+        self.size += 1
+        return completed
+
+    @property
+    def root(self) -> bytes:
+        """Root over all leaves so far."""
+        if not self._peaks:
+            return EMPTY_ROOT
+        value = self._peaks[-1]
+        for peak in self._peaks[-2::-1]:
+            value = node_hash(peak, value)
+        return value
+
+
 def verify_inclusion(
     value: bytes, *, index: int, size: int, proof: Sequence[bytes], root: bytes
 ) -> None:

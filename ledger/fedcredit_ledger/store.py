@@ -213,11 +213,35 @@ class Store:
             ).fetchall()
         return [_blob(row[0]) for row in rows]
 
-    def hashed_leaves(self) -> Iterator[tuple[bytes, bytes]]:
-        """Yield every leaf with its stored hash, in order of the stored index."""
+    def hashed_leaves(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
+        """Yield every leaf from `start` with its stored hash, in order of the stored index."""
         with self._lock:
-            for raw, value in self._db.execute("SELECT leaf, hash FROM leaf ORDER BY i"):
+            rows = self._db.execute("SELECT leaf, hash FROM leaf WHERE i >= ? ORDER BY i", (start,))
+            for raw, value in rows:
                 yield _blob(raw), _blob(value)
+
+    def peaks(self, size: int) -> list[bytes]:
+        """Return the stored hashes of the largest complete subtrees of the first `size` leaves.
+
+        Raises
+        ------
+        LedgerError
+            When one of them is not stored.
+        """
+        found, start = [], 0
+        with self._lock:
+            for level in range(size.bit_length() - 1, -1, -1):
+                if size >> level & 1:
+                    query = "SELECT hash FROM node WHERE level = ? AND i = ?"
+                    at: tuple[int, ...] = (level, start >> level)
+                    if level == 0:
+                        query, at = "SELECT hash FROM leaf WHERE i = ?", (start,)
+                    row = self._db.execute(query, at).fetchone()
+                    if row is None:
+                        raise LedgerError("a stored node is missing: the file is damaged")
+                    found.append(_blob(row[0]))
+                    start += 1 << level
+        return found
 
     def checkpoint(self, size: int) -> bytes | None:
         """Return the log-signed checkpoint of a size, without co-signatures."""
@@ -250,10 +274,13 @@ class Store:
             ).fetchall()
         return [_text(row[0]) for row in rows]
 
-    def nodes(self) -> list[tuple[int, int, bytes]]:
-        """Return the stored tree nodes as (level, index, hash)."""
+    def nodes(self, start: int = 0) -> list[tuple[int, int, bytes]]:
+        """Return the stored nodes over leaf `start` or later ones as (level, index, hash)."""
         with self._lock:
-            rows = self._db.execute("SELECT level, i, hash FROM node ORDER BY level, i").fetchall()
+            rows = self._db.execute(
+                "SELECT level, i, hash FROM node WHERE ((i + 1) << level) > ? ORDER BY level, i",
+                (start,),
+            ).fetchall()
         return [(_integer(level), _integer(i), _blob(value)) for level, i, value in rows]
 
     def export(self, path: Path | str) -> None:

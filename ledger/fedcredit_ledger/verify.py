@@ -26,9 +26,10 @@ from fedcredit_ledger.errors import (
     MalformedEntryError,
     QuorumError,
     RejectedEntryError,
+    RollbackError,
     SignatureError,
 )
-from fedcredit_ledger.merkle import Tree, leaf_hash
+from fedcredit_ledger.merkle import Frontier, leaf_hash
 from fedcredit_ledger.note import Note, Signature, VerifierKey
 from fedcredit_ledger.replica import Replica
 from fedcredit_ledger.rules import MAX_DRIFT_S
@@ -94,6 +95,8 @@ class Report:
         with the keys *in the file*.
     n_openings : int
         Openings that are what the ledger commits to.
+    since : int
+        Leaves that were taken on trust, because a checkpoint over them was.
     findings : list of Finding
     """
 
@@ -104,6 +107,7 @@ class Report:
     founding_entry: str = ""
     is_pinned: bool = False
     n_openings: int = 0
+    since: int = 0
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -128,6 +132,7 @@ class Report:
             "founding_entry": self.founding_entry,
             "is_pinned": self.is_pinned,
             "n_openings": self.n_openings,
+            "since": self.since,
             "exit_code": self.exit_code,
             "findings": [vars(finding) for finding in self.findings],
         }
@@ -149,6 +154,7 @@ def verify_file(
     *,
     level: Level = Level.CHAIN,
     founding_entry: str | None = None,
+    since: bytes = b"",
     progress: Told | None = None,
 ) -> Report:
     """Verify a ledger file or an exported copy; nothing is written.
@@ -160,6 +166,9 @@ def verify_file(
     level : Level, default CHAIN
     founding_entry : str, optional
         Entry id that was learned outside.
+    since : bytes
+        A checkpoint (note) that the caller trusts: at the levels HEAD and CHAIN only what came
+        after it is read. The leaves before it are taken to be what it was signed on.
     progress : callable, optional
         Told now and then how many leaves of how many were checked; those of the rules count again.
 
@@ -169,7 +178,9 @@ def verify_file(
         When the file cannot be read as a ledger at all.
     """
     with Store(path, read_only=True) as store:
-        return verify(store, level=level, founding_entry=founding_entry, progress=progress)
+        return verify(
+            store, level=level, founding_entry=founding_entry, since=since, progress=progress
+        )
 
 
 def verify(
@@ -177,6 +188,7 @@ def verify(
     *,
     level: Level = Level.CHAIN,
     founding_entry: str | None = None,
+    since: bytes = b"",
     progress: Told | None = None,
 ) -> Report:
     """Verify an open store; parameters as in `verify_file`.
@@ -185,9 +197,13 @@ def verify(
     ------
     LedgerError
         When the database itself is damaged beyond reading.
+    ValueError
+        When `since` is given at a level that replays everything.
     """
+    if since and level > Level.CHAIN:
+        raise ValueError("rules and signatures are checked from the beginning")
     try:
-        return _Verification(store, level, founding_entry, progress).run()
+        return _Verification(store, level, founding_entry, since, progress).run()
     except sqlite3.Error as error:
         raise LedgerError(f"the file is damaged: {error}") from error
 
@@ -223,13 +239,20 @@ def verify_openings(
 
 class _Verification:
     def __init__(
-        self, store: Store, level: Level, founding_entry: str | None, progress: Told | None
+        self,
+        store: Store,
+        level: Level,
+        founding_entry: str | None,
+        since: bytes,
+        progress: Told | None,
     ) -> None:
         self.progress = progress
+        self.since = since
         self.store = store
         self.level = level
         self.pinned = founding_entry
         self.report = Report(level=level, is_pinned=founding_entry is not None)
+        self.frontier = Frontier()
 
     def run(self) -> Report:
         report = self.report
@@ -257,8 +280,10 @@ class _Verification:
                     found=founding.id,
                 ),
             )
-        sizes = self.store.checkpoint_sizes()
         report.size = self.store.size
+        if self.since and not self._trust(log):
+            return report
+        sizes = [n for n in self.store.checkpoint_sizes() if n >= report.since]
         heads = self._heads(sizes, log, policy)
         if not sizes or sizes[-1] != report.size:
             report.add(
@@ -276,6 +301,26 @@ class _Verification:
         if self.level >= Level.RULES and not report.findings:
             self._rules(heads)
         return report
+
+    def _trust(self, log: VerifierKey) -> bool:
+        """Begin at the checkpoint that the caller trusts; tell whether the file goes on from it."""
+        try:
+            trusted = open_checkpoint(Note.parse(self.since), log)
+            if trusted.size > self.report.size:
+                raise RollbackError(
+                    "the file is shorter than the trusted checkpoint",
+                    expected=f"at least {trusted.size} leaves",
+                    found=str(self.report.size),
+                )
+            self.frontier = Frontier(trusted.size, self.store.peaks(trusted.size))
+            if self.frontier.root != trusted.root:
+                raise ForkError(f"another history of {trusted.size} leaves than the trusted one")
+        except LedgerError as error:
+            code = {55: "rolled-back", 56: "wrong-root"}.get(error.exit_code, "bad-checkpoint")
+            self.report.add(None, code, error)
+            return False
+        self.report.since = trusted.size
+        return True
 
     def _tell(self, n_checked: int) -> None:
         total = self.report.size * (2 if self.level >= Level.RULES else 1)
@@ -327,14 +372,17 @@ class _Verification:
 
     def _chain(self, heads: list[_Head]) -> None:
         """Links, hashes, nodes, and the root under every checkpoint."""
-        tree = Tree()
+        frontier, start = self.frontier, self.frontier.size
+        roots = {start: frontier.root}
+        wanted = {head.size for head in heads}
         nodes: dict[tuple[int, int], bytes] = {}
-        prev = NO_LEAF
-        for index, (raw, stored) in enumerate(self.store.hashed_leaves()):
+        last = self.store.leaves(start - 1, 1) if start else []
+        prev = leaf_hash(last[0]).hex() if last else NO_LEAF
+        for index, (raw, stored) in enumerate(self.store.hashed_leaves(start), start):
             value = leaf_hash(raw)
             parts = raw.split(b"\n", 3)
-            wanted = [HEADER.encode(), str(index).encode(), prev.encode()]
-            if parts[:3] != wanted:
+            expected = [HEADER.encode(), str(index).encode(), prev.encode()]
+            if parts[:3] != expected:
                 self.report.add(
                     index,
                     "broken-link",
@@ -346,18 +394,20 @@ class _Verification:
                     "stored-hash",
                     BrokenChainError("a leaf is not what its stored hash says", index=index),
                 )
-            nodes.update(((level, i), h) for level, i, h in tree.append(value) if level)
+            nodes.update(((level, i), h) for level, i, h in frontier.append(value) if level)
+            if frontier.size in wanted:
+                roots[frontier.size] = frontier.root
             prev = value.hex()
             self._tell(index + 1)
-        self.report.size, self.report.root = tree.size, tree.root.hex()
-        if nodes != {(level, i): value for level, i, value in self.store.nodes()}:
+        self.report.size, self.report.root = frontier.size, frontier.root.hex()
+        if nodes != {(level, i): value for level, i, value in self.store.nodes(start)}:
             self.report.add(
                 None,
                 "stored-node",
-                BrokenChainError("the stored tree is not that of the leaves", index=tree.size),
+                BrokenChainError("the stored tree is not that of the leaves", index=frontier.size),
             )
         for head in heads:
-            if head.size > tree.size or tree.root_at(head.size) != head.root:
+            if roots.get(head.size) != head.root:
                 self.report.add(
                     head.size,
                     "wrong-root",
