@@ -17,7 +17,8 @@ import statistics
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,11 @@ import fedcredit as fc
 REPEATS = {3: 7, 15: 3}
 """Parties -> jobs that count on each side; one more before them does not."""
 
+SETTLE_S = 1.0
+"""Pause between two jobs, in which the ServerApp of the first one ends."""
+
 ECHO_BYTES = 235_000
-ECHO_ROUNDS = 8
+ECHOES, ECHO_ROUNDS = 2, 5
 
 ROW_C = {3: (0.5, 0.7), 15: (3.4, 3.7)}
 """Seconds a round that our specification measured for plain nodes exchanging 235 kB."""
@@ -91,9 +95,11 @@ def case(frame: pd.DataFrame, n_parties: int, repeats: int, work: Path) -> Row:
         with PlainFederation(work / "plain", frames, front=True) as other:
             other.scorecard(task, split_key)
             for _ in range(repeats):
+                time.sleep(SETTLE_S)
                 result, seconds, begin = daemons.run()
                 encrypted.append(seconds)
                 begun.append(begin)
+                time.sleep(SETTLE_S)
                 plain.append(other.scorecard(task, split_key))
                 check_equal(result, plain[-1])
                 say(f"{n_parties} parties: {seconds:.2f} s, plain {plain[-1]['seconds']:.2f} s")
@@ -101,11 +107,7 @@ def case(frame: pd.DataFrame, n_parties: int, repeats: int, work: Path) -> Row:
         Trace(daemons.trace, since=begin, until=begin + seconds + 1.0).rounds()
         for begin, seconds in zip(begun, encrypted, strict=True)
     ]
-    with PlainFederation(work / "straight", frames, front=False) as other:
-        straight = [other.scorecard(task, split_key) for _ in range(max(2, repeats // 2))]
-        echo = echo_seconds(other)
-    with PlainFederation(work / "front", frames, front=True) as other:
-        echo_front = echo_seconds(other)
+    past = past_the_front(work, frames, lambda other: other.scorecard(task, split_key), repeats)
     sent = bytes_sent(result)
     return {
         "parties": n_parties,
@@ -114,13 +116,10 @@ def case(frame: pd.DataFrame, n_parties: int, repeats: int, work: Path) -> Row:
         "encrypted_s": spread(encrypted),
         "plain_s": spread([run["seconds"] for run in plain]),
         "ratio": spread([e / p["seconds"] for e, p in zip(encrypted, plain, strict=True)]),
-        "plain_straight_s": spread([run["seconds"] for run in straight[1:]]),
         "start_s": short(daemons.started_s),
         **by_round(rounds, begun, encrypted),
         "plain_round_s": spread([gap for run in plain for gap in gaps(run["moments"])[1:]]),
-        "echo_bytes": ECHO_BYTES,
-        "echo_s": spread(echo),
-        "echo_front_s": spread(echo_front),
+        **past,
         "echo_specified_s": ROW_C.get(n_parties),
         "memory_mb": memory.by_role(),
         "mb_sent_per_party": short(statistics.median(sent.values()) / 1e6),
@@ -150,6 +149,31 @@ def by_round(
         "after_s": mean(
             [b + s - run[-1].end for run, b, s in zip(rounds, begun, seconds, strict=True)]
         ),
+    }
+
+
+def past_the_front(
+    work: Path,
+    frames: Mapping[str, pd.DataFrame],
+    fit: Callable[[PlainFederation], Row],
+    repeats: int,
+) -> Row:
+    """Return what plain nodes gain without the front, and the exchanges of 235 kB of both.
+
+    Both kinds of nodes take turns; no daemon runs beside them.
+    """
+    with (
+        PlainFederation(work / "front", frames, front=True) as front,
+        PlainFederation(work / "past", frames, front=False) as past,
+    ):
+        pairs = [(fit(front)["seconds"], fit(past)["seconds"]) for _ in range(repeats + 1)][1:]
+        echoes = [(echo_seconds(front), echo_seconds(past)) for _ in range(ECHOES)]
+    return {
+        "front_ratio": spread([through / direct for through, direct in pairs]),
+        "plain_past_front_s": spread([direct for _, direct in pairs]),
+        "echo_bytes": ECHO_BYTES,
+        "echo_front_s": spread([second for through, _ in echoes for second in through]),
+        "echo_s": spread([second for _, direct in echoes for second in direct]),
     }
 
 
