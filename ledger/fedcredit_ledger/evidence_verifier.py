@@ -569,10 +569,16 @@ def _check(files: Files, founding_entry: str, pinned: str, where: str) -> Proven
     if parse_text(files["policy"], "policy") != founding.data["witness_policy"]:
         raise Refused("policy", "not the policy of the founding entry")
     lines = parse_text(files["policy"], "policy")
-    rule = Policy(pinned.split("\n") if pinned else lines, "pinned policy" if pinned else "policy")
+    rule = Policy(lines, "policy")
     if [key.vkey for key in rule.logs] != [log.vkey] or log.name != founding.body["ledger"]:
         raise Refused("policy", "the policy is for another log", log.vkey)
     size, root, seen = _open_head(files["checkpoint"], log, rule, "checkpoint")
+    if pinned:
+        demanded = Policy(pinned.split("\n"), "pinned policy")
+        signed = {rule.witnesses[name].vkey for name in seen}
+        theirs = {name: 0 for name, key in demanded.witnesses.items() if key.vkey in signed}
+        if log.vkey not in {key.vkey for key in demanded.logs} or not demanded.holds(theirs):
+            raise Refused("checkpoint", "the pinned policy does not hold", found=" ".join(theirs))
     heads = {size: seen}
     for name in files:
         if name.startswith("brackets/") and name.endswith(".checkpoint"):

@@ -241,6 +241,12 @@ def test_a_package_cannot_vouch_for_itself(fed, package):
     policy = files_of(package)["policy"].decode()
     assert is_found(made_up, policy=policy)
     assert not is_found(package, policy=policy, founding_entry=fed.founding.id)
+    log, *witnesses = (line for line in policy.splitlines() if line[:3] in ("log", "wit"))
+    regulator = next(line for line in witnesses if line.startswith("witness regulator "))
+    alone = f"{log}\n{regulator}\nquorum regulator\n"
+    assert not is_found(package, policy=alone)  # the others' lines do no harm
+    assert is_found(made_up, policy=alone)
+    assert is_found(package, policy=f"{log}\nquorum regulator\n")
 
 
 def test_statement_escapes_everything():
