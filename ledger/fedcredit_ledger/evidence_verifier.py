@@ -1,6 +1,6 @@
 """Check an evidence package of FedCredit with nothing but Python 3.8 and this file.
 
-    python3 -I -S verify.py PACKAGE.zip [--founding ID] [--policy FILE] [--json]
+    python3 -I -S verify.py PACKAGE.zip [--founding ID] [--policy FILE]
 
 Every byte of the archive is accounted for; every entry is signed by its author, stands in the tree
 under the checkpoint, was received when the witnesses' checkpoints around it say, and everything it
