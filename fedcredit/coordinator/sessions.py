@@ -6,8 +6,9 @@ The front sees both. The rule needs no clock but its own:
 - nobody holds the place, or its holder was silent for some seconds: whoever calls gets it;
 - a new number that names the holder among its own earlier lives gets it at once: a restart;
 - any other new number is refused while the holder is heard, and its daemon ends;
-- a holder that was replaced as an earlier life, and is heard again, was alive: it gets its place
-  back, the newcomer is refused, and from then on earlier lives count for nothing.
+- a holder that was replaced as an earlier life, and is heard twice again, was alive: it gets its
+  place back, the newcomer is refused, and from then on earlier lives count for nothing. Once is
+  not enough: a call may have been under way when its daemon was killed.
 
 Nothing is kept: after the coordinator's own restart the first to call holds the place.
 """
@@ -18,12 +19,16 @@ from dataclasses import dataclass
 
 from fedcredit_parties.session import SILENT_S
 
+APART_S = 1.0
+"""Two calls of a replaced daemon that are so far apart were not both under way when it died."""
+
 
 @dataclass
 class _Place:
     session: str
     heard: float
     replaced: str = ""
+    heard_again: float | None = None
     is_disputed: bool = False
 
 
@@ -67,7 +72,10 @@ class Sessions:
             place.heard = now
             return None
         if session == place.replaced:
-            self._places[party] = _Place(session, now, is_disputed=True)
+            if place.heard_again is None:
+                place.heard_again = now
+            elif now - place.heard_again >= APART_S:
+                self._places[party] = _Place(session, now, is_disputed=True)
             return None
         if place.session in earlier and not place.is_disputed:
             self._places[party] = _Place(session, now, replaced=place.session)

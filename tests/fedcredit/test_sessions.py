@@ -60,10 +60,14 @@ def test_a_restart_is_let_in_at_once():
 
 
 def test_an_earlier_life_that_calls_again_was_alive_and_the_newcomer_is_refused_for_good():
-    held = Sessions(Clock())
+    clock = Clock()
+    held = Sessions(clock)
     held.hello("bank-a", "one", ())
     held.hello("bank-a", "two", ("one",))
 
+    assert held.hello("bank-a", "one", ()) is None
+    assert held.hello("bank-a", "two", ()) is None, "one call may have been under way"
+    clock.now += 2.0
     assert held.hello("bank-a", "one", ()) is None
     assert held.hello("bank-a", "two", ()) == 0.0
     assert held.hello("bank-a", "three", ("two", "one")) == 0.0
