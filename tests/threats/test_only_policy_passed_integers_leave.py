@@ -16,6 +16,7 @@ import pytest
 import tenseal as ts
 
 import fedcredit as fc
+from fedcredit_ledger.canonical import decode
 from fedcredit_models import binning
 from fedcredit_parties import key_holder as key_holder_module
 from fedcredit_parties import release as release_module
@@ -206,9 +207,11 @@ def test_every_released_cell_keeps_to_a_stricter_policy() -> None:
 def test_the_opened_sums_are_kept_nowhere(
     federation: fc.Federation, documents: list[dict[str, Any]]
 ) -> None:
-    """Gradients and histograms die with the call: the vault holds releases only."""
+    """Gradients and histograms die with the call: the vault holds releases, and a ledger head."""
     key_holder = parts(federation).key_holder
+    vault = key_holder._vault
 
-    assert {name.split(".")[0] for name in key_holder._vault.names("")} <= {"key", "release"}
+    assert {name.split(".")[0] for name in vault.names("")} <= {"head", "key", "release"}
+    assert set(decode(vault.get("head"))) == {"root", "size"}
     for value in vars(key_holder).values():
         assert not isinstance(value, np.ndarray)
