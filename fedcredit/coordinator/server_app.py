@@ -22,6 +22,13 @@ client = ClientApp()
 PULL_BACKOFF_S = 0.05
 """First pause when a reply is announced before its objects are there; Flower's own is a second."""
 
+PULL_S = 5.0
+"""How long the objects of an announced reply are waited for; then its party is asked again.
+
+A party that died while it handed in its reply never sends the rest, and Flower would wait for two
+hours, or until the party's push session is three minutes old.
+"""
+
 PARENT_S = 0.5
 """How often the parent process is looked for."""
 
@@ -84,11 +91,11 @@ def stop_without_parent(leave: Callable[[], None]) -> threading.Event:
 
 
 def answer_promptly() -> None:
-    """Shorten the pause of Flower's grid before it looks again for a reply's objects.
+    """Let Flower's grid look soon for a reply's objects, and give up on those that do not come.
 
-    `HttpGrid` gives no parameter for it. A party's objects follow its reply within milliseconds,
+    `HttpGrid` gives no parameters for it. A party's objects follow its reply within milliseconds,
     and a round is otherwise a second longer as often as not.
     """
     defaults = pull_objects.__kwdefaults__
-    assert defaults is not None and "initial_backoff" in defaults
-    defaults["initial_backoff"] = PULL_BACKOFF_S
+    assert defaults is not None and {"initial_backoff", "max_time", "backoff_cap"} <= set(defaults)
+    defaults.update(initial_backoff=PULL_BACKOFF_S, max_time=PULL_S, backoff_cap=PULL_S / 10)

@@ -5,12 +5,17 @@ import io
 import shutil
 import sys
 import threading
+import time
 import types
 import zipfile
 
 import pytest
 from flwr.app import Context, RecordDict
-from flwr.supercore.inflatable.inflatable_utils import pull_objects
+from flwr.supercore.inflatable.inflatable_utils import (
+    ObjectPullError,
+    ObjectUnavailableError,
+    pull_objects,
+)
 
 from fedcredit.coordinator import server_app
 from fedcredit.coordinator.app_hash import APP, bundle, fab_hash
@@ -76,7 +81,8 @@ class Served:
 @pytest.fixture
 def deployment(monkeypatch):
     """Put a stub where the coordinator is built."""
-    monkeypatch.setitem(pull_objects.__kwdefaults__, "initial_backoff", 1)
+    for name, value in {"initial_backoff": 1, "max_time": 7200, "backoff_cap": 10}.items():
+        monkeypatch.setitem(pull_objects.__kwdefaults__, name, value)
     served = Served({"run-1": "the run"})
     stub = types.ModuleType("fedcredit.coordinator.deployment")
     stub.coordinator = lambda path, grid: served.told.append((str(path), grid)) or served
@@ -102,6 +108,20 @@ def test_the_server_app_carries_out_the_run_it_is_told(deployment):
         "close",
     ]
     assert pull_objects.__kwdefaults__["initial_backoff"] == server_app.PULL_BACKOFF_S
+    assert pull_objects.__kwdefaults__["max_time"] == server_app.PULL_S
+
+
+def test_a_reply_whose_objects_never_come_holds_up_the_grid_for_seconds(deployment, monkeypatch):
+    monkeypatch.setattr(server_app, "PULL_S", 0.3)
+    server_app.answer_promptly()
+    began = time.monotonic()
+
+    def never(object_id):
+        raise ObjectUnavailableError(object_id)
+
+    with pytest.raises(ObjectPullError):
+        pull_objects(["a"], never)
+    assert time.monotonic() - began < 2.0
 
 
 def test_the_server_app_closes_what_it_built_when_the_run_is_unknown(deployment):
