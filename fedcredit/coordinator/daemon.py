@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from fedcredit.coordinator.ground import check_certificates, ledger_full, open_l
 from fedcredit.coordinator.refusals import Refusals
 from fedcredit.coordinator.superlink import SuperLink
 from fedcredit.errors import JobError, SuperLinkError
+from fedcredit_ledger.entry import parse_time
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.log import Log
 from fedcredit_parties.daemon import STATUS_S, write_last_words, write_status
@@ -40,6 +42,9 @@ ALIVE_S = 1.0
 
 MANY = 5
 """A run that was begun so often lets the others go first."""
+
+LATE_S = 15.0
+"""How long after its deadline a run may take to fail by itself."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -132,6 +137,7 @@ class Supervisor:
         self._link = link
         self._flower: tuple[str, int] | None = None
         self._app: int | None = None
+        self._began = 0.0
         self._n_started: Counter[str] = Counter()
         self._looked = 0.0
 
@@ -184,9 +190,23 @@ class Supervisor:
             self._flower = None
         elif before is not None and self._app is None:
             # Flower would believe in it until its heartbeats are a minute old.
-            _LOG.warning("the process of run %s has ended: starting it again", self._flower[0])
-            self._link.stop_run(self._flower[1])
-            self._flower = None
+            self._begin_again("the process of run %s has ended: starting it again")
+        elif self._is_overdue(self._flower[0]):
+            # Whatever it waits for: its successor sees the deadline first, and fails the run.
+            self._begin_again("run %s goes on after its deadline: starting it again")
+
+    def _begin_again(self, why: str) -> None:
+        assert self._flower is not None
+        run_id, flower_id = self._flower
+        _LOG.warning(why, run_id)
+        self._link.stop_run(flower_id)
+        self._flower = None
+
+    def _is_overdue(self, run_id: str) -> bool:
+        """Whether a process holds on to a run whose deadline has passed."""
+        until = parse_time(self._log.state.runs[run_id].proposal["valid_until"])
+        late = timedelta(seconds=LATE_S)
+        return utc_now() > until + late and time.monotonic() > self._began + LATE_S
 
     def _start_run(self) -> None:
         """Start a Flower run for the oldest run of the ledger that is not over."""
@@ -204,7 +224,7 @@ class Supervisor:
             # One whose process ends again and again does not keep the others waiting.
             run_id = min(open_runs, key=lambda one: self._n_started[one] // MANY)
             self._n_started[run_id] += 1
-            self._app = None
+            self._app, self._began = None, time.monotonic()
             if self._n_started[run_id] % MANY == 0:
                 _LOG.warning("run %s was begun %d times", run_id, self._n_started[run_id])
             flower_id, _ = self._link.run(
