@@ -489,7 +489,7 @@ class KeyHolder:
         """Write the rule, tell the requester, and count."""
         _LOG.warning("an opening of run %s was refused: %s", run.run_id, error)
         key.n_refused += 1
-        body = describe(error, party="")
+        body = describe(error, party=self.member.name if isinstance(error, MachineError) else "")
         self.member.mailbox.send(run.requester, FAILED, body, run_id=run.run_id)
         about = aggregated if len(aggregated) == 64 else run.proposal_id
         try:

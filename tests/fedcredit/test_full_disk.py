@@ -3,20 +3,23 @@
 import pytest
 
 from fedcredit.coordinator.desk_store import DeskStore
+from fedcredit.run_progress import Progress
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.store import Store
 from fedcredit_ledger.verify import Level, verify_file
+from fedcredit_parties.contributions import Contributions
 from fedcredit_parties.disk import is_full
 from fedcredit_parties.errors import DiskFullError
 from fedcredit_parties.file_lock import only_one
 from fedcredit_parties.vault import Vault
 from tests import full_disk
 from tests.front_desk import ORIGIN, Counter
+from tests.simulated import newest_run, parts, small_federation, small_job
 
 
 @pytest.fixture
 def disk(tmp_path):
-    with full_disk.small_disk(tmp_path / "disk") as folder:
+    with full_disk.small_disk(tmp_path / "disk", n_kib=8192) as folder:
         yield folder
 
 
@@ -90,3 +93,31 @@ def test_a_ledger_that_cannot_be_written_confirms_nothing_and_still_verifies(dis
     assert failure is not None and is_full(failure)
     assert again.size == report.size == confirmed
     assert [finding.code for finding in report.findings] in ([], ["unwitnessed"])
+
+
+FULL = {"bank-1": "contribution was not kept", "key-holder": "release was not kept"}
+
+
+@pytest.mark.parametrize("who", FULL)
+def test_a_disk_that_fills_in_a_run_fails_it_by_name_and_the_next_run_goes_through(disk, who):
+    vault = Vault(disk / "vault", key=bytes(32))
+    with small_federation() as federation:
+        if who == "key-holder":
+            parts(federation).key_holder._vault = vault
+        else:
+            holder = parts(federation).holders[who]
+            holder.contributions = Contributions(vault)
+
+        def strike(progress: Progress) -> None:
+            if progress.phase == "newton" and not (disk / full_disk.PAD).exists():
+                full_disk.fill(disk)
+
+        with pytest.raises(DiskFullError, match=FULL[who]) as full:
+            federation.run(small_job(), progress=strike)
+        failed = newest_run(federation)
+        full_disk.free(disk)
+        result = federation.run(small_job())
+
+    assert (failed.status, failed.failure, full.value.party) == ("failed", "DiskFullError", who)
+    assert str(disk) not in full.value.diagnostics(), "folders are the operator's"
+    assert len(result.model.coef_) > 0
