@@ -7,6 +7,7 @@ three banks serves the file.
 import hashlib
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
@@ -14,15 +15,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from flwr.supercore.control import ControlHttpClient
 
 import fedcredit as fc
 from fedcredit import machine as machines
 from fedcredit.coordinator import daemon as coordinator_daemon
+from fedcredit.coordinator.app_hash import fab_hash
+from fedcredit.coordinator.deployment import NODES
 from fedcredit.coordinator.ground import check_coordinator
+from fedcredit.coordinator.superlink import SuperLink
 from fedcredit.coordinator.tls import issue_authority
 from fedcredit.errors import PortInUseError
 from fedcredit.machine import ANALYST, COORDINATOR, KEY_HOLDER, Machine, MachineTable
@@ -39,12 +44,14 @@ from fedcredit_parties.errors import (
     TableChangedError,
 )
 from fedcredit_parties.file_lock import holder_of
+from fedcredit_parties.flower_node import NO_HANDLER_TEXT, VersionHeaders
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.party_check import check_party
 from tests import full_disk
 from tests.simulated import bank_frames
 
 FRAMES = bank_frames(n_banks=3, n_rows=240)
+ECHO = Path(__file__).parent / "flower_echo"
 GIB = 2**30
 SOON_S = 12.0
 """An error of the ground is said within seconds, not after an hour of asking again."""
@@ -285,6 +292,55 @@ def test_a_table_that_changed_under_the_daemon_is_refused_and_the_old_one_is_wel
 
 
 @pytest.mark.long
+def test_a_coordinator_that_sends_an_unknown_type_gets_a_fixed_sentence_and_is_counted(
+    ground: Ground, tmp_path: Path
+) -> None:
+    """The coordinator runs the very app that the bank pins, and asks it for something else."""
+    config = ground.folder / "bank-1" / "party.toml"
+    honest = config.read_text("utf-8")
+    stop(ground, "bank-1")
+    config.write_text(re.sub('app_hash = "[0-9a-f]+"', f'app_hash = "{fab_hash(ECHO)}"', honest))
+    ground.machine.up()
+    nodes = json.loads((ground.folder / COORDINATOR / "state" / NODES).read_text("utf-8"))
+    plan, out = [[[int(nodes["bank-1"])], "query.steal", 10, 60]], tmp_path / "replies.json"
+
+    hostile_run(ground, {"plan": json.dumps(plan), "out": str(out)})
+    until(lambda: out.exists() and json.loads(out.read_text("utf-8")))
+    until(lambda: read_status(ground.folder / "bank-1" / "state").get("refused"))
+    said = read_status(ground.folder / "bank-1" / "state")
+    stop(ground, "bank-1")
+    config.write_text(honest, "utf-8")
+    ground.machine.up()
+
+    (replies,) = (seen["replies"] for seen in json.loads(out.read_text("utf-8")))
+    assert replies == {nodes["bank-1"]: [0, NO_HANDLER_TEXT]}
+    assert said["refused"] == {"unknown-type": 1} and "'query.steal'" in said["problem"]
+    assert "unknown type" in ground.machine.log("bank-1").read_text("utf-8")
+
+
+def hostile_run(ground: Ground, config: dict[str, str]) -> None:
+    """Start a run of another app on the coordinator's SuperLink, as its operator can."""
+    home = ground.folder / COORDINATOR
+    link = SuperLink(
+        folder=home / "state" / "superlink",
+        port=ground.port("superlink_port"),
+        ca_file=home / "ca.crt",
+        cert_file=home / "server.crt",
+        key_file=home / "server.key",
+    )
+    link._control = ControlHttpClient.from_server_address(
+        f"127.0.0.1:{link.port}",
+        False,
+        (home / "ca.crt").read_bytes(),
+        interceptors=[VersionHeaders("flwr CLI")],
+    )
+    try:
+        link.run(ECHO, config)
+    finally:
+        link._control.close()
+
+
+@pytest.mark.long
 def test_a_replaced_table_is_registered_as_a_new_version_and_used(ground: Ground) -> None:
     table = ground.folder / "bank-2" / "table.parquet"
     part = table.with_name("part.parquet")
@@ -296,7 +352,6 @@ def test_a_replaced_table_is_registered_as_a_new_version_and_used(ground: Ground
     while holder_of(ground.folder / "bank-2" / "state" / "daemon.lock") is not None:
         time.sleep(0.02)
     began = time.monotonic()
-    ground.machine.start("bank-2")
     ground.machine.up()
     took_s = time.monotonic() - began
 
@@ -385,7 +440,7 @@ def test_a_coordinator_whose_disk_is_full_ends_by_name_and_its_ledger_still_veri
     stop(ground, COORDINATOR)
     kept = state.with_name("kept")
     state.rename(kept)
-    with full_disk.small_disk(state, n_kib=16384) as disk:
+    with full_disk.small_disk(state, n_kib=131_072) as disk:
         shutil.copytree(kept, state, dirs_exist_ok=True)
         ground.machine.up()
         full_disk.fill(disk)
@@ -422,6 +477,13 @@ def stop(ground: Ground, name: str) -> None:
     assert process is not None
     os.kill(process, 15)
     until_ended(ground, name)
+
+
+def until(look: Callable[[], object], seconds: float = 40.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
 
 
 def until_ended(ground: Ground, name: str) -> None:
