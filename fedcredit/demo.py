@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from fedcredit import ledger_file
+from fedcredit import evidence_file, ledger_file
 from fedcredit.comparison import compare
 from fedcredit.demo_ground import PURPOSE, SEED, Daemons, InProcess
 from fedcredit.demo_outcome import Outcome, number
@@ -29,7 +29,8 @@ from fedcredit_parties.file_lock import holder_of, only_one
 
 LEDGER, KEPT = "ledger.db", "federation"
 
-WRITTEN = (LEDGER, "result.json", "openings", "report.html", "logs")
+EVIDENCE = "demo.evidence.zip"
+WRITTEN = (LEDGER, "result.json", "openings", "report.html", EVIDENCE, "logs")
 """What a demonstration may leave in its folder; all of it is replaced by the next one."""
 
 PREFIX = ".fedcredit-demo-"
@@ -164,6 +165,9 @@ def _run(
     verified, facts = ledger_file.facts(work / LEDGER, founding_entry=founding)
     telling.detail(f"{verified.size} entries, {len(verified.findings) or 'no'} findings")
     (work / "report.html").write_text(render(result.file, facts), encoding="utf-8")
+    evidence_file.write(work / EVIDENCE, work / LEDGER, f"run {result.run_id}")
+    proven = evidence_file.read(work / EVIDENCE, founding_entry=founding)
+    telling.detail(f"{len(proven.leaves)} of them packed as evidence, which verifies on its own")
     telling.lap("the check")
     telling.step("5. The worth of it: what each bank learns alone, and what the pool would learn\n")
     compared = compare(who.frames, result.model, job=job, schema=schema, policy=policy, seed=SEED)

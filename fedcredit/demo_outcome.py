@@ -58,6 +58,7 @@ class Outcome:
             "checkpoint": self.result.checkpoint,
             "ledger": {"file": str(self.folder / "ledger.db"), **self.verified.document()},
             "report": str(self.folder / "report.html"),
+            "evidence": str(self.folder / "demo.evidence.zip"),
             "result": str(self.folder / "result.json"),
             "seconds": round(self.seconds, 2),
             "spent": {part: round(value, 2) for part, value in self.spent.items()},
@@ -90,6 +91,7 @@ class Outcome:
             f"verified to the last signature: {n_findings or 'no'} findings",
             "head": f"{origin} size {size} root {root}",
             "report": f"{self.folder / 'report.html'}",
+            "evidence": f"{self.folder / 'demo.evidence.zip'}, for somebody who has none of this",
             "took": f"{self.seconds:.1f} s: "
             + ", ".join(f"{part} {value:.1f}" for part, value in self.spent.items()),
         }

@@ -23,7 +23,7 @@ from tests.simulated import bank_frames
 
 def test_ledger_result_and_report_are_written(demonstration: Demonstration) -> None:
     assert {path.name for path in demonstration.folder.iterdir()} == {
-        "ledger.db", "openings", "report.html", "result.json",
+        "demo.evidence.zip", "ledger.db", "openings", "report.html", "result.json",
     }  # fmt: skip
     assert [path.name for path in demonstration.folder.parent.iterdir()] == ["demo"]
 

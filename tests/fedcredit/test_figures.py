@@ -143,6 +143,18 @@ def test_entries_are_chosen_by_the_time_they_were_received(
     assert fedcredit("ledger", "show", ledger, "--until", "soon").code == 2
 
 
+def test_the_demonstration_leaves_evidence_that_verifies(
+    demonstration: Demonstration, entries: list[Line]
+) -> None:
+    case, founding = demonstration.folder / "demo.evidence.zip", entries[0].entry_id
+
+    done = fedcredit("evidence", "verify", case, "--founding", founding, "--json")
+
+    assert done.code == 0, done.err
+    assert (done.json()["missing"], done.json()["is_pinned"]) == ([], True)
+    assert len(done.json()["entries"]) == len(entries)
+
+
 def test_a_ledger_is_exported_for_a_web_server(
     demonstration: Demonstration, entries: list[Line], tmp_path: Path
 ) -> None:
