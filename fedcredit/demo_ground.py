@@ -26,6 +26,9 @@ SEED = 7
 
 PURPOSE = "modelling"
 
+LEAVE_S = 3.0
+"""How long daemons may take to leave in order: what they keep is thrown away anyway."""
+
 
 class InProcess:
     """Every role in this process: a fast look, and the ground for systems without ``/proc``.
@@ -103,7 +106,7 @@ class Daemons:
             with Federation.load(path, quiet=True) as federation:
                 yield federation
         finally:
-            self._machine.down()
+            self._machine.down(within_s=LEAVE_S)
 
     def check(self) -> None:
         """Raise when a daemon has ended: nobody would answer for it before the deadline.

@@ -193,8 +193,13 @@ class Machine:
             return COORDINATOR
         return PartyConfig.read(self.folder / name / "party.toml").role
 
-    def down(self) -> None:
+    def down(self, *, within_s: float = STOP_S) -> None:
         """Stop every daemon of the folder: parties first, by SIGTERM, then by force.
+
+        Parameters
+        ----------
+        within_s : float
+            How long the parties, and then the coordinator, may take to leave in order.
 
         Raises
         ------
@@ -202,7 +207,7 @@ class Machine:
             When a process of the federation is still there at the end.
         """
         for group in (self.members, [COORDINATOR]):
-            deadline = time.monotonic() + STOP_S
+            deadline = time.monotonic() + within_s
             number = signal.SIGTERM
             told: set[int] = set()
             while running := self._running(group):

@@ -69,6 +69,14 @@ def is_alive(one: tuple[int, str]) -> bool:
     return start_of(one[0]) == one[1]
 
 
+def still_there(processes: set[tuple[int, str]], folder: Path) -> list[str]:
+    """Return the command lines of what is alive of `processes`, and of what works in `folder`."""
+    alive = {one[0] for one in processes if is_alive(one)} | set(left_in(folder))
+    return [
+        Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode() for one in alive
+    ]
+
+
 def until(look: Callable[[], bool], *, within_s: float) -> bool:
     """Say whether something becomes true in time."""
     deadline = time.monotonic() + within_s
@@ -129,10 +137,8 @@ def test_a_demonstration_that_is_ended_in_mid_run_leaves_no_process(
 
         process.send_signal(number)
 
-        assert until(
-            lambda: not [one for one in below if is_alive(one)] and not left_in(tmp_path),
-            within_s=GONE_S,
-        )
+        until(lambda: not still_there(below, tmp_path), within_s=GONE_S)
+        assert still_there(below, tmp_path) == []
         process.communicate()
     if number != signal.SIGKILL:
         assert process.returncode == 130
