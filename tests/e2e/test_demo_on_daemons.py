@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -72,9 +72,12 @@ def is_alive(one: tuple[int, str]) -> bool:
 def still_there(processes: set[tuple[int, str]], folder: Path) -> list[str]:
     """Return the command lines of what is alive of `processes`, and of what works in `folder`."""
     alive = {one[0] for one in processes if is_alive(one)} | set(left_in(folder))
-    return [
-        Path(f"/proc/{one}/cmdline").read_bytes().replace(b"\0", b" ").decode() for one in alive
-    ]
+    found = []
+    for one in sorted(alive):
+        with suppress(FileNotFoundError):  # it has ended at this moment
+            words = Path(f"/proc/{one}/cmdline").read_bytes().split(b"\0")
+            found.append(b" ".join(words).decode())
+    return found
 
 
 def until(look: Callable[[], bool], *, within_s: float) -> bool:
