@@ -44,7 +44,7 @@ from fedcredit_parties.mailbox import Letter
 from fedcredit_parties.member import Member
 from fedcredit_parties.release import release
 from fedcredit_parties.released import Released
-from fedcredit_parties.releases import RELEASE, seal_release
+from fedcredit_parties.releases import RELEASE, packed, seal_release
 from fedcredit_parties.tasks import ScorecardTask
 from fedcredit_parties.vault import Vault
 from fedcredit_parties.wire import MAX_PAYLOAD_BYTES, payload_digest, unpack_ciphertexts
@@ -476,10 +476,8 @@ class KeyHolder:
                 recipient=recipient,
                 mask_key=parties[recipient].mask_key,
             )
-            digest = self.member.front.put_blob(blob)
-            self.member.mailbox.send(
-                recipient, RELEASE, {"blob": digest, "opened": opened}, run_id=run.run_id
-            )
+            body = {"opened": opened, **packed(self.member, blob)}
+            self.member.mailbox.send(recipient, RELEASE, body, run_id=run.run_id)
 
         # Side by side: every party waits for its own, and the last would wait for all the others.
         with ThreadPoolExecutor(SENDERS, thread_name_prefix="release") as pool:

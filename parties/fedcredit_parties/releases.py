@@ -1,10 +1,12 @@
 """Sealed releases: what the key holder hands to the rostered parties and the requester.
 
-A release travels as a blob that only its recipient opens; the ledger's ``round-opened`` carries
-the salted commitment to it. A recipient believes a document only when it opens that commitment, so
-everybody evaluates the next round at the same, released point, or not at all (lock C).
+A release travels as bytes that only its recipient opens, in its letter or, when it is large, as a
+blob beside it; the ledger's ``round-opened`` carries the salted commitment to it. A
+recipient believes a document only when it opens that commitment, so everybody evaluates the next
+round at the same, released point, or not at all (lock C).
 """
 
+import base64
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +23,10 @@ from fedcredit_parties.released import Released
 from fedcredit_parties.sealing import seal, unseal
 
 RELEASE = "release"
-"""Kind of the letter that names a sealed release."""
+"""Kind of the letter that brings a sealed release, or names the blob that is one."""
+
+MOST_IN_A_LETTER = 24_000
+"""Bytes of a sealed release that travels in its letter; a larger one is a blob beside it."""
 
 
 def _context(run_id: str, opened: str, recipient: str) -> bytes:
@@ -129,9 +134,26 @@ def _names(member: Member, opened: Act) -> Callable[[Letter], bool]:
     return is_it
 
 
+def packed(member: Member, blob: bytes) -> dict[str, str]:
+    """Return the part of a letter that carries a sealed release, or names the blob that does."""
+    if len(blob) <= MOST_IN_A_LETTER:
+        return {"sealed": base64.b64encode(blob).decode()}
+    return {"blob": member.front.put_blob(blob)}
+
+
+def _unpacked(member: Member, letter: Letter) -> bytes:
+    sealed = letter.body.get("sealed")
+    if sealed is None:
+        return member.front.get_blob(str(letter.body.get("blob")))
+    try:
+        return base64.b64decode(str(sealed), validate=True)
+    except ValueError:
+        raise MalformedMessageError("a sealed release that is not base64") from None
+
+
 def _absorb(member: Member, run: RunState, released: Released, opened: Act, letter: Letter) -> None:
     document, salt = _opening(
-        member.front.get_blob(str(letter.body.get("blob"))),
+        _unpacked(member, letter),
         run_id=run.run_id,
         opened=opened.entry_id,
         recipient=member.name,
