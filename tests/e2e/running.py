@@ -110,7 +110,6 @@ class Running:
         deadline = time.monotonic() + MOMENT_S
         while self.machine.process(name) == process and time.monotonic() < deadline:
             time.sleep(0.05)
-        self.machine.start(name)
         self.machine.up()
 
     def halt(self, *names: str) -> None:
