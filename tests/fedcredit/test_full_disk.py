@@ -1,20 +1,33 @@
 """A disk that is really full: what is refused, by which name, and what is left with room again."""
 
+import threading
+
 import pytest
 
+from fedcredit import machine
+from fedcredit.coordinator.daemon import Supervisor
+from fedcredit.coordinator.deployment import CoordinatorSetup
 from fedcredit.coordinator.desk_store import DeskStore
+from fedcredit.coordinator.ground import open_log
+from fedcredit.coordinator.superlink import SuperLink
+from fedcredit.machine import COORDINATOR, MachineTable
 from fedcredit.run_progress import Progress
+from fedcredit_ledger.entry import Entry, SignedEntry, format_time
+from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.store import Store
 from fedcredit_ledger.verify import Level, verify_file
 from fedcredit_parties.contributions import Contributions
+from fedcredit_parties.daemon import PartySetup
 from fedcredit_parties.disk import is_full
 from fedcredit_parties.errors import DiskFullError
 from fedcredit_parties.file_lock import only_one
+from fedcredit_parties.identity import Identity
+from fedcredit_parties.member import utc_now
 from fedcredit_parties.vault import Vault
 from tests import full_disk
 from tests.front_desk import ORIGIN, Counter
-from tests.simulated import newest_run, parts, small_federation, small_job
+from tests.simulated import bank_frames, newest_run, parts, small_federation, small_job
 
 
 @pytest.fixture
@@ -121,3 +134,61 @@ def test_a_disk_that_fills_in_a_run_fails_it_by_name_and_the_next_run_goes_throu
     assert (failed.status, failed.failure, full.value.party) == ("failed", "DiskFullError", who)
     assert str(disk) not in full.value.diagnostics(), "folders are the operator's"
     assert len(result.model.coef_) > 0
+
+
+class Undisturbed(Supervisor):
+    """A supervisor without Flower: it looks after the ledger only."""
+
+    def _register(self) -> None:
+        pass
+
+    def _look_after(self) -> None:
+        pass
+
+    def _start_run(self) -> None:
+        pass
+
+
+def test_a_coordinator_whose_ledger_takes_nothing_more_ends_by_name(tmp_path):
+    folder = tmp_path / "federation"
+    tables = {n: MachineTable(frame=f, bad_definition="bad") for n, f in bank_frames(3).items()}
+    machine.found(folder, tables, features=())
+    with full_disk.small_disk(folder / COORDINATOR / "state", n_kib=8192) as disk:
+        setup = CoordinatorSetup(folder / COORDINATOR / "coordinator.toml")
+        log = open_log(setup)
+        link = SuperLink(
+            folder=disk / "superlink",
+            port=setup.config.superlink_port,
+            ca_file=setup.file(setup.config.ca_file),
+            cert_file=setup.file(setup.config.cert_file),
+            key_file=setup.file(setup.config.key_file),
+        )
+        full_disk.fill(disk)
+        bank = PartySetup(folder / "bank-0" / "party.toml").identity
+        with pytest.raises(LedgerError):
+            for number in range(400):
+                log.submit([entry(bank, log, number)])
+
+        with pytest.raises(DiskFullError, match="the ledger takes no entry") as full:
+            Undisturbed(setup, log, link).serve(threading.Event())
+
+    assert str(disk) in full.value.expected and full.value.exit_code == 71
+
+
+def entry(author: Identity, log: Log, number: int) -> bytes:
+    """Return an entry that the log has to write, whoever then reads it."""
+    head = log.state.author_heads.get(author.name)
+    sequence, previous = (0, "0" * 64) if head is None else (head[0] + 1, head[1])
+    unsigned = Entry(
+        author=author.name,
+        author_seq=sequence,
+        author_prev=previous,
+        ledger=log.origin,
+        type="endorsement-given",
+        time=format_time(utc_now()),
+        seen_size=log.size,
+        seen_root=log.root.hex(),
+        readers=["all"],
+        data={"act_type": "other", "act_digest": f"{number:064x}", "decision": "approve"},
+    )
+    return SignedEntry.sign(unsigned, author.signing).encode()
