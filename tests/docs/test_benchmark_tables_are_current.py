@@ -49,3 +49,14 @@ def test_every_encrypted_run_gave_the_pooled_card() -> None:
         (n, p) for n in (30_000, 300_000) for p in (3, 15)
     }
     assert all(row["largest_coefficient_difference"] <= 1e-6 for row in rows)
+
+
+def test_daemons_with_3_and_15_parties_are_within_the_bars() -> None:
+    path = BENCHMARKS / "results" / "deployment.json"
+    cases = json.loads(path.read_text(encoding="utf-8"))["cases"]
+
+    assert [case["parties"] for case in cases] == [3, 15]
+    for case in cases:
+        assert case["ratio"]["median"] <= 1.5
+        assert case["round_s"]["median"] <= 1.5 * case["echo_specified_s"][1]
+        assert sum(case["round_parts_s"].values()) == pytest.approx(case["mean_round_s"], abs=0.002)
