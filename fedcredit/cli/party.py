@@ -144,9 +144,7 @@ def trust(
         typer.Option(help="32 or more hex digits of the founding id, as other members read them."),
     ] = None,
     known: Known = None,
-    show: Annotated[
-        bool, typer.Option("--show", help="Print our key and what is pinned; change nothing.")
-    ] = (False),
+    show: Annotated[bool, typer.Option("--show", help="Print our key and the pins.")] = (False),
     as_json: AsJson = False,
 ) -> None:
     """Pin the founding that every member has signed, once its id is compared outside the system.
