@@ -78,7 +78,9 @@ class Machine:
             When a process ends or does not answer within a minute, with its last words.
         """
         for name in self.names:
-            if self.process(name) is None:
+            child = self._children.get(name)
+            is_starting = child is not None and child.poll() is None  # it has no lock yet
+            if self.process(name) is None and not is_starting:
                 self.start(name)
         deadline = time.monotonic() + START_S
         waiting = self.names
