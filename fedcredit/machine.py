@@ -78,9 +78,7 @@ class Machine:
             When a process ends or does not answer within a minute, with its last words.
         """
         for name in self.names:
-            child = self._children.get(name)
-            is_starting = child is not None and child.poll() is None  # it has no lock yet
-            if self.process(name) is None and not is_starting:
+            if self.process(name) is None and not self._is_starting(name):
                 self.start(name)
         deadline = time.monotonic() + START_S
         waiting = self.names
@@ -90,6 +88,12 @@ class Machine:
             if gone or (waiting and time.monotonic() > deadline):
                 self._complain(gone or waiting, has_ended=bool(gone))
             time.sleep(0.05)
+
+    def _is_starting(self, name: str) -> bool:
+        """Say whether a process started here has not come to its lock and first status yet."""
+        child = self._children.get(name)
+        has_said = (self.state(name) / "status.json").exists()
+        return child is not None and child.poll() is None and not has_said
 
     def _complain(self, names: Sequence[str], *, has_ended: bool) -> NoReturn:
         name = names[0]

@@ -471,6 +471,16 @@ def stop(ground: Ground, name: str) -> None:
     assert process is not None
     os.kill(process, 15)
     until_ended(ground, name)
+    until(lambda: is_gone(process))  # it leaves its lock before it has closed its files
+
+
+def is_gone(process: int) -> bool:
+    """Say whether a process has ended, whoever has waited for it or not."""
+    try:
+        stat = Path(f"/proc/{process}/stat").read_text("ascii")
+    except FileNotFoundError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"
 
 
 def until(look: Callable[[], object], seconds: float = 40.0) -> None:
