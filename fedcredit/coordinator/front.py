@@ -154,11 +154,12 @@ class Desk:
         before. What the coordinator itself put there, the contributions for the key holder, goes
         ten minutes after the last open run. Notes about no run stay.
         """
-        state = self.log.state
+        state, size = self.log.state, self.log.size
         open_since = [
             Leaf.parse(self.log.leaves(run.proposed_index, 1)[0]).received_at
             for run in list(state.runs.values())
             if run.status in ("proposed", "started")
+            and run.proposed_index < size
             and parse_time(run.proposal["valid_until"]) > now
         ]
         self._shelf.drop(min([now - KEEP, *open_since]))

@@ -401,9 +401,9 @@ class DataHolder:
         """Compute, mask and encrypt; keep the bytes, then erase the mask key."""
         check_input(run, attempt, local.released, party=self.name)
         check_roster(self.policy, local.task, attempt.roster)
-        self.remembered.same_rows(run.run_id, local.table)
         # Asked again every round: a revocation of the grant of the approval stops the next one.
         self._find_grant(run, local.task, grant_id=local.grant_id)
+        self.remembered.same_rows(run.run_id, local.table)
         tensor = local.released.tensor()
         parameters = local.task.parameters
         found = addend(local.rows, local.released)

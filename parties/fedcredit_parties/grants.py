@@ -81,8 +81,8 @@ def find_grant(
         party=issuer,
         expected=f"a grant for purpose {purpose!r}",
         found="none; no row was read",
-        remedy=f"ask {issuer} to issue one: in a simulation "
-        f"fed.grant({issuer!r}, purpose={purpose!r})",
+        remedy=f"at {issuer}: fedcredit grant issue party.toml --purpose {purpose} --to {grantee}; "
+        f"in a simulation fed.grant({issuer!r}, purpose={purpose!r})",
     )
 
 

@@ -487,6 +487,11 @@ class KeyHolder:
         """Write the rule, tell the requester, and count."""
         _LOG.warning("an opening of run %s was refused: %s", run.run_id, error)
         key.n_refused += 1
+        # Counted before it is told: whoever does not let it be told gains no further try.
+        if key.n_refused >= MAX_REFUSALS:
+            self.destroy(run.run_id)
+        else:
+            self._keep(run.run_id, key)
         body = describe(error, party=self.member.name if isinstance(error, MachineError) else "")
         self.member.mailbox.send(run.requester, FAILED, body, run_id=run.run_id)
         about = aggregated if len(aggregated) == 64 else run.proposal_id
@@ -496,10 +501,6 @@ class KeyHolder:
             )
         except LedgerError as rejected:
             self.member.rejected.append(rejected)
-        if key.n_refused >= MAX_REFUSALS:
-            self.destroy(run.run_id)
-        else:
-            self._keep(run.run_id, key)
 
     def close(self) -> None:
         """Destroy every key and end the engine's child process."""
