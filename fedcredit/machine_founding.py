@@ -29,7 +29,8 @@ from fedcredit.member_files import (
 from fedcredit.requests import DEFAULT_DEFINITION
 from fedcredit.simulation import ANALYST, COORDINATOR, KEY_HOLDER
 from fedcredit_ledger.note import SigningKey
-from fedcredit_models.schema import Feature
+from fedcredit_models.schema import Feature, SchemaError, check_label
+from fedcredit_parties.data import as_data_error
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import SchemaMismatchError
 from fedcredit_parties.identity import Identity
@@ -172,6 +173,8 @@ def deal(
         When the file cannot be read.
     SchemaMismatchError
         When it has no column `label`.
+    LabelError
+        When that column is not 0/1.
     """
     frame = read_table(path, party="")
     if label not in frame.columns:
@@ -181,6 +184,10 @@ def deal(
             found=", ".join(map(str, list(frame.columns)[:20])),
             remedy="name it with --label",
         )
+    try:
+        check_label(frame[label])
+    except SchemaError as error:
+        raise as_data_error(error, party="") from None
     frames = {f"bank-{i}": frame.iloc[i::n_parties] for i in range(n_parties)}
     tables = {
         name: MachineTable(frame=part, bad_definition=bad_definition)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fedcredit_models.feature import MAX_LEVELS, Feature
-from fedcredit_models.schema import SchemaError, infer
+from fedcredit_models.schema import SchemaError, check_label, infer
 from fedcredit_parties.config import PartyDraft
 from fedcredit_parties.daemon import read_table
 from fedcredit_parties.data import as_data_error
@@ -35,6 +35,8 @@ def draft_features(path: Path, *, label: str, leave_out: Sequence[str] = ()) -> 
     ------
     ConfigError
         When party.toml does not name exactly one table.
+    LabelError
+        When the label is not 0/1.
     DataError
         When a column cannot be declared.
 
@@ -64,6 +66,7 @@ def draft_features(path: Path, *, label: str, leave_out: Sequence[str] = ()) -> 
         )
     frame = frame.drop(columns=list(leave_out))
     try:
+        check_label(frame[label])
         return list(infer({config.name: frame}, label=label).features)
     except SchemaError as error:
         raise as_data_error(error, party=config.name) from None

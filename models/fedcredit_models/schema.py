@@ -18,7 +18,7 @@ from fedcredit_models.errors import SchemaError
 from fedcredit_models.feature import Feature
 from fedcredit_models.inference import infer_feature
 
-__all__ = ["Feature", "Schema", "SchemaError", "check", "check_features", "infer"]
+__all__ = ["Feature", "Schema", "SchemaError", "check", "check_features", "check_label", "infer"]
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def check(frame: pd.DataFrame, schema: Schema, *, scoring: bool = False) -> None
                 found="no rows",
                 remedy="check the file and its filter",
             )
-        _check_label(frame[schema.label])
+        check_label(frame[schema.label])
         if schema.id_column is not None:
             _check_subjects(frame[schema.id_column])
     for feature in schema.features:
@@ -163,7 +163,14 @@ def _check_subjects(series: "pd.Series[Any]") -> None:
         )
 
 
-def _check_label(series: "pd.Series[Any]") -> None:
+def check_label(series: "pd.Series[Any]") -> None:
+    """Refuse a label that is not 0 or 1 in every row.
+
+    Raises
+    ------
+    SchemaError
+        Saying how many rows have none, or another value; never the value.
+    """
     if series.isna().any():
         found = f"{int(series.isna().sum())} rows without a label"
     elif kind_of(series) != "numeric":

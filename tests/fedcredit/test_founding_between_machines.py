@@ -688,6 +688,9 @@ def test_a_draft_of_the_columns_is_rounded_outward_and_joined(
     [
         pytest.param(["--label", "no"], "SchemaMismatchError", 14, "no", id="no such label"),
         pytest.param(
+            ["--label", "income"], "LabelError", 16, "label income is not 0/1", id="another column"
+        ),
+        pytest.param(
             ["--label", "bad", "--leave-out", "x"], "SchemaMismatchError", 14, "x", id="no column"
         ),
         pytest.param(

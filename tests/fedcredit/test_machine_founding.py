@@ -101,6 +101,14 @@ def test_init_of_a_table_without_the_label_names_the_columns(table: Path, tmp_pa
     assert "income, home, age, bad" in done.err
 
 
+def test_init_with_a_label_that_is_not_0_or_1_writes_nothing(table: Path, tmp_path: Path) -> None:
+    done = fedcredit("federation", "init", tmp_path / "fed", "--data", table, "--label", "income")
+
+    assert done.code == 16
+    assert "LabelError: label income is not 0/1" in done.err
+    assert not (tmp_path / "fed").exists()
+
+
 def test_a_second_federation_in_the_folder_is_refused(table: Path, folder: Path) -> None:
     before = (folder / "ca.crt").read_bytes()
 
