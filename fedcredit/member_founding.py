@@ -160,7 +160,7 @@ class Founder:
             )
         return cls(path=path.resolve(), config=config, identity=identity)
 
-    def check(self, file: FoundingFile, known: Sequence[Path] = ()) -> None:
+    def check(self, file: FoundingFile, known: Sequence[Path] = ()) -> dict[str, str]:
         """Refuse a draft or founding that is not what this member made and knows.
 
         Parameters
@@ -169,6 +169,11 @@ class Founder:
             What the coordinator sent; its parts are checked already.
         known : sequence of Path
             Founder files that came from their owners, not through the coordinator.
+
+        Returns
+        -------
+        dict of str to str
+            By member: ``own``, ``compared`` or ``not compared`` with a file from its owner.
 
         Raises
         ------
@@ -191,6 +196,8 @@ class Founder:
                     "somebody has put other keys in this place",
                 )
         file.terms.check_app(name=file.name, party=file.coordinator)
+        words = {row["party"]: "compared" for row in rows} | {self.config.name: "own"}
+        return {name: words.get(name, "not compared") for name in founders}
 
     def cosign(self, draft: FoundingFile) -> FoundingSignature:
         """Sign a draft that `check` has passed and a person has read."""

@@ -1,6 +1,7 @@
 """How the founding verbs show keys, a draft and pins to the people who compare them."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,8 +43,16 @@ def show_keys(
     print("read the fingerprint above to the others by telephone; it is the beginning of trust.")
 
 
-def show_founding(file: "FoundingFile") -> None:
-    """Print everything that a member signs or pins, for a person to read."""
+def show_founding(file: "FoundingFile", compared: Mapping[str, str] | None = None) -> None:
+    """Print everything that a member signs or pins, for a person to read.
+
+    Parameters
+    ----------
+    file : FoundingFile
+        What is shown.
+    compared : mapping of str to str, optional
+        By member, whether its keys were compared with a file from itself.
+    """
     from fedcredit.member_founding import grouped
 
     document = founding_document(file)
@@ -56,12 +65,23 @@ def show_founding(file: "FoundingFile") -> None:
     print(f"policy       {numbers}\n")
     show_table(
         [
-            {"member": row["party"], "roles": ", ".join(row["roles"]), "key": row["fingerprint"]}
+            {
+                "member": row["party"],
+                "roles": ", ".join(row["roles"]),
+                "key": row["fingerprint"],
+                **({} if compared is None else {"with its own file": compared[row["party"]]}),
+            }
             for row in document["members"]
         ]
     )
     words = grouped(document["founding_id"]).split()
     print("\nfounding id  " + " ".join(words[:8]) + "\n             " + " ".join(words[8:]))
+    unseen = [name for name, word in (compared or {}).items() if word == "not compared"]
+    if unseen:
+        print(
+            f"\nNOT COMPARED: {', '.join(unseen)}. Nobody but {file.coordinator} has told you these"
+        )
+        print("keys; get each founder file from its owner and give it with --known FILE.")
 
 
 def founding_document(file: "FoundingFile") -> dict[str, Any]:
@@ -133,10 +153,10 @@ def confirm(question: str, *, otherwise: str) -> None:
     """
     from fedcredit_parties.errors import ConfigError
 
-    if answer(f"{question} Type yes:") != "yes":
+    if answer(f"{question} Type the whole word yes:") != "yes":
         raise ConfigError(
             otherwise,
-            expected="yes, typed by a person who has read the above",
+            expected="the whole word yes, typed by a person who has read the above",
             found="another answer",
             remedy="repeat the command, or give --yes where a script has checked the draft",
         )

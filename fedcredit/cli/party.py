@@ -119,15 +119,15 @@ def cosign(
     from fedcredit.member_founding import Founder
 
     founder, file = Founder.read(config), FoundingFile.read(draft)
-    founder.check(file, known or ())
+    compared = founder.check(file, known or ())
     if not as_json:
-        show_founding(file)
+        show_founding(file, compared)
     if not yes:
         confirm(f"sign this as {founder.config.name}?", otherwise="nothing was signed")
     path = output or config.parent / f"{founder.config.name}.signature.json"
     write_new(path, founder.cosign(file).document())
     if as_json:
-        show_json({**founding_document(file), "written": str(path)})
+        show_json({**founding_document(file), "compared": compared, "written": str(path)})
     else:
         print(f"\nsigned: send {path} to {file.coordinator}")
 

@@ -172,13 +172,48 @@ def test_a_person_reads_who_is_in_it_and_types_yes(
         assert shown in done.out
 
 
+def test_whose_keys_were_not_compared_is_told_before_the_question(
+    made: Founders, bank: Path
+) -> None:
+    known = [made.folder / name / f"{name}.founder.json" for name in ("bank-1", "bureau")]
+
+    done = cosign(bank, *(word for path in known for word in ("--known", path)))
+
+    words = {
+        line.split()[0]: line.split("  ")[-1].strip()
+        for line in done.out.splitlines()
+        if line.endswith(("own", "compared"))
+    }
+    assert done.code == 0, done.err
+    assert words == {
+        "bank-0": "own", "bank-1": "compared", "bank-2": "not compared",
+        "bureau": "compared", "analyst": "not compared", "coordinator": "not compared",
+    }  # fmt: skip
+    (line,) = [line for line in done.out.splitlines() if line.startswith("NOT COMPARED")]
+    assert line.split(".")[0].split(": ")[1].split(", ") == [
+        name for name, word in words.items() if word == "not compared"
+    ]
+
+
+def test_nothing_is_uncompared_when_every_owner_has_sent_its_file(
+    made: Founders, bank: Path
+) -> None:
+    names = ("coordinator", *FOUNDERS)
+    known = [made.folder / name / f"{name}.founder.json" for name in names]
+
+    done = cosign(bank, *(word for path in known for word in ("--known", path)))
+
+    assert done.code == 0, done.err
+    assert "not compared" not in done.out.lower()
+
+
 def test_without_a_typed_yes_nothing_is_signed(bank: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (bank / "bank-0.signature.json").unlink()
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
 
     done = fedcredit("party", "cosign", bank / "party.toml", bank / "ours.draft.json")
 
-    refused(done, "ConfigError", 11, "nothing was signed")
+    refused(done, "ConfigError", 11, "nothing was signed", "the whole word yes")
     assert not (bank / "bank-0.signature.json").exists()
 
 
