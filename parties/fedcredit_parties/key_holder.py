@@ -12,10 +12,11 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from fedcredit_ledger.canonical import decode, encode
-from fedcredit_ledger.entry import commit, open_commitment
+from fedcredit_ledger.entry import commit, format_time, open_commitment, parse_time
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.rules import AttemptState, RunState
 from fedcredit_parties.ckks import Engine, KeyPair, Parameters
@@ -61,6 +62,18 @@ SENDERS = 8
 MAX_REFUSALS = 3
 """After so many refused openings a run's key is dead (crypto.md 2)."""
 
+MARGIN = timedelta(minutes=10)
+"""How long a run's key outlives the end of its proposal, for an opening that is under way."""
+
+UNPROPOSED = timedelta(hours=1)
+"""How long a key is kept for which no run has been proposed."""
+
+LONGEST = timedelta(days=30)
+"""A key is never older than this, whatever end a proposal names: the longest deadline of a task."""
+
+MAX_KEYS = 32
+"""Live keys of one requester."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -71,6 +84,7 @@ class _Key:
     pair: KeyPair
     parameters: Parameters
     requester: str
+    made: datetime
     n_refused: int = 0
     released: Released | None = None
 
@@ -147,8 +161,12 @@ class KeyHolder:
             self.member.mailbox.collect(timeout_s=POLL_S, beyond=seen)
 
     def clear_up(self, stop: threading.Event) -> None:
-        """Follow the ledger until `stop` is set; destroy the keys of runs that are over."""
+        """Follow the ledger until `stop` is set; destroy the keys of runs that are over.
+
+        The coordinator writes that a run is over. What it does not write, the clock says.
+        """
         while not stop.is_set():
+            self.destroy_old()
             seen = self.member.ledger.replica.size
             for run in list(self.member.ledger.state.runs.values()):
                 if run.status in ("finished", "failed") and run.run_id not in self._over:
@@ -156,13 +174,36 @@ class KeyHolder:
                     self.destroy(run.run_id)
             self.member.ledger.refresh(timeout_s=POLL_S, beyond=seen)
 
+    def destroy_old(self) -> None:
+        """Destroy every key whose time is up by this member's own clock.
+
+        That is `MARGIN` after the end of the run's proposal, `UNPROPOSED` after it was made when no
+        run was proposed, and `LONGEST` after it was made in any case.
+        """
+        now, runs = self.member.clock(), self.member.ledger.state.runs
+        for run_id, key in self._live().items():
+            run = runs.get(run_id)
+            end = key.made + UNPROPOSED
+            if run is not None:
+                until = parse_time(run.proposal["valid_until"])
+                end = min(until + MARGIN, key.made + LONGEST)
+            if now >= end:
+                _LOG.warning("the key of run %s is destroyed: its time is up", run_id)
+                self.destroy(run_id)
+
+    def _live(self) -> dict[str, _Key]:
+        """Return the keys that are kept, by run."""
+        names = self._vault.names(_KEPT_KEY)
+        found = {name: self._key(name) for name in (n.removeprefix(_KEPT_KEY) for n in names)}
+        return {run_id: key for run_id, key in found.items() if key is not None}
+
     def destroy(self, run_id: str) -> None:
         """Forget the secret key of a run; nothing of it can be opened afterwards."""
         with self._lock:  # not while it is being used
             key = self._keys.pop(run_id, None)
             if key is not None:
                 self.engine.forget(key.pair.secret)
-            for name in (f"key.{run_id}", *self._vault.names(f"release.{run_id}.")):
+            for name in (f"{_KEPT_KEY}{run_id}", *self._vault.names(f"release.{run_id}.")):
                 self._vault.delete(name)
             self.member.mailbox.forget(run_id)
 
@@ -170,6 +211,9 @@ class KeyHolder:
         """Answer one letter; a letter that asks for nonsense ends nothing but itself."""
         if letter.kind == CONTEXT_PLEASE:
             parameters = str(letter.body.get("parameters"))
+            if "result-user" not in self.member.ledger.state.parties[letter.sender].roles:
+                _LOG.warning("no context for %s, who is no result-user", letter.sender)
+                return
             try:
                 self.publish_context(letter.run_id, parameters, letter.sender)
             except FrontUnreachableError:
@@ -177,7 +221,7 @@ class KeyHolder:
             except (PartyError, LedgerError) as error:
                 _LOG.warning("no context for run %s: %s", letter.run_id, error)
                 self.member.rejected.append(error)
-                if isinstance(error, MachineError):
+                if isinstance(error, PartyError):
                     told = describe(error, party=self.member.name)
                     self.member.mailbox.send(letter.sender, FAILED, told, run_id=letter.run_id)
         elif letter.sender == self.member.role("coordinator"):
@@ -185,14 +229,31 @@ class KeyHolder:
                 self.open(letter.run_id, letter.body)
 
     def publish_context(self, run_id: str, parameters_name: str, requester: str) -> None:
-        """Make a key pair for one run and publish the public context."""
+        """Make a key pair for one run and publish the public context.
+
+        Raises
+        ------
+        WireError
+            When the requester has `MAX_KEYS` live keys already.
+        """
         if not _RUN_ID.fullmatch(run_id) or run_id in self.member.ledger.state.contexts:
             return
         key = self._key(run_id)
         if key is None:
             parameters = ScorecardTask.parameters_named(parameters_name)
+            n_live = sum(1 for live in self._live().values() if live.requester == requester)
+            if n_live >= MAX_KEYS:
+                raise WireError(
+                    f"{requester} has {n_live} live keys already",
+                    party=requester,
+                    expected=f"fewer than {MAX_KEYS} runs under way",
+                    found=f"{n_live} contexts whose runs are not over",
+                    remedy="wait until they are over; an unused key is destroyed after an hour",
+                )
             pair = self.engine.new_keys(parameters)
-            key = _Key(pair=pair, parameters=parameters, requester=requester)
+            key = _Key(
+                pair=pair, parameters=parameters, requester=requester, made=self.member.clock()
+            )
             self._keys[run_id] = key
             self._keep(run_id, key)
         parameters = key.parameters
@@ -212,31 +273,34 @@ class KeyHolder:
 
     def _key(self, run_id: str) -> _Key | None:
         """Return the key of a run; after a restart, from the vault."""
-        if run_id not in self._keys:
-            kept = self._vault.get(f"key.{run_id}")
-            if kept is None:
-                return None
-            record = decode(kept)
-            self._keys[run_id] = _Key(
-                pair=KeyPair(
-                    base64.b64decode(record["public"]), base64.b64decode(record["secret"])
-                ),
-                parameters=ScorecardTask.parameters_named(record["parameters"]),
-                requester=record["requester"],
-                n_refused=record["n_refused"],
-            )
-        return self._keys[run_id]
+        with self._lock:  # it is not destroyed meanwhile
+            if run_id not in self._keys:
+                kept = self._vault.get(_KEPT_KEY + run_id)
+                if kept is None:
+                    return None
+                record = decode(kept)
+                self._keys[run_id] = _Key(
+                    pair=KeyPair(
+                        base64.b64decode(record["public"]), base64.b64decode(record["secret"])
+                    ),
+                    parameters=ScorecardTask.parameters_named(record["parameters"]),
+                    requester=record["requester"],
+                    made=parse_time(record["made"]),
+                    n_refused=record["n_refused"],
+                )
+            return self._keys[run_id]
 
     def _keep(self, run_id: str, key: _Key) -> None:
         """Keep a run's key, encrypted at rest, before anybody can encrypt under it."""
         record = {
+            "made": format_time(key.made),
             "n_refused": key.n_refused,
             "parameters": key.parameters.name,
             "public": base64.b64encode(key.pair.public).decode(),
             "requester": key.requester,
             "secret": base64.b64encode(key.pair.secret).decode(),
         }
-        self._vault.put(f"key.{run_id}", encode(record))
+        self._vault.put(_KEPT_KEY + run_id, encode(record))
 
     def open(self, run_id: str, request: dict[str, Any]) -> None:
         """Open the newest aggregate of a run and release its function, or refuse and say the rule.
@@ -263,6 +327,7 @@ class KeyHolder:
         if key is None:
             return
         try:
+            self._check_requester(run, key)
             self._heads.hear(deadline=time.monotonic() + _QUORUM_S)
             attempt = self._vouched(run, aggregated)
             if attempt.opened is None:
@@ -277,6 +342,17 @@ class KeyHolder:
                 return
             told = error if isinstance(error, PartyError) else as_told(error, party=self.name)
             self._refuse(run, key, aggregated, told)
+
+    def _check_requester(self, run: RunState, key: _Key) -> None:
+        """Refuse a run of another member than the one that asked: anyone can cite a context."""
+        if run.requester != key.requester:
+            raise WireError(
+                "the run's context was made for another requester",
+                party=run.requester,
+                expected="a run proposed by the member that asked for the context",
+                found="one that somebody else proposed",
+                remedy="ask for a context of your own: run the job again",
+            )
 
     def _open(
         self, run: RunState, key: _Key, attempt: AttemptState, blobs: object
@@ -509,6 +585,9 @@ class KeyHolder:
 
 
 _QUORUM_S = 30.0
+
+_KEPT_KEY = "key."
+"""Prefix of the vault's names of run keys."""
 
 _RUN_ID = re.compile(r"[a-z0-9-]{1,64}")
 """A run's id as the ledger takes it."""

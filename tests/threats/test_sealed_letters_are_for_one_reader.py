@@ -204,7 +204,7 @@ def test_asking_for_a_nonsensical_context_ends_nothing(
     federation: fc.Federation, run_id: str, parameters: str
 ) -> None:
     sim = parts(federation)
-    sim.holders["bank-1"].member.mailbox.send(
+    sim.requester.member.mailbox.send(
         "key-holder", "context-please", {"parameters": parameters}, run_id=run_id
     )
 
