@@ -100,14 +100,24 @@ class _Lines:
             is_new = self._last[:2] != (progress.phase, progress.round)
             self._last = (progress.phase, progress.round, whose)
             if is_new or is_late:
-                self._console.print(sentence(progress), soft_wrap=True, highlight=False)
+                # At a round's beginning nobody has answered yet: a count belongs to a wait.
+                line = sentence(progress, with_count=is_late)
+                self._console.print(line, soft_wrap=True, highlight=False)
 
 
-def sentence(progress: Progress) -> str:
-    """Return in one line what is going on, since when, and for whom it waits."""
+def sentence(progress: Progress, *, with_count: bool = True) -> str:
+    """Return in one line what is going on, since when, and for whom it waits.
+
+    Parameters
+    ----------
+    progress : Progress
+        What is told.
+    with_count : bool, default True
+        Say how many parties have answered so far.
+    """
     what = WORDS.get(progress.phase, progress.phase)
     parts = [f"round {progress.round}: {what}" if progress.round else what]
-    if progress.phase != CONTEXT:
+    if with_count and progress.phase != CONTEXT:
         parts.append(f"{progress.n_answered} of {progress.n_parties} parties")
     if progress.waiting_for and progress.waiting_s > LATE_S:
         parts.append(f"waiting {progress.waiting_s:.0f} s for {', '.join(progress.waiting_for)}")

@@ -66,6 +66,9 @@ def test_a_pipe_gets_a_line_a_round_and_one_for_a_long_wait() -> None:
         "round 4: Newton step", "round 4: Newton step", "round 5: Newton step",
     ]  # fmt: skip
     assert stream.getvalue().count("waiting 4 s for bank-1") == 1
+    assert ["of 3 parties" in line for line in stream.getvalue().splitlines()] == [
+        False, True, False,
+    ]  # fmt: skip
 
 
 def test_progress_names_whose_turn_it_is_and_counts_no_more_than_was_sent() -> None:
