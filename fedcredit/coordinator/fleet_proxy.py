@@ -7,11 +7,13 @@ byte for byte, one of the table below. Who may call is Flower's node authenticat
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 
 import httpx
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from fedcredit.coordinator.connections import admit
 from fedcredit_parties.front_client import pinned
@@ -120,13 +122,19 @@ class FleetProxy:
             return Response(status_code=413, headers={"connection": "close"})
         if self._at_once >= MAX_AT_ONCE or self._bytes_at_once + length > MAX_BYTES_AT_ONCE:
             return Response(status_code=503, headers={"connection": "close"})
-        self._at_once += 1
-        self._bytes_at_once += length
         try:
             return await self._pass_on(request, raw.decode("ascii"), length)
         except (httpx.TransportError, ClientDisconnect, TimeoutError):
             # Down, restarting, or the caller is gone: a node asks again.
             return Response(status_code=503, headers={"connection": "close"})
+
+    @contextmanager
+    def _place(self, length: int) -> Iterator[None]:
+        """Count a call that is under way."""
+        self._at_once += 1
+        self._bytes_at_once += length
+        try:
+            yield
         finally:
             self._at_once -= 1
             self._bytes_at_once -= length
@@ -144,18 +152,20 @@ class FleetProxy:
         upstream = self._client.build_request(
             "POST", self._address + path, headers=headers, content=body_chunks(request)
         )
-        reply = await self._client.send(upstream, stream=True)
-        if reply.is_success:
-            admit(request.scope)  # Flower's node authentication let it in
-        if reply.is_redirect:
-            await reply.aclose()
-            return Response(status_code=502)
-        kept = {
-            name: value for name, value in reply.headers.items() if name.lower() not in _DROPPED
-        }
-        if "content-length" in reply.headers:
-            kept["content-length"] = reply.headers["content-length"]
-        return StreamingResponse(_chunks(reply), status_code=reply.status_code, headers=kept)
+        async with AsyncExitStack() as held:
+            held.enter_context(self._place(length))
+            reply = await self._client.send(upstream, stream=True)
+            held.push_async_callback(reply.aclose)
+            if reply.is_success:
+                admit(request.scope)  # Flower's node authentication let it in
+            if reply.is_redirect:
+                return Response(status_code=502)
+            kept = {
+                name: value for name, value in reply.headers.items() if name.lower() not in _DROPPED
+            }
+            if "content-length" in reply.headers:
+                kept["content-length"] = reply.headers["content-length"]
+            return _Passed(reply, kept, held.pop_all())
 
     async def close(self) -> None:
         """Close every connection."""
@@ -190,12 +200,24 @@ async def body_chunks(request: Request) -> AsyncIterator[bytes]:
             yield chunk
 
 
-async def _chunks(reply: httpx.Response) -> AsyncIterator[bytes]:
-    try:
-        async for chunk in reply.aiter_raw():
-            yield chunk
-    finally:
-        await reply.aclose()
+class _Passed(StreamingResponse):
+    """The SuperLink's answer as it comes; what it holds is released however the sending ends.
+
+    The body's generator could not do that: one that was never begun runs no ``finally``.
+    """
+
+    def __init__(
+        self, reply: httpx.Response, headers: Mapping[str, str], held: AsyncExitStack
+    ) -> None:
+        super().__init__(reply.aiter_raw(), status_code=reply.status_code, headers=headers)
+        self._held = held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await asyncio.shield(self._held.aclose())
 
 
 def _is_loopback(host: str) -> bool:
