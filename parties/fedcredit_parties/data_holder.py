@@ -22,7 +22,7 @@ from fedcredit_models.schema import SchemaError
 from fedcredit_parties import grants
 from fedcredit_parties.ckks import Engine
 from fedcredit_parties.code_digest import code_digest
-from fedcredit_parties.contributions import Contributions
+from fedcredit_parties.contributions import Contributions, KeptContribution
 from fedcredit_parties.data import Table, as_data_error, definition_digest
 from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
 from fedcredit_parties.errors import (
@@ -331,6 +331,8 @@ class DataHolder:
         except (PartyError, LedgerError) as error:
             if self.member.ledger.leaving.is_set():
                 raise _leaving(self.name) from error
+            if attempt.opened is not None:  # nobody waits for this answer any more
+                raise _over(self.name) from error
             told = error if isinstance(error, PartyError) else as_told(error, party=self.name)
             _LOG.warning("round %d of run %s refused: %s", attempt.round, run.run_id, told)
             self._tell(run, told)
@@ -349,13 +351,14 @@ class DataHolder:
         local = self._local(run)
         # Asked twice, or asked while it is being computed: the bytes are the same.
         with local.lock:
-            packed = self.contributions.get(run.run_id, attempt.entry_id)
-            if packed is None:
-                packed = self._make_contribution(run, attempt, local)
-            n = local.task.parameters.n_ciphertexts(local.released.tensor().n_slots)
-            ciphertexts = unpack_ciphertexts(packed, n, len(packed))
+            if attempt.opened is not None:
+                raise _over(self.name)
+            kept = self.contributions.get(run.run_id, attempt.entry_id)
+            if kept is None:
+                kept = self._make_contribution(run, attempt, local)
+            ciphertexts = unpack_ciphertexts(kept.packed, kept.n_ciphertexts, len(kept.packed))
             if self.name not in attempt.contributions:
-                self._commit(run, attempt, local, ciphertexts)
+                self._commit(run, attempt, local, kept, ciphertexts)
         return local, ciphertexts
 
     def _find_attempt(
@@ -374,7 +377,7 @@ class DataHolder:
                 remedy="compare ledger heads with the coordinator",
             )
         attempt = found[1]
-        if run.status != "started" or attempt.abandoned or attempt is not run.rounds[-1]:
+        if run.status != "started" or not attempt.is_live or attempt is not run.rounds[-1]:
             raise _over(self.name)
         return run, attempt
 
@@ -397,7 +400,9 @@ class DataHolder:
             catch_up(self.member, run, local.released, deadline=deadline)
         return local
 
-    def _make_contribution(self, run: RunState, attempt: AttemptState, local: "_LocalRun") -> bytes:
+    def _make_contribution(
+        self, run: RunState, attempt: AttemptState, local: "_LocalRun"
+    ) -> KeptContribution:
         """Compute, mask and encrypt; keep the bytes, then erase the mask key."""
         check_input(run, attempt, local.released, party=self.name)
         check_roster(self.policy, local.task, attempt.roster)
@@ -415,21 +420,25 @@ class DataHolder:
         masked = (slots + self._mask(run, attempt, local, len(slots))) % (
             1 << parameters.modulus_bits
         )
-        packed = pack_ciphertexts(
-            self.engine.encrypt(parameters, self._context(run, local), masked)
+        ciphertexts = self.engine.encrypt(parameters, self._context(run, local), masked)
+        kept = KeptContribution(
+            tensor=tensor.name,
+            n_ciphertexts=len(ciphertexts),
+            n_clipped=n_clipped,
+            packed=pack_ciphertexts(ciphertexts),
         )
-        local.n_clipped = n_clipped
-        self.contributions.put(run.run_id, attempt.entry_id, packed)
+        self.contributions.put(run.run_id, attempt.entry_id, kept)
         if run.run_id in self._forgotten:  # it failed elsewhere while this was being computed
             self.contributions.forget(run.run_id)
         self.mask_keys.erase(attempt.mask_epks[self.name])
-        return packed
+        return kept
 
     def _commit(
         self,
         run: RunState,
         attempt: AttemptState,
         local: "_LocalRun",
+        kept: KeptContribution,
         ciphertexts: tuple[bytes, ...],
     ) -> None:
         """Open the row count to the key holder, then sign the contribution's digest."""
@@ -448,13 +457,13 @@ class DataHolder:
             "group": attempt.group,
             "roster_digest": roster_digest(attempt.roster),
             "input_digest": attempt.input_digest,
-            "payload_digest": payload_digest({local.released.tensor().name: ciphertexts}),
+            "payload_digest": payload_digest({kept.tensor: ciphertexts}),
             "mask_epk": self.mask_keys.fresh(),
             "n_ciphertexts": len(ciphertexts),
             "he_context_digest": run.proposal["he_context_digest"],
             "grant_ids": [local.grant_id],
             "commits": {
-                "n_clipped": commit("n_clipped", local.n_clipped)[0],
+                "n_clipped": commit("n_clipped", kept.n_clipped)[0],
                 "n_grants": commit("n_grants", 1)[0],
                 "n_rows": n_rows,
             },
@@ -579,7 +588,6 @@ class _LocalRun:
         self.grant_id = grant_id
         self.table = table
         self.released = Released(task)
-        self.n_clipped = 0
         self.n_bytes_sent = 0
         self.n_bytes_before = 0
         self.context: bytes | None = None

@@ -220,14 +220,14 @@ def test_a_bank_that_commits_to_another_bank_s_ciphertext_opens_nothing(
     victim, copyist = sim.holders["bank-0"], sim.holders["bank-1"]
     honest_make = copyist._make_contribution
 
-    def copy(run: Any, attempt: Any, local: Any) -> bytes:
+    def copy(run: Any, attempt: Any, local: Any) -> Any:
         honest_make(run, attempt, local)
         sim.coordinator.member.ledger.wait(
             lambda _: attempt.contributions.get("bank-0"), deadline=time.monotonic() + 10.0
         )
-        packed = victim.contributions.get(run.run_id, attempt.entry_id)
-        assert packed is not None
-        return packed
+        kept = victim.contributions.get(run.run_id, attempt.entry_id)
+        assert kept is not None
+        return kept
 
     monkeypatch.setattr(copyist, "_make_contribution", copy)
 

@@ -1,0 +1,130 @@
+"""A data holder's rounds when things are repeated, abandoned or interrupted."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import fedcredit as fc
+from fedcredit_ledger.rules import AttemptState, RunState, State
+from fedcredit_parties import data_holder
+from fedcredit_parties.data_holder import DataHolder
+from fedcredit_parties.errors import FrontUnreachableError, ReplayedMessageError
+from fedcredit_parties.masks import Tensor
+from fedcredit_parties.wire import AttemptHeader
+from tests.simulated import parts, small_federation, small_job
+
+N_CLIPPED = 5
+
+
+@pytest.fixture(scope="module")
+def federation() -> Iterator[fc.Federation]:
+    with small_federation() as federation:
+        yield federation
+
+
+def _told(federation: fc.Federation, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect what bank-0 tells about failures."""
+    told: list[str] = []
+    holder = parts(federation).holders["bank-0"]
+    monkeypatch.setattr(holder, "_tell", lambda run, error: told.append(type(error).__name__))
+    return told
+
+
+def _hears_of_the_opening(holder: DataHolder, attempt: AttemptState) -> tuple[RunState, Any]:
+    """Return the run and the attempt as the holder's own copy has them, once it is opened there."""
+    ledger = holder.member.ledger
+
+    def opened(state: State) -> tuple[str, AttemptState] | None:
+        found = state.attempts.get(attempt.entry_id)
+        return found if found is not None and found[1].opened is not None else None
+
+    found = ledger.wait(opened, deadline=time.monotonic() + 10.0)
+    assert found is not None
+    return ledger.state.runs[found[0]], found[1]
+
+
+def test_a_header_repeated_after_its_round_was_opened_counts_for_nothing(
+    federation: fc.Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sim = parts(federation)
+    honest, holder = sim.coordinator._wait_for_opening, sim.holders["bank-0"]
+    told, refused = _told(federation, monkeypatch), []
+
+    def wait_and_repeat(run: Any, attempt: Any, stop: Any) -> None:
+        honest(run, attempt, stop)
+        _hears_of_the_opening(holder, attempt)
+        with pytest.raises(ReplayedMessageError) as error:
+            holder.answer(AttemptHeader(run_id=run.run_id, entry_id=attempt.entry_id))
+        refused.append(error.value.party)
+
+    monkeypatch.setattr(sim.coordinator, "_wait_for_opening", wait_and_repeat)
+    result = federation.run(small_job())
+
+    assert refused == ["bank-0"] * len(result.history)
+    assert told == []
+
+
+def test_a_round_that_is_opened_while_a_repeat_is_answered_is_no_failure(
+    federation: fc.Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sim = parts(federation)
+    honest, holder = sim.coordinator._wait_for_opening, sim.holders["bank-0"]
+    told, refused = _told(federation, monkeypatch), []
+
+    def wait_and_repeat(run: Any, attempt: Any, stop: Any) -> None:
+        honest(run, attempt, stop)
+        header = AttemptHeader(run_id=run.run_id, entry_id=attempt.entry_id)
+        own_run, own = _hears_of_the_opening(holder, attempt)
+        with monkeypatch.context() as patch:  # it was found before the opening was heard of
+            patch.setattr(holder, "_find_attempt", lambda header, *, deadline: (own_run, own))
+            with pytest.raises(ReplayedMessageError) as error:
+                holder.answer(header)
+        refused.append(error.value.party)
+
+    monkeypatch.setattr(sim.coordinator, "_wait_for_opening", wait_and_repeat)
+    result = federation.run(small_job())
+
+    assert refused == ["bank-0"] * len(result.history)
+    assert told == []
+
+
+def test_what_was_clipped_is_committed_though_a_crash_came_in_between(
+    federation: fc.Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sim = parts(federation)
+    holder, honest_attempt = sim.holders["bank-0"], sim.coordinator._attempt
+    honest_quantise, honest_commit = Tensor.quantise, data_holder.commit
+    crashed: list[str] = []
+    committed: list[int] = []
+
+    def crash(*arguments: Any) -> None:
+        raise FrontUnreachableError("the process ends here")
+
+    def attempt(run: Any, phase: str) -> Any:
+        made = honest_attempt(run, phase)
+        if not crashed:
+            crashed.append(made.entry_id)
+            with monkeypatch.context() as patch:
+                patch.setattr(holder, "_commit", crash)
+                patch.setattr(
+                    Tensor, "quantise", lambda *a, **n: (honest_quantise(*a, **n)[0], N_CLIPPED)
+                )
+                with pytest.raises(FrontUnreachableError):
+                    holder.answer(AttemptHeader(run_id=run.run_id, entry_id=made.entry_id))
+            holder._runs.clear()  # whoever starts again remembers what is on its disk
+        return made
+
+    def commit(name: str, value: Any) -> Any:
+        if name == "n_clipped":
+            committed.append(value)
+        return honest_commit(name, value)
+
+    monkeypatch.setattr(sim.coordinator, "_attempt", attempt)
+    monkeypatch.setattr(data_holder, "commit", commit)
+    result = federation.run(small_job())
+
+    others = [n for n in committed if n != 0]
+    assert others == [N_CLIPPED]
+    assert len(committed) == 3 * len(result.history)
