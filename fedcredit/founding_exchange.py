@@ -181,7 +181,7 @@ def read_document(path: Path, kind: str, keys: Sequence[str]) -> dict[str, Any]:
         raise FoundingError(
             f"there is no file {path.name}",
             expected=kind,
-            found="nothing",
+            found=f"nothing at {path}",
             remedy="check the name; founders send these files to each other",
         ) from None
     except (OSError, ValueError, RecursionError):

@@ -261,9 +261,9 @@ def read_table(path: Path, *, party: str) -> pd.DataFrame:
         raise DataError(
             f"the table {path.name} does not exist",
             party=party,
-            expected="a file, named relative to the job file",
-            found="no file",
-            remedy="correct the party's path",
+            expected="a file; in a job file, named relative to it",
+            found=f"nothing at {path}",
+            remedy="correct the path",
         )
     try:
         return reader(path)

@@ -94,7 +94,7 @@ def init_party(
                 f"{path.name} is no table",
                 party=name,
                 expected="an existing .csv or .parquet file",
-                found="nothing" if not path.exists() else path.suffix or "no ending",
+                found=f"nothing at {path}" if not path.exists() else path.suffix or "no ending",
                 remedy="name an existing file after --table, or add [[data]] to party.toml later",
             )
     if len(named) < len(tables) or (tables and role != "data-holder"):

@@ -9,7 +9,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from fedcredit_models.columns import numbers
 from fedcredit_models.feature import MAX_LEVELS, Feature
 from fedcredit_models.schema import SchemaError, check_label, infer
 from fedcredit_parties.config import PartyDraft
@@ -18,8 +20,13 @@ from fedcredit_parties.data import as_data_error
 from fedcredit_parties.declared_columns import read_features
 from fedcredit_parties.errors import ConfigError, SchemaMismatchError
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def draft_features(path: Path, *, label: str, leave_out: Sequence[str] = ()) -> list[Feature]:
+
+def draft_features(
+    path: Path, *, label: str, leave_out: Sequence[str] = ()
+) -> tuple[list[Feature], list[str]]:
     """Declare the columns of a member's own table.
 
     Parameters
@@ -30,6 +37,12 @@ def draft_features(path: Path, *, label: str, leave_out: Sequence[str] = ()) -> 
         The 0/1 column.
     leave_out : sequence of str
         Columns that are no features: ids, dates, a given split.
+
+    Returns
+    -------
+    list of Feature, list of str
+        The declarations; columns of text or whole numbers in which every row has its own value:
+        they name rows, and may name people.
 
     Raises
     ------
@@ -67,9 +80,17 @@ def draft_features(path: Path, *, label: str, leave_out: Sequence[str] = ()) -> 
     frame = frame.drop(columns=list(leave_out))
     try:
         check_label(frame[label])
-        return list(infer({config.name: frame}, label=label).features)
+        features = list(infer({config.name: frame}, label=label).features)
     except SchemaError as error:
         raise as_data_error(error, party=config.name) from None
+    return features, [f.name for f in features if _names_rows(frame[f.name], f)]
+
+
+def _names_rows(column: "pd.Series[Any]", feature: Feature) -> bool:
+    held = column.dropna()
+    if len(held) < 2 or not held.is_unique:
+        return False
+    return feature.kind == "categorical" or bool((numbers(held) % 1 == 0).all())
 
 
 def join_features(own: Sequence[Feature], others: Sequence[Path]) -> list[Feature]:

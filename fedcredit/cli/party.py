@@ -1,5 +1,6 @@
 """``fedcredit party``: this organisation's member: founded, checked, started."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -71,9 +72,15 @@ def schema(
     """
     from fedcredit.schema_draft import draft_features, join_features, write_draft
 
-    features = draft_features(config, label=label, leave_out=leave_out or ())
+    features, identifiers = draft_features(config, label=label, leave_out=leave_out or ())
     features = join_features(features, join or ())
     write_draft(features, output)
+    for name in identifiers:
+        print(
+            f"look at {name}: every row has its own value. If it names a loan or a person, do not "
+            f"send {output}; remove it and draft again with --leave-out {name}",
+            file=sys.stderr,
+        )
     if as_json:
         show_json([feature.to_dict() for feature in features])
         return

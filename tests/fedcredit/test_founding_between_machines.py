@@ -265,7 +265,9 @@ def test_an_identity_is_never_overwritten(made: Founders) -> None:
         pytest.param(["--name", "../b"], "name - String should match", id="a name that climbs"),
         pytest.param(["--role", "server"], "role - Input should be", id="no such role"),
         pytest.param(["--coordinator", "http://c:1"], "coordinator - String", id="without TLS"),
-        pytest.param(["--table", "none.csv"], "is no table", id="a table that is not there"),
+        pytest.param(
+            ["--table", "here/none.csv"], "nothing at here/none.csv", id="a table that is not there"
+        ),
     ],
 )
 def test_an_option_of_init_that_is_wrong_is_named(
@@ -716,6 +718,40 @@ def test_a_draft_of_the_columns_is_rounded_outward_and_joined(
     income, home = json.loads(joined.read_text("utf-8"))
     assert (income["lower"], income["upper"]) == (-3.2, 8800.0)
     assert home["levels"] == ["own", "parents", "rent"]
+
+
+def test_a_column_in_which_every_row_has_its_own_value_is_named(
+    made: Founders, tmp_path: Path
+) -> None:
+    rows = "contract,person,income,bad\n71,anna,10.5,0\n13,bela,11.5,1\n42,cleo,12.25,0\n"
+    (tmp_path / "t.csv").write_text(rows, "utf-8")
+    made.type(
+        "party", "init", tmp_path / "bank-t", "--name", "bank-t", "--role", "data-holder",
+        "--table", tmp_path / "t.csv",
+    )  # fmt: skip
+    words = ("party", "schema", tmp_path / "bank-t/party.toml", "--label", "bad", "-o")
+
+    warned = made.type(*words, tmp_path / "all.json")
+    clean = made.type(
+        *words, tmp_path / "some.json", "--leave-out", "contract", "--leave-out", "person"
+    )
+
+    assert [line.split(":")[0] for line in warned.err.splitlines()] == [
+        "look at contract", "look at person",
+    ]  # fmt: skip
+    assert "--leave-out contract" in warned.err
+    assert not {"anna", "71"} & set(warned.err.split())
+    assert clean.err == ""
+
+
+def test_a_founding_file_that_is_not_there_is_named_as_it_was_typed(
+    bank: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bank.parent)
+
+    done = fedcredit("party", "cosign", "bank-0/party.toml", "post/ours.draft.json", "--yes")
+
+    refused(done, "FoundingError", 49, "nothing at post/ours.draft.json")
 
 
 @pytest.mark.parametrize(
