@@ -29,17 +29,11 @@ from fedcredit.member_files import (
     trust_toml,
     write_private,
 )
+from fedcredit.member_options import ROLES, check_member
 from fedcredit_parties.config import PartyConfig, PartyDraft, resolve
 from fedcredit_parties.errors import ConfigError, UntrustedFederationError
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.identity_files import load_identity, save_identity
-
-ROLES = {
-    "data-holder": ("data-holder", "witness"),
-    "key-holder": ("key-holder",),
-    "requester": ("result-user",),
-}
-"""Roles in the ledger by ``role`` of party.toml: who has rows also witnesses."""
 
 ID_DIGITS = 32
 """Hex digits of the founding id that a member must have heard.
@@ -85,8 +79,7 @@ def init_party(
     ConfigError
         When the folder holds a member already, or a value is not usable.
     """
-    given = {"name": name, "role": role, "coordinator": coordinator}
-    PartyDraft.parse({k: v for k, v in given.items() if v is not None}, name="party init")
+    check_member(name, role, coordinator)
     named = {_table_name(path): path for path in tables}
     for path in tables:
         if path.suffix not in (".csv", ".parquet") or not path.is_file():

@@ -15,6 +15,7 @@ from fedcredit.coordinator.tls import Authority, issue_authority, issue_certific
 from fedcredit.errors import CertificateError
 from fedcredit.founding_exchange import founder_document, write_new
 from fedcredit.member_files import coordinator_draft_toml, write_private
+from fedcredit.member_options import check_name
 from fedcredit_ledger.note import SigningKey
 from fedcredit_parties.config import resolve
 from fedcredit_parties.errors import ConfigError
@@ -22,6 +23,7 @@ from fedcredit_parties.identity import Identity
 from fedcredit_parties.identity_files import save_identity
 
 ANYWHERE = ("0.0.0.0", "::")
+MAX_PORT = 65_535
 
 
 def init_coordinator(
@@ -75,20 +77,20 @@ def init_coordinator(
                 found=value[:100],
                 remedy="--host 10.1.2.3 --port 8443 --dns fedcredit.example.org",
             )
+    check_name(name)
+    superlink_port = _check_ports(port, superlink_port)
     reached = dns or host
     values = {
         "name": name,
         "origin": f"{reached.replace(':', '-')}/ledger-{secrets.token_hex(4)}",
         "host": host,
         "port": port,
-        "superlink_port": superlink_port or port + 1,
+        "superlink_port": superlink_port,
     }
     if dns is not None:
         values["address"] = front_address(dns, port)
     files = {"ca_file": "ca.crt", "cert_file": "server.crt", "key_file": "server.key"}
     config = CoordinatorDraft.parse({**values, **files}, name="coordinator init")
-    if config.port == config.superlink_port:
-        raise ConfigError("front and SuperLink need two ports", found=str(port))
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for found in (*files.values(), "ca.key", "coordinator.toml", "identity", "log.key"):
         if (folder / found).exists():
@@ -116,6 +118,35 @@ def init_coordinator(
     write_private(folder / "coordinator.toml", text)
     write_new(folder / f"{name}.founder.json", founder_document(identity.founder()))
     return identity, config
+
+
+def _check_ports(port: int, superlink_port: int | None) -> int:
+    """Return the SuperLink's port; refuse what is no port by the option that it was typed in."""
+    given = {"--port": port, "--superlink-port": superlink_port}
+    for option, number in given.items():
+        if number is not None and not 1 <= number <= MAX_PORT:
+            raise ConfigError(
+                f"{option} is no port",
+                expected=f"{option}: 1 to {MAX_PORT}",
+                found=str(number),
+                remedy="--port 8443, for example",
+            )
+    if superlink_port is None and port == MAX_PORT:
+        raise ConfigError(
+            "there is no port after the last one for Flower's SuperLink",
+            expected=f"--superlink-port with --port {MAX_PORT}",
+            found="no --superlink-port",
+            remedy="--port 8443, for example, or name both",
+        )
+    chosen = port + 1 if superlink_port is None else superlink_port
+    if chosen == port:
+        raise ConfigError(
+            "front and SuperLink need two ports",
+            expected="--superlink-port: another number than --port",
+            found=str(port),
+            remedy="leave --superlink-port out: it is then the one after --port",
+        )
+    return chosen
 
 
 def certificate_names(config: CoordinatorDraft) -> list[str]:

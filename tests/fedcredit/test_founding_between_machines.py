@@ -242,6 +242,8 @@ def test_a_member_reads_its_own_fingerprint_again_before_it_has_pinned_anything(
 
 # What is refused
 
+NAME = "--name: small letters, digits and hyphens, at most 63"
+
 
 def test_an_identity_is_never_overwritten(made: Founders) -> None:
     before = (made.folder / "bank-0" / "identity" / "identity.json").read_bytes()
@@ -261,10 +263,12 @@ def test_an_identity_is_never_overwritten(made: Founders) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        pytest.param(["--name", "Bank A"], "name - String should match", id="a name with a space"),
-        pytest.param(["--name", "../b"], "name - String should match", id="a name that climbs"),
-        pytest.param(["--role", "server"], "role - Input should be", id="no such role"),
-        pytest.param(["--coordinator", "http://c:1"], "coordinator - String", id="without TLS"),
+        pytest.param(["--name", "Bank A"], NAME, id="a name with a space"),
+        pytest.param(["--name", "../b"], NAME, id="a name that climbs"),
+        pytest.param(["--name", "b" * 64], NAME, id="a name that is too long"),
+        pytest.param(["--name", "all"], NAME, id="a name that means everybody"),
+        pytest.param(["--role", "server"], "--role: data-holder, key-holder", id="no such role"),
+        pytest.param(["--coordinator", "http://c:1"], "--coordinator: https://", id="without TLS"),
         pytest.param(
             ["--table", "here/none.csv"], "nothing at here/none.csv", id="a table that is not there"
         ),
@@ -278,6 +282,31 @@ def test_an_option_of_init_that_is_wrong_is_named(
     done = fedcredit("party", "init", tmp_path / "new", *(w for o in options.items() for w in o))
 
     refused(done, "ConfigError", 11, complaint)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        pytest.param(["--port", "99999"], "--port: 1 to 65535", id="no port"),
+        pytest.param(["--port", "0"], "--port: 1 to 65535", id="port 0"),
+        pytest.param(
+            ["--port", "9000", "--superlink-port", "0"], "--superlink-port: 1 to", id="SuperLink's"
+        ),
+        pytest.param(["--port", "65535"], "--superlink-port with --port", id="no next port"),
+        pytest.param(
+            ["--port", "9000", "--superlink-port", "9000"], "another number than", id="one port"
+        ),
+        pytest.param(["--port", "9000", "--name", "Front 1"], NAME, id="a name with a space"),
+    ],
+)
+def test_an_option_of_the_coordinator_s_init_is_named_as_it_was_typed(
+    tmp_path: Path, words: list[str], complaint: str
+) -> None:
+    done = fedcredit("coordinator", "init", tmp_path / "new", "--host", "127.0.0.1", *words)
+
+    refused(done, "ConfigError", 11, complaint)
+    assert "superlink_port" not in done.err
     assert not (tmp_path / "new").exists()
 
 

@@ -19,7 +19,8 @@ import pytest
 from fedcredit.coordinator.founding_desk import FoundingDesk
 from fedcredit.founding_exchange import FoundingSignature, founder_document, write_new
 from fedcredit.founding_file import FoundingFile
-from fedcredit.member_founding import ID_DIGITS, ROLES, compare_id
+from fedcredit.member_founding import ID_DIGITS, compare_id
+from fedcredit.member_options import ROLES
 from fedcredit_ledger.entry import Entry
 from fedcredit_parties.config import PartyConfig
 from fedcredit_parties.disclosure import DisclosurePolicy
