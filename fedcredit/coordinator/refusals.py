@@ -14,20 +14,11 @@ from datetime import datetime
 from pathlib import Path
 
 from fedcredit.coordinator.front import Desk
-from fedcredit_ledger.entry import SignedEntry
 from fedcredit_ledger.errors import LedgerError, RejectedEntryError
-from fedcredit_ledger.log import Refusal
-from fedcredit_ledger.note import VerifierKey
+from fedcredit_ledger.refused import Refusal
 from fedcredit_ledger.rules_founding import is_recorded
 from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.member import Member, utc_now
-
-RECORDED = ("round-", "run-", "grant-")
-"""Beginnings of the types whose refusals are recorded: openings, contributions, grants, runs."""
-
-ORDINARY = frozenset({"author-gap", "opening-unwitnessed", "seen-went-back"})
-"""Codes that honest software meets and mends by writing again: two processes of one author, an
-opening that came before its quorum."""
 
 
 class Refusals:
@@ -67,8 +58,8 @@ class Refusals:
         """Record until `stop` is set."""
         refused = self._desk.log.refused
         while not stop.is_set() and not self._desk.closed:
-            while refused:
-                self._record(refused.popleft())
+            while (refusal := refused.take()) is not None:
+                self._record(refusal)
             self._desk.wait(lambda: True if refused else None, POLL_S)
 
     def _record(self, refusal: Refusal) -> None:
@@ -92,25 +83,11 @@ class Refusals:
             self._member.rejected.append(error)
 
     def _is_worth_it(self, refusal: Refusal) -> bool:
-        """Tell whether it is signed by its author, of a kind that matters, and new."""
+        """Tell whether it is another's and new."""
+        if refusal.author == self._member.name:
+            return False
         state = self._desk.log.state
-        party = state.parties.get(refusal.author)
-        if party is None or party.name == self._member.name:
-            return False
-        if not refusal.type.startswith(RECORDED) or refusal.code in ORDINARY:
-            return False
-        if is_recorded(state, refusal.author, refusal.code, self._clock()):
-            return False
-        return _is_signed(refusal.note, party.signing_vkey)
-
-
-def _is_signed(note: bytes, vkey: str) -> bool:
-    signed = SignedEntry.parse(note)
-    try:
-        VerifierKey.parse(vkey).verify(signed.note.text, signed.signatures[0])
-    except LedgerError:
-        return False
-    return True
+        return not is_recorded(state, refusal.author, refusal.code, self._clock())
 
 
 def _keep(folder: Path, digest: str, note: bytes) -> None:

@@ -26,6 +26,7 @@ from fedcredit_ledger.errors import (
     SignatureError,
 )
 from fedcredit_ledger.note import Note, Signature, SigningKey
+from fedcredit_ledger.refused import Refused
 from fedcredit_ledger.replica import Replica
 from fedcredit_ledger.rules import MAX_DRIFT_S, State
 from fedcredit_ledger.store import Store
@@ -58,25 +59,6 @@ class SubmitOutcome:
     detail: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Refusal:
-    """A refused entry, for the coordinator's ``entry-refused``.
-
-    Attributes
-    ----------
-    entry_id, author, type, code : str
-        As the entry says; the rule that refused it. Not proved to be the author's.
-    note : bytes
-        The entry with its signatures.
-    """
-
-    entry_id: str
-    author: str
-    type: str
-    code: str
-    note: bytes
-
-
 class _Ticket:
     """One call of `submit` that waits for its batch."""
 
@@ -105,6 +87,8 @@ class Log:
     ----------
     failure : LedgerError or None
         Why nothing is taken any more; the process must end and read its store again.
+    refused : Refused
+        What waits to be recorded as ``entry-refused``.
 
     Raises
     ------
@@ -143,7 +127,7 @@ class Log:
         self._quorum_size = 0
         self._quorum_sizes: list[int] = []
         self._target: tuple[int, float] | None = None
-        self.refused: deque[Refusal] = deque(maxlen=1000)
+        self.refused = Refused()
         self._load()
         for note in witnessed:
             self._compare(open_checkpoint(Note.parse(note), signing_key.verifier))
@@ -286,15 +270,7 @@ class Log:
             leaf = self._leaf(signed)
             nodes += self._replica.accept(leaf, quorum_size=self._quorum_size)
         except RejectedEntryError as error:
-            self.refused.append(
-                Refusal(
-                    entry_id=signed.id,
-                    author=signed.entry.author,
-                    type=signed.entry.type,
-                    code=error.code,
-                    note=note,
-                )
-            )
+            self.refused.add(signed, error.code, self.state.parties)
             return SubmitOutcome(code=error.code, detail=error.detail)
         leaves.append(leaf)
         return leaf.index

@@ -190,7 +190,6 @@ def _submit(fed: SmallFederation) -> Feed:
         assert fed.log.size == size + bool(outcome.receipt), "the ledger grew by a refused entry"
         assert bool(outcome.receipt) != bool(outcome.code)
         assert not outcome.code or outcome.code in CODES, f"an unknown code {outcome.code}"
-        fed.log.refused.clear()
         return outcome.code or None
 
     return feed

@@ -110,13 +110,40 @@ def test_only_the_authors_own_key_of_the_ledger_speaks_for_it(fed):
 
 def test_equivocation_is_evidence(fed):
     key = fed.keys["bank-a"]
-    first, second = sign(fed, "bank-a", key), sign(fed, "bank-a", key)
+    revoked = {"grant_id": "g-1", "reason": "withdrawn"}
+    first = sign(fed, "bank-a", key)
+    second = SignedEntry.sign(fed.entry("bank-a", "grant-revoked", revoked), key)
     assert first.entry.author_seq == second.entry.author_seq == 0
     assert fed.submit(first).code == ""
 
     assert fed.submit(second).code == "author-equivocation"
-    assert fed.log.refused[-1].note == second.encode()
-    assert fed.log.refused[-1].code == "author-equivocation"
+    refusal = fed.log.refused.take()
+    assert refusal is not None
+    assert (refusal.note, refusal.code) == (second.encode(), "author-equivocation")
+
+
+def test_of_what_is_refused_the_first_of_an_author_and_rule_waits_to_be_recorded(fed):
+    revoked = {"grant_id": "g-1", "reason": "withdrawn"}
+    a, thief = fed.keys["bank-a"], SigningKey.from_seed("bank-a", seed("thief"))
+    entry = fed.entry("bank-a", "grant-revoked", revoked)
+    other = fed.entry("bank-a", "grant-revoked", revoked | {"grant_id": "g-2"})
+    gap = fed.entry("bank-a", "grant-revoked", revoked, author_seq=2, author_prev=digest("x"))
+
+    codes = [
+        fed.submit(signed).code
+        for signed in (
+            SignedEntry.sign(entry, thief),
+            SignedEntry.sign(gap, a),
+            sign(fed, "bank-a", a, author_seq=0, time=fed.later(seconds=-700)),
+            SignedEntry.sign(entry, a),
+            SignedEntry.sign(other, a),
+        )
+    ]
+
+    assert codes == ["wrong-key", "author-gap", "stale", *["no-such-reference"] * 2]
+    first, nothing = fed.log.refused.take(), fed.log.refused.take()
+    assert first is not None and nothing is None
+    assert first.entry_id == SignedEntry.sign(entry, a).id
 
 
 def test_an_authors_chain_has_no_gap(fed):

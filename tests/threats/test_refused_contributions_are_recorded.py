@@ -16,8 +16,8 @@ import fedcredit as fc
 from fedcredit.coordinator.refusals import Refusals
 from fedcredit_ledger.entry import Entry, SignedEntry
 from fedcredit_ledger.errors import RejectedEntryError
-from fedcredit_ledger.log import Refusal
 from fedcredit_ledger.note import SigningKey
+from fedcredit_ledger.refused import Refusal
 from tests.fedcredit.command_line import fedcredit
 from tests.simulated import bank_frames, entries, newest_run, parts, small_federation, small_job
 
@@ -184,6 +184,31 @@ def test_nobody_is_blamed_for_what_another_signed(clean: fc.Federation) -> None:
 
     assert {outcome.code for outcome in outcomes} == {"wrong-key"}
     assert recorded(clean) == [("bank-1", "no-such-reference")]
+
+
+def test_a_flood_of_another_or_of_its_own_pushes_no_refusal_out(clean: fc.Federation) -> None:
+    sim = parts(clean)
+    honest = {name: next(e for e in entries(clean) if e.author == name) for name in sim.holders}
+
+    def note(author: str, number: int, kind: str, key: SigningKey) -> bytes:
+        body = {f: getattr(honest[author], f) for f in Entry.__dataclass_fields__}
+        data = {"grant_id": f"g-{number}", "reason": "withdrawn"}
+        return SignedEntry.sign(Entry(**body | {"type": kind, "data": data}), key).encode()
+
+    keys = {name: sim.identities[name].signing for name in sim.holders}
+    thief = SigningKey.generate("bank-1")
+    flood = [note("bank-0", n, "endorsement-given", keys["bank-0"]) for n in range(400)]
+    flood += [note("bank-0", n, "grant-revoked", keys["bank-0"]) for n in range(400)]
+    flood += [note("bank-1", n, "grant-revoked", thief) for n in range(400)]
+
+    # One call is one batch: the recorder looks when all of it has been refused.
+    sim.log.submit([note("bank-1", 0, "grant-revoked", keys["bank-1"]), *flood])
+    sim.desk.wake()
+
+    assert sorted(recorded(clean, 2)) == [
+        ("bank-0", "author-equivocation"),
+        ("bank-1", "author-equivocation"),
+    ]
 
 
 def test_without_the_recorder_the_same_refusals_leave_no_trace(
