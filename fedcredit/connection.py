@@ -11,7 +11,7 @@ from fedcredit_parties.config import Config, resolve
 from fedcredit_parties.daemon import PartySetup
 from fedcredit_parties.declared_columns import read_features
 from fedcredit_parties.disclosure import DisclosurePolicy
-from fedcredit_parties.errors import GrantError
+from fedcredit_parties.errors import FrontUnreachableError, GrantError
 
 
 class FederationConfig(Config):
@@ -33,6 +33,19 @@ def write_features(features: Sequence[Feature], path: Path) -> None:
     """Write declared columns as JSON."""
     text = json.dumps([feature.to_dict() for feature in features], indent=1)
     path.write_text(text, encoding="utf-8")
+
+
+def _where_to_start(error: FrontUnreachableError, path: Path) -> FrontUnreachableError:
+    """Say what to type where the coordinator's folder lies beside ``federation.toml``."""
+    if not any(path.parent.glob("*/coordinator.toml")):
+        return error
+    return FrontUnreachableError(
+        error.message,
+        party=error.party,
+        expected=error.expected,
+        found=error.found,
+        remedy=f"fedcredit federation up {path.parent}",
+    )
 
 
 class Connection:
@@ -59,7 +72,10 @@ class Connection:
         setup = PartySetup(resolve(folder, config.requester))
         self.features = read_features(resolve(folder, config.schema_file))
         self.policy: DisclosurePolicy = setup.config.disclosure
-        self.requester = Requester(member=setup.member())
+        try:
+            self.requester = Requester(member=setup.member())
+        except FrontUnreachableError as error:
+            raise _where_to_start(error, path) from None
         self.ledger = "ledger.db"
 
     @property

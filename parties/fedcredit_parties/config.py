@@ -158,7 +158,8 @@ class PartyConfig(PartyDraft):
                 party=str(table.get("name", "")),
                 expected="[trust]: the founding entry and the keys of key holder and peers",
                 found="none",
-                remedy=f"compare fingerprints with the other members, then "
+                remedy=f"sign the draft: fedcredit party cosign {name} DRAFT; "
+                "when all have signed, compare the founding id with the other members, then "
                 f"fedcredit party trust {name} FOUNDING",
             )
         return super().parse(table, name=name)

@@ -319,6 +319,14 @@ def test_listening_everywhere_needs_a_name_for_the_others(tmp_path: Path) -> Non
     assert table["address"] == "https://fed.example:8443"
 
 
+def test_check_of_what_pins_nothing_names_cosign_before_trust(made: Founders) -> None:
+    done = fedcredit("party", "check", made.config("bank-1"))
+
+    remedy = done.out.splitlines()[-1]
+    assert done.code == 12
+    assert 0 < remedy.index("fedcredit party cosign") < remedy.index("fedcredit party trust")
+
+
 @pytest.mark.parametrize("noun", ["party", "coordinator"])
 def test_nothing_starts_before_the_federation_is_founded(
     tmp_path: Path, made: Founders, desk: Path, noun: str

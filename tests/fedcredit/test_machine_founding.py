@@ -71,6 +71,21 @@ def test_down_of_what_does_not_run_is_well(folder: Path) -> None:
     assert fedcredit("federation", "down", folder).code == 0
 
 
+def test_a_job_asked_of_a_federation_that_is_down_says_how_to_start_it(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "job.toml").write_text('purpose = "modelling"\nlabel = "bad"\n', "utf-8")
+    whole = PartySetup.member
+    monkeypatch.setattr(PartySetup, "member", lambda setup: whole(setup, patience_s=0.0))
+
+    done = fedcredit(
+        "job", "check", tmp_path / "job.toml", "--federation", folder / "federation.toml"
+    )
+
+    assert done.code == 39
+    assert f"what to do: fedcredit federation up {folder}" in done.err
+
+
 def test_init_deals_the_rows_out_and_says_what_comes_next(table: Path, tmp_path: Path) -> None:
     done = fedcredit(
         "federation", "init", tmp_path / "fed", "--data", table, "--bad-definition", "90 days late"
