@@ -129,6 +129,34 @@ class JobOnDaemons:
         parties = self.job.parties or self.federation.parties
         return [self._of(party) for party in parties]
 
+    def check_grants(self) -> None:
+        """Refuse a job that a party's grants do not allow, before the key holder makes a key.
+
+        Raises
+        ------
+        GrantError
+            The class of the first party's, naming all of them and what each has to type.
+        """
+        parties = self.job.parties or self.federation.parties
+        problems: dict[str, GrantError] = {}
+        for party in parties:
+            try:
+                self._grant(party)
+            except GrantError as error:
+                problems[party] = error
+            except PartyError:
+                continue  # the parties say it themselves, and their refusal is evidence
+        if problems:
+            first = next(iter(problems.values()))
+            raise type(first)(
+                f"{len(problems)} of {len(parties)} parties have not allowed this job; "
+                "nothing was asked",
+                party=", ".join(problems),
+                expected=first.expected,
+                found="; ".join(f"{party}: {error.message}" for party, error in problems.items()),
+                remedy="\n".join(self._remedy(party) for party in problems),
+            )
+
     def _of(self, party: str) -> Readiness:
         try:
             grant = self._grant(party)

@@ -160,13 +160,16 @@ class TrainingResult:
             )
         terms = self.model.summary().to_string(index=False, na_rep="", float_format="%.4f")
         lines += ["", terms, ""]
-        lines += [f"left out: {name} {reason}" for name, reason in self.model.dropped.items()]
-        lines += [
+        return "\n".join([*lines, *self.remarks()]).rstrip()
+
+    def remarks(self) -> list[str]:
+        """Return a line for every feature that was left out, and for every one to look at."""
+        lines = [f"left out: {name} {reason}" for name, reason in self.model.dropped.items()]
+        return lines + [
             f"look at {name}: information value {iv:.2f} is above 0.5; was it known before the "
             "outcome?"
             for name, iv in self.model.suspicious.items()
         ]
-        return "\n".join(lines).rstrip()
 
     def to_json(self) -> str:
         """Return the saved form."""

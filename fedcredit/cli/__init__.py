@@ -7,9 +7,13 @@ verb, so that ``fedcredit --help`` answers at once.
 from typing import Annotated
 
 import typer
+import typer.core
 
 from fedcredit import __version__
 from fedcredit.cli import coordinator, demo, evidence, federation, grant, job, ledger, party
+
+# Help is plain text; with Rich at hand Typer would escape its own brackets: "\\[required]".
+typer.core.HAS_RICH = False
 
 HELP = "Several banks, one credit scorecard; nobody reads anybody, and every step is in a ledger."
 

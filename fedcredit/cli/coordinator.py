@@ -13,7 +13,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="coordinator.toml")]
+ConfigFile = Annotated[
+    Path, typer.Argument(metavar="CONFIG", help="The coordinator's coordinator.toml.")
+]
 
 
 @app.command("init")

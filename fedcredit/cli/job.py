@@ -163,6 +163,9 @@ def run(
         show_json(_headline(saved))
         return
     _show_metrics(result.file)
+    remarks = result.remarks()
+    if remarks:
+        print("\n" + "\n".join(remarks))
     print(f"\nrun {result.run_id} is saved in {saved.folder}")
     hint = "" if store is None and job.parent == Path() else f" --store {runs.folder}"
     print(f"report: fedcredit job report {result.run_id[:8]}{hint} -o report.html")
@@ -182,6 +185,7 @@ def _run_on_daemons(
         print(f"not used with daemons: {', '.join(asked.unused)}", file=sys.stderr)
     with asked.federation, runs.new_run(file.text, requester=asked.requester) as folder:
         before = asked.runs()
+        asked.check_grants()
         try:
             result = asked.federation.run(asked.job)
         except EXPECTED:

@@ -14,7 +14,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="party.toml")]
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="This member's party.toml.")]
 
 Known = Annotated[
     list[Path] | None,

@@ -128,8 +128,28 @@ def test_check_prints_every_party_and_ends_with_the_first_problem(tmp_path: Path
     assert "not used with daemons: seed" in done.out
 
 
-def test_a_run_that_fails_is_saved_with_the_ledger_that_says_why(tmp_path: Path) -> None:
+def test_all_missing_grants_are_named_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "job.toml").write_text(JOB.replace("modelling", "pricing"), "utf-8")
+    asked_for: list[object] = []
+    monkeypatch.setattr(Requester, "propose", lambda *parts, **settings: asked_for.append(parts))
+
+    done = fedcredit("job", "run", tmp_path / "job.toml", "--federation", tmp_path / "f.toml")
+
+    assert done.code == 21
+    for bank in ("bank-0", "bank-1", "bank-2"):
+        assert f"at {bank}: fedcredit grant issue party.toml --purpose pricing" in done.err
+    assert asked_for == []
+    assert list((tmp_path / ".fedcredit").iterdir()) == []
+
+
+def test_a_run_that_fails_is_saved_with_the_ledger_that_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a grant is withdrawn between the look at the ledger and the run."""
     (tmp_path / "job.toml").write_text(JOB, "utf-8")
+    monkeypatch.setattr(JobOnDaemons, "check_grants", lambda job: None)
 
     done = fedcredit("job", "run", tmp_path / "job.toml", "--federation", tmp_path / "f.toml")
 
@@ -148,6 +168,7 @@ def test_a_run_that_was_never_proposed_leaves_nothing(
         raise FrontUnreachableError("the coordinator does not answer")
 
     monkeypatch.setattr(Requester, "propose", unreachable)
+    monkeypatch.setattr(JobOnDaemons, "check_grants", lambda job: None)
     done = fedcredit("job", "run", tmp_path / "job.toml", "--federation", tmp_path / "f.toml")
 
     assert done.code == FrontUnreachableError.exit_code
