@@ -14,7 +14,6 @@ from synthetic_applicants import LABEL, SCHEMA
 import fedcredit as fc
 from fedcredit.machine import ANALYST, COORDINATOR, KEY_HOLDER, Machine, MachineTable, found
 from fedcredit_parties.daemon import PartySetup
-from fedcredit_parties.grant_entries import grant_data, next_grant_id
 from fedcredit_parties.tasks import ScorecardTask
 
 PURPOSE = "modelling"
@@ -66,7 +65,7 @@ class Daemons:
                     os.environ[name] = value
         self.started_s = time.monotonic() - begun
         for name in self.names:
-            self._grant(name)
+            self._machine.grant(name, purpose=PURPOSE)
         return self
 
     def __exit__(
@@ -77,20 +76,6 @@ class Daemons:
     ) -> None:
         """End everything."""
         self.close()
-
-    def _grant(self, name: str) -> None:
-        setup = PartySetup(self.folder / name / "party.toml")
-        member = setup.member()
-        data = grant_data(
-            grant_id=next_grant_id(name, PURPOSE, len(member.ledger.state.grants)),
-            holder=name,
-            grantee=ANALYST,
-            purpose=PURPOSE,
-            assets=[f"{name}/{table.name}" for table in setup.config.data],
-            now=member.clock(),
-        )
-        member.ledger.append("grant-issued", data)
-        member.stop()
 
     def run(self, deadline_s: int = 600) -> tuple[fc.TrainingResult, float, float]:
         """Run the scorecard; return the result, seconds from asking to having it, and the begin."""

@@ -143,7 +143,7 @@ class Machine:
                 assets=[f"{name}/{table.name}" for table in setup.config.data],
                 grantee=grantee,
                 purpose=purpose,
-            )
+            ).grant_id
         finally:
             member.stop()
 

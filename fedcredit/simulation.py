@@ -30,8 +30,7 @@ from fedcredit_parties.data import Table
 from fedcredit_parties.data_holder import DataHolder
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import GrantError
-from fedcredit_parties.grant_entries import grant_data, next_grant_id
-from fedcredit_parties.grant_terms import check_terms
+from fedcredit_parties.grant_entries import find_live, issue, revoke
 from fedcredit_parties.handlers import client_app
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.key_holder import KeyHolder
@@ -216,56 +215,23 @@ class Simulation:
                 found=party,
                 remedy="name one of the data holders",
             )
-        check_terms(
-            holder=party,
+        return issue(
+            holder.member,
+            assets=[self.asset(party)],
+            grantee=ANALYST,
             purpose=purpose,
             features=features,
             columns=self._columns[party],
-            now=self.clock(),
             valid_from=valid_from,
             valid_until=valid_until,
             max_uses=max_uses,
-        )
-        ledger = holder.member.ledger
-        ledger.refresh()
-        grant_id = next_grant_id(party, purpose, len(ledger.state.grants))
-        data = grant_data(
-            grant_id=grant_id,
-            holder=party,
-            grantee=ANALYST,
-            purpose=purpose,
-            assets=[self.asset(party)],
-            now=self.clock(),
-            features=features,
-            valid_from=valid_from,
-            valid_until=valid_until,
-            max_uses=max_uses,
-        )
-        ledger.append("grant-issued", data)
-        return grant_id
+        ).grant_id
 
     def revoke(self, grant_id: str) -> None:
         """Let the issuer withdraw a grant; see `Federation.revoke`."""
         ledger = self.requester.member.ledger
         ledger.refresh()
-        found = ledger.state.grants.get(grant_id)
-        if found is None:
-            raise GrantError(
-                f"the ledger holds no grant {grant_id}",
-                expected="the id that grant() returned",
-                found=grant_id,
-                remedy="list grants with fedcredit ledger show --type grant-issued",
-            )
-        if found.revoked:
-            raise GrantError(
-                f"grant {grant_id} was revoked before",
-                party=found.issuer,
-                expected="a live grant",
-                found="a revoked one",
-                remedy="nothing is left to do: no round is answered under it",
-            )
-        issuer = self.holders[found.issuer].member.ledger
-        issuer.append("grant-revoked", {"grant_id": grant_id, "reason": "withdrawn"})
+        revoke(self.holders[find_live(ledger.state, grant_id).issuer].member, grant_id)
 
     def close(self) -> None:
         """Fail the runs that are not over, stop every member, end every child process."""

@@ -25,7 +25,11 @@ def issue(
     to: Annotated[str, typer.Option("--to", help="Who may ask.")],
     until: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Last moment, midnight UTC (default: 30 days)."),
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            metavar="YYYY-MM-DD",
+            help="Last moment, midnight UTC (default: 30 days).",
+        ),
     ] = None,
     feature: Annotated[
         list[str] | None, typer.Option(help="A column, label included; all when absent.")
@@ -37,30 +41,26 @@ def issue(
 
     Example: fedcredit grant issue bank-a/party.toml --purpose modelling --to analyst
     """
+    from fedcredit_parties import grant_entries
     from fedcredit_parties.daemon import PartySetup
-    from fedcredit_parties.grant_entries import grant_data, next_grant_id
 
     setup = PartySetup(config)
-    member = setup.member()
     name = setup.config.name
-    grant_id = next_grant_id(name, purpose, len(member.ledger.state.grants))
-    data = grant_data(
-        grant_id=grant_id,
-        holder=name,
+    issued = grant_entries.issue(
+        setup.member(),
+        assets=[f"{name}/{table.name}" for table in setup.config.data],
         grantee=to,
         purpose=purpose,
-        assets=[f"{name}/{table.name}" for table in setup.config.data],
-        now=member.clock(),
         features=feature or (),
         valid_until=None if until is None else until.replace(tzinfo=UTC),
         max_uses=max_uses,
     )
-    entry_id = member.ledger.append("grant-issued", data)
     if as_json:
-        show_json({"entry": entry_id, **data})
+        show_json({"entry": issued.entry_id, **issued.data})
     else:
-        print(f"{grant_id}: {to} may compute for {purpose} until {data['valid_until'][:10]}")
-        print(f"entry {entry_id}")
+        end = issued.data["valid_until"][:10]
+        print(f"{issued.grant_id}: {to} may compute for {purpose} until {end}")
+        print(f"entry {issued.entry_id}")
 
 
 @app.command("revoke")
@@ -73,10 +73,10 @@ def revoke(
 
     Example: fedcredit grant revoke bank-a/party.toml bank-a-modelling-0
     """
+    from fedcredit_parties import grant_entries
     from fedcredit_parties.daemon import PartySetup
 
-    member = PartySetup(config).member()
-    member.ledger.append("grant-revoked", {"grant_id": grant_id, "reason": "withdrawn"})
+    grant_entries.revoke(PartySetup(config).member(), grant_id)
     print(f"{grant_id} is revoked")
 
 

@@ -375,11 +375,12 @@ def test_an_expired_grant_is_named(
     federation: fc.Federation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime.now(UTC)
-    monkeypatch.setattr(parts(federation), "clock", lambda: now - timedelta(days=2))
-    for bank in federation.parties:
+    for bank, holder in parts(federation).holders.items():
         start = now - timedelta(days=3)
         until = now + timedelta(days=-1 if bank == "bank-2" else 1)
-        federation.grant(bank, purpose="pricing", valid_from=start, valid_until=until)
+        with monkeypatch.context() as then:
+            then.setattr(holder.member, "clock", lambda: now - timedelta(days=2))
+            federation.grant(bank, purpose="pricing", valid_from=start, valid_until=until)
 
     _refused(
         federation,

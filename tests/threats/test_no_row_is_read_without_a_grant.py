@@ -79,10 +79,10 @@ def another_grantee(federation: fc.Federation, purpose: str) -> None:
 
 def expired(federation: fc.Federation, purpose: str) -> None:
     now = datetime.now(UTC)
-    simulation = parts(federation)
-    clock, simulation.clock = simulation.clock, lambda: now - timedelta(days=2)
+    member = parts(federation).holders["bank-0"].member
+    clock, member.clock = member.clock, lambda: now - timedelta(days=2)
     federation.grant("bank-0", purpose=purpose, valid_until=now - timedelta(days=1))
-    simulation.clock = clock
+    member.clock = clock
 
 
 def not_yet(federation: fc.Federation, purpose: str) -> None:
