@@ -347,7 +347,7 @@ class DataHolder:
     def _contribute(
         self, run: RunState, attempt: AttemptState
     ) -> tuple["_LocalRun", tuple[bytes, ...]]:
-        """Check, compute, mask, encrypt, commit; what was done before is not done again."""
+        """Check, compute, mask, encrypt, commit, erase the key; nothing of it is done twice."""
         local = self._local(run)
         # Asked twice, or asked while it is being computed: the bytes are the same.
         with local.lock:
@@ -359,6 +359,9 @@ class DataHolder:
             ciphertexts = unpack_ciphertexts(kept.packed, kept.n_ciphertexts, len(kept.packed))
             if self.name not in attempt.contributions:
                 self._commit(run, attempt, local, kept, ciphertexts)
+            for key in run.mask_keys[self.name]:
+                if key.used:
+                    self.mask_keys.erase(key.epk)
         return local, ciphertexts
 
     def _find_attempt(
@@ -403,7 +406,12 @@ class DataHolder:
     def _make_contribution(
         self, run: RunState, attempt: AttemptState, local: "_LocalRun"
     ) -> KeptContribution:
-        """Compute, mask and encrypt; keep the bytes, then erase the mask key."""
+        """Compute, mask and encrypt; keep the bytes.
+
+        The mask key stays until the ledger has taken the contribution: an attempt that is abandoned
+        before that names it again. Nothing that it masked has left, and the next attempt's masks
+        are others, for an attempt's statement is what they are derived from.
+        """
         check_input(run, attempt, local.released, party=self.name)
         check_roster(self.policy, local.task, attempt.roster)
         # Asked again every round: a revocation of the grant of the approval stops the next one.
@@ -430,7 +438,6 @@ class DataHolder:
         self.contributions.put(run.run_id, attempt.entry_id, kept)
         if run.run_id in self._forgotten:  # it failed elsewhere while this was being computed
             self.contributions.forget(run.run_id)
-        self.mask_keys.erase(attempt.mask_epks[self.name])
         return kept
 
     def _commit(

@@ -1,9 +1,10 @@
-"""Fresh mask keys: one X25519 key per attempt, erased after use.
+"""Fresh mask keys: one X25519 key per contribution, erased after use.
 
 A key's public half is published one attempt ahead (in ``run-approved``, then in every
 ``round-contributed``), so that fresh keys cost no extra trip; a stolen long-term key opens no past
 (crypto.md 1). The private half is kept, encrypted, before the public half is published, and erased
-as soon as the contribution that it masks is kept.
+as soon as the ledger has taken the contribution that it masks. Until then nothing that it masks has
+been sent, and the ledger may name it for another attempt, whose masks are others.
 """
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey

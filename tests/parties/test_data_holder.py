@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 import fedcredit as fc
+from fedcredit_ledger.errors import RejectedEntryError
 from fedcredit_ledger.rules import AttemptState, RunState, State
 from fedcredit_parties import data_holder
 from fedcredit_parties.data_holder import DataHolder
 from fedcredit_parties.errors import FrontUnreachableError, ReplayedMessageError
 from fedcredit_parties.masks import Tensor
 from fedcredit_parties.wire import AttemptHeader
-from tests.simulated import parts, small_federation, small_job
+from tests.simulated import newest_run, parts, small_federation, small_job
 
 N_CLIPPED = 5
 
@@ -128,3 +129,51 @@ def test_what_was_clipped_is_committed_though_a_crash_came_in_between(
     others = [n for n in committed if n != 0]
     assert others == [N_CLIPPED]
     assert len(committed) == 3 * len(result.history)
+
+
+def test_an_attempt_abandoned_before_the_commitment_was_taken_costs_no_run(
+    federation: fc.Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger names the same mask key again: no contribution was made under it."""
+    sim = parts(federation)
+    coordinator, holder = sim.coordinator, sim.holders["bank-0"]
+    honest_attempt, honest_commit = coordinator._attempt, holder._commit
+    abandoned: list[str] = []
+
+    def attempt(run: Any, phase: str) -> Any:
+        made = honest_attempt(run, phase)
+        if abandoned:
+            return made
+        abandoned.append(made.entry_id)
+
+        def too_late(*arguments: Any) -> None:
+            coordinator.member.ledger.append(
+                "round-abandoned",
+                {
+                    "run_id": run.run_id,
+                    "round": made.round,
+                    "attempt": made.attempt,
+                    "missing": ["bank-0"],
+                    "reason": "deadline",
+                },
+            )
+            honest_commit(*arguments)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(holder, "_commit", too_late)
+            with pytest.raises(Exception, match="wrong-phase") as refused:
+                holder.answer(AttemptHeader(run_id=run.run_id, entry_id=made.entry_id))
+            assert isinstance(refused.value.__cause__, RejectedEntryError)
+        return honest_attempt(run, phase)
+
+    monkeypatch.setattr(coordinator, "_attempt", attempt)
+    federation.run(small_job())
+
+    run = newest_run(federation)
+    first, second = run.rounds[:2]
+    assert (first.attempt, second.attempt) == (1, 2)
+    assert first.mask_epks["bank-0"] == second.mask_epks["bank-0"]
+    assert (first.abandoned is None, second.opened is None) == (False, False)
+    used = [a.mask_epks["bank-0"] for a in run.rounds if "bank-0" in a.contributions]
+    assert len(used) == len(set(used)) == len(run.opened)
+    assert [key for key in used if holder.mask_keys._vault.get(f"mask-key.{key}")] == []
