@@ -23,6 +23,7 @@ from fedcredit_ledger.rules import State
 from fedcredit_ledger.witness import Witness
 from fedcredit_parties.file_lock import exclusive
 from fedcredit_parties.front import Front
+from fedcredit_parties.long_poll import LongPoll
 
 T = TypeVar("T")
 
@@ -78,7 +79,7 @@ class LedgerClient:
         self.replica = Replica(founding_entry)
         self._lock = threading.RLock()
         self._news = threading.Condition(self._lock)
-        self._asking = False
+        self._poll = LongPoll(self._news, lambda: self.replica.size, self._fetch)
         self._pen = threading.Lock()
         self._pen_file = pen
         self.leaving = threading.Event()
@@ -105,26 +106,7 @@ class LedgerClient:
         LedgerError
             At the first leaf that does not extend what was verified before.
         """
-        if timeout_s <= 0:
-            self._fetch(0.0)
-            return
-        deadline = time.monotonic() + timeout_s
-        with self._news:
-            seen = self.replica.size if beyond is None else beyond
-            while self._asking and self.replica.size <= seen:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return
-                self._news.wait(left)
-            if self.replica.size > seen:
-                return
-            self._asking = True
-        try:
-            self._fetch(max(0.0, deadline - time.monotonic()))
-        finally:
-            with self._news:
-                self._asking = False
-                self._news.notify_all()
+        self._poll.ask(timeout_s=timeout_s, beyond=beyond)
 
     def _fetch(self, timeout_s: float) -> None:
         start = self.replica.size

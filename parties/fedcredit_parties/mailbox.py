@@ -21,6 +21,7 @@ from fedcredit_ledger.rules import State
 from fedcredit_parties.errors import EncryptionError, MalformedMessageError
 from fedcredit_parties.front import Front
 from fedcredit_parties.ledger_client import POLL_S
+from fedcredit_parties.long_poll import LongPoll
 from fedcredit_parties.sealing import seal, unseal
 
 HEADER = b"fedcredit-inbox/v1\n"
@@ -91,7 +92,7 @@ class Mailbox:
         self._refused: list[str] = []
         self._lock = threading.Lock()
         self._news = threading.Condition(self._lock)
-        self._asking = False
+        self._poll = LongPoll(self._news, lambda: self._after, self._fetch)
         self.leaving = threading.Event()
 
     def send(self, recipient: str, kind: str, body: Mapping[str, Any], *, run_id: str = "") -> None:
@@ -171,26 +172,7 @@ class Mailbox:
             Number of the newest note that the caller has looked at, by default the newest here.
             Threads of one member share one long poll, as in `LedgerClient.refresh`.
         """
-        if timeout_s <= 0:
-            self._fetch(0.0)
-            return
-        deadline = time.monotonic() + timeout_s
-        with self._news:
-            seen = self._after if beyond is None else beyond
-            while self._asking and self._after <= seen:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return
-                self._news.wait(left)
-            if self._after > seen:
-                return
-            self._asking = True
-        try:
-            self._fetch(max(0.0, deadline - time.monotonic()))
-        finally:
-            with self._news:
-                self._asking = False
-                self._news.notify_all()
+        self._poll.ask(timeout_s=timeout_s, beyond=beyond)
 
     def _fetch(self, timeout_s: float) -> None:
         fetched = self._front.inbox(self._after, timeout_s=timeout_s)
