@@ -194,12 +194,5 @@ def facts(
     """
     found = list(lines(path))
     report = verify_file(path, level=Level.SIGNATURES, founding_entry=founding_entry)
-    if report.findings:
-        first = report.findings[0]
-        raise LedgerError(
-            f"the ledger file does not verify: {first.sentence}",
-            expected="no finding",
-            found=f"{len(report.findings)}, the first at {first.index}",
-            remedy="keep the file as it is; fedcredit ledger verify FILE --full lists the findings",
-        )
+    report.must_be_clean()
     return report, [line.fact() for line in found]

@@ -75,14 +75,7 @@ class Packer:
 
     def __init__(self, store: Store) -> None:
         report = verify(store, level=Level.SIGNATURES)
-        if report.findings:
-            first = report.findings[0]
-            raise EvidenceError(
-                f"the ledger does not verify: {first.sentence}",
-                expected="no finding",
-                found=f"{len(report.findings)}, the first at {first.index}",
-                remedy="keep the file as it is; fedcredit ledger verify FILE --full lists findings",
-            )
+        report.must_be_clean(EvidenceError)
         founding = parse_leaf(store.leaves(0, 1)[0], "entries/0.leaf")
         self._heads = _quorum_heads(store, Policy(founding.data["witness_policy"]))
         if not self._heads:

@@ -89,14 +89,7 @@ def export_tiles(store: Store, folder: Path, *, with_entries: bool = False) -> i
     Without entries a reader learns how many there are, and their hashes; with them, all.
     """
     report = verify(store, level=Level.CHAIN)
-    if report.findings:
-        first = report.findings[0]
-        raise LedgerError(
-            f"the ledger does not verify: {first.sentence}",
-            expected="no finding",
-            found=f"{len(report.findings)}, the first at {first.index}",
-            remedy="fedcredit ledger verify FILE lists the findings; nothing was exported",
-        )
+    report.must_be_clean()
     size = report.quorum_size
     leaves = store.leaves(0, size)
     tree = Tree(leaf_hash(leaf) for leaf in leaves)

@@ -115,6 +115,23 @@ class Report:
         """0 when nothing is wrong; otherwise that of the first finding."""
         return self.findings[0].exit_code if self.findings else 0
 
+    def must_be_clean(self, kind: type[LedgerError] = LedgerError) -> None:
+        """Raise the first finding, for those who build on a ledger.
+
+        Raises
+        ------
+        LedgerError
+            Of the `kind` that was asked for, when there are findings.
+        """
+        if self.findings:
+            first = self.findings[0]
+            raise kind(
+                f"the ledger does not verify: {first.sentence}",
+                expected="no finding",
+                found=f"{len(self.findings)}, the first at {first.index}",
+                remedy="keep the file as it is; fedcredit ledger verify FILE --full lists findings",
+            )
+
     def add(self, index: int | None, code: str, error: LedgerError) -> None:
         """Keep one finding, up to a limit."""
         if len(self.findings) < MAX_FINDINGS:
