@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -407,12 +408,7 @@ def test_a_full_disk_fails_the_run_by_name_and_the_daemon_goes_on_with_room(
     ground: Ground, who: str
 ) -> None:
     state = ground.folder / who / "state"
-    stop(ground, who)
-    kept = state.with_name("kept")
-    state.rename(kept)
-    with full_disk.small_disk(state, n_kib=4096) as disk:
-        shutil.copytree(kept, state, dirs_exist_ok=True)
-        ground.machine.up()
+    with on_a_small_disk(ground, who, n_kib=4096) as disk:
         full_disk.fill(disk)
         with pytest.raises(DiskFullError) as full:
             ground.run(run_deadline_s=10)
@@ -420,12 +416,6 @@ def test_a_full_disk_fails_the_run_by_name_and_the_daemon_goes_on_with_room(
 
         result = ground.run()
 
-        stop(ground, who)
-        shutil.rmtree(kept)
-        shutil.copytree(state, kept)
-    state.rmdir()
-    kept.rename(state)
-    ground.machine.up()
     assert full.value.party == who
     assert str(state) not in str(full.value.diagnostics()), "folders are the operator's"
     assert f"room in {state}" in ground.machine.log(who).read_text("utf-8")
@@ -436,13 +426,7 @@ def test_a_full_disk_fails_the_run_by_name_and_the_daemon_goes_on_with_room(
 def test_a_coordinator_whose_disk_is_full_refuses_by_name_and_goes_on_with_room(
     ground: Ground,
 ) -> None:
-    state = ground.folder / COORDINATOR / "state"
-    stop(ground, COORDINATOR)
-    kept = state.with_name("kept")
-    state.rename(kept)
-    with full_disk.small_disk(state, n_kib=131_072) as disk:
-        shutil.copytree(kept, state, dirs_exist_ok=True)
-        ground.machine.up()
+    with on_a_small_disk(ground, COORDINATOR, n_kib=131_072) as disk:
         process = ground.machine.process(COORDINATOR)
         full_disk.fill(disk)
         with pytest.raises(DiskFullError, match="the coordinator keeps no more"):
@@ -453,16 +437,34 @@ def test_a_coordinator_whose_disk_is_full_refuses_by_name_and_goes_on_with_room(
         ground.run()
 
         after = ground.machine.process(COORDINATOR)
-        report = verify_file(state / "ledger.db", level=Level.SIGNATURES)
-        stop(ground, COORDINATOR)
-        shutil.rmtree(kept)
-        shutil.copytree(state, kept)
-    state.rmdir()
-    kept.rename(state)
-    ground.machine.up()
+        ledger = ground.folder / COORDINATOR / "state" / "ledger.db"
+        report = verify_file(ledger, level=Level.SIGNATURES)
     assert "No space left on device" in words or "the disk is full" in words
     assert after == process, "it went on without a restart"
     assert report.findings == []
+
+
+@contextmanager
+def on_a_small_disk(ground: Ground, name: str, *, n_kib: int) -> Iterator[Path]:
+    """Move a daemon's state to a disk of its own and back; the daemon runs meanwhile."""
+    state = ground.folder / name / "state"
+    kept = state.with_name("kept")
+    stop(ground, name)
+    state.rename(kept)
+    try:
+        with full_disk.small_disk(state, n_kib=n_kib) as disk:
+            shutil.copytree(kept, state, dirs_exist_ok=True)
+            ground.machine.up()
+            try:
+                yield disk
+            finally:
+                stop(ground, name)
+                shutil.rmtree(kept)
+                shutil.copytree(state, kept)
+    finally:
+        state.rmdir()
+        kept.rename(state)
+        ground.machine.up()
 
 
 def stop(ground: Ground, name: str) -> None:

@@ -5,30 +5,14 @@ the run. The other processes and moments are in ``test_kills.py``. One federatio
 file, because founding and starting it takes seconds.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 import fedcredit as fc
 from fedcredit_parties.daemon import read_status
 from tests.e2e.running import FRAMES, Meanwhile, Moments, Running
-
-
-@pytest.fixture(name="running", scope="module")
-def running_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    running = Running(tmp_path_factory.mktemp("daemons") / "federation")
-    try:
-        running.start()
-        yield running
-    finally:
-        running.machine.down()
-
-
-@pytest.fixture(name="expected", scope="module")
-def expected_fixture(running: Running) -> fc.TrainingResult:
-    return running.simulated()
 
 
 def test_daemons_and_simulation_give_the_same_integers(

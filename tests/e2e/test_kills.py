@@ -50,11 +50,6 @@ def running_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runnin
             print(f"  {seconds:+6.1f} s  {moment}")
 
 
-@pytest.fixture(name="expected", scope="module")
-def expected_fixture(running: Running) -> fc.TrainingResult:
-    return running.simulated()
-
-
 Act = Callable[[Running, Moments], None]
 Record = Callable[[str, object], None]
 

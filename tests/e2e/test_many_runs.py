@@ -5,7 +5,7 @@ from the kernel and printed.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,21 +21,6 @@ pytestmark = pytest.mark.long
 N_RUNS = 20
 SETTLED = 5
 """Runs after which a process has loaded what it ever will."""
-
-
-@pytest.fixture(name="running", scope="module")
-def running_fixture(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    running = Running(tmp_path_factory.mktemp("many") / "federation")
-    try:
-        running.start()
-        yield running
-    finally:
-        running.machine.down()
-
-
-@pytest.fixture(name="expected", scope="module")
-def expected_fixture(running: Running) -> fc.TrainingResult:
-    return running.simulated()
 
 
 def test_two_runs_proposed_at_the_same_time_both_end(
