@@ -31,6 +31,9 @@ MAX_NOTE_BYTES = 65_536
 MAX_REASONS = 1_000
 """Reasons for dropped notes that are remembered."""
 
+MAX_LETTERS = 512
+"""Letters of one sender that are kept; its oldest go first. A run needs far fewer."""
+
 _NAMES = {"kind", "recipient", "run_id", "sender"}
 _KEYS = _NAMES | {"body", "sealed"}
 
@@ -182,12 +185,19 @@ class Mailbox:
                     continue
                 self._after = number
                 try:
-                    self._letters.append(self._open(number, note))
+                    self._keep(self._open(number, note))
                 except (LedgerError, MalformedMessageError, EncryptionError) as error:
                     self._refused.append(type(error).__name__)
                     del self._refused[:-MAX_REASONS]
             if fetched:
                 self._news.notify_all()
+
+    def _keep(self, letter: Letter) -> None:
+        """Keep a letter; whoever writes without end pushes out letters of its own only."""
+        same = [i for i, kept in enumerate(self._letters) if kept.sender == letter.sender]
+        if len(same) >= MAX_LETTERS:
+            del self._letters[same[0]]
+        self._letters.append(letter)
 
     def _open(self, number: int, data: bytes) -> Letter:
         if len(data) > MAX_NOTE_BYTES:

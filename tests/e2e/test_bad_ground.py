@@ -408,7 +408,7 @@ def test_a_full_disk_fails_the_run_by_name_and_the_daemon_goes_on_with_room(
     ground: Ground, who: str
 ) -> None:
     state = ground.folder / who / "state"
-    with on_a_small_disk(ground, who, n_kib=4096) as disk:
+    with on_a_small_disk(ground, who, n_kib=16_384) as disk:
         full_disk.fill(disk)
         with pytest.raises(DiskFullError) as full:
             ground.run(run_deadline_s=10)

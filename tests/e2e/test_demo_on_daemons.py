@@ -27,6 +27,12 @@ GONE_S = 8.0
 """Within so long everything must have ended."""
 
 
+def as_at_a_terminal() -> None:
+    """Undo what ``nohup`` or a script's background has ignored for the tests themselves."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @contextmanager
 def started(out: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """Start ``fedcredit demo`` in a session of its own; nothing of it outlives the context."""
@@ -37,6 +43,7 @@ def started(out: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=as_at_a_terminal,
     )
     try:
         yield process

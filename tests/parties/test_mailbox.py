@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 import fedcredit as fc
+from fedcredit_parties import mailbox
 from fedcredit_parties.mailbox import Mailbox
 from tests.simulated import bank_frames, parts, small_federation
 
@@ -78,6 +79,19 @@ def test_letters_of_a_run_that_is_over_are_forgotten(federation: fc.Federation) 
     box.forget("over")
 
     assert [x.run_id for x in box.all(lambda x: x.kind == "about")] == ["live"]
+
+
+def test_a_member_that_writes_without_end_pushes_out_letters_of_its_own_only(
+    federation: fc.Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailbox, "MAX_LETTERS", 3)
+    _box(federation, "bank-0").send("bank-2", "once", {})
+    for n in range(5):
+        _box(federation, "bank-1").send("bank-2", f"invented-{n}", {})
+
+    letters = _box(federation, "bank-2").all(lambda x: x.sender.startswith("bank-"))
+
+    assert [x.kind for x in letters] == ["once", "invented-2", "invented-3", "invented-4"]
 
 
 def test_waiting_for_a_letter_ends_at_its_deadline(federation: fc.Federation) -> None:
