@@ -220,7 +220,7 @@ class _FileBlob:
 
     def write(self, chunk: bytes) -> None:
         self._measured.add(chunk)
-        self._shelf.afford(self._owner, self._measured.n_bytes)
+        self._shelf.afford(self._owner, self._path, self._measured.n_bytes)
         assert self._file is not None
         with self._shelf.disk():
             self._file.write(chunk)
@@ -239,11 +239,13 @@ class _FileBlob:
         if self._file is not None:
             self._file.close()
         self._path.unlink(missing_ok=True)
+        self._shelf.leave(self._owner, self._path)
 
 
 _TABLES = """
-CREATE TABLE IF NOT EXISTS blob (
-    digest TEXT PRIMARY KEY, owner TEXT NOT NULL, n_bytes INTEGER NOT NULL, stored TEXT NOT NULL
+CREATE TABLE IF NOT EXISTS held (
+    digest TEXT NOT NULL, owner TEXT NOT NULL, n_bytes INTEGER NOT NULL, stored TEXT NOT NULL,
+    PRIMARY KEY (digest, owner)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS inbox (recipient TEXT PRIMARY KEY, newest INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS note (
@@ -295,8 +297,10 @@ class DeskStore:
             self._db.executescript(_TABLES)
             self._tidy_up()
         self._held: Counter[str] = Counter(
-            dict(self._db.execute("SELECT owner, SUM(n_bytes) FROM blob GROUP BY owner"))
+            dict(self._db.execute("SELECT owner, SUM(n_bytes) FROM held GROUP BY owner"))
         )
+        self._arriving: dict[str, dict[Path, int]] = defaultdict(dict)
+        self._shares = threading.Lock()  # of the two above; never held while the disk works
         self._posted: Counter[str] = Counter(
             dict(self._db.execute("SELECT sender, SUM(LENGTH(note)) FROM note GROUP BY sender"))
         )
@@ -313,14 +317,14 @@ class DeskStore:
 
     def _tidy_up(self) -> None:
         """Remove what a killed process left: files without a row, rows without a file."""
-        known = {str(row[0]) for row in self._db.execute("SELECT digest FROM blob")}
+        known = {str(row[0]) for row in self._db.execute("SELECT digest FROM held")}
         for path in self.folder.iterdir():
             stray = HEX_DIGEST.fullmatch(path.name) is not None and path.name not in known
             if stray or path.name.startswith("part-"):
                 path.unlink()
         for digest in known:
             if not (self.folder / digest).exists():
-                self._db.execute("DELETE FROM blob WHERE digest = ?", (digest,))
+                self._db.execute("DELETE FROM held WHERE digest = ?", (digest,))
 
     # Blobs
 
@@ -337,36 +341,47 @@ class DeskStore:
         except FileNotFoundError:
             return None
 
-    def afford(self, owner: str, n_bytes: int) -> None:
-        """Check a member's share.
+    def afford(self, owner: str, part: Path, n_bytes: int) -> None:
+        """Set aside what has come of a blob, beside everything else that arrives or is kept.
 
         Raises
         ------
         FullDeskError
         """
-        if self._held[owner] + n_bytes > MAX_HELD_BYTES:
-            raise FullDeskError(
-                f"the desk keeps no more bytes of {owner}",
-                party=owner,
-                expected=f"at most {MAX_HELD_BYTES} bytes at a time",
-                found="more",
-                remedy="wait until the runs that are open have ended",
-            )
+        with self._shares:
+            arriving = self._arriving[owner]
+            others = sum(arriving.values()) - arriving.get(part, 0)
+            if self._held[owner] + others + n_bytes <= MAX_HELD_BYTES:
+                arriving[part] = n_bytes
+                return
+        raise FullDeskError(
+            f"the desk keeps no more bytes of {owner}",
+            party=owner,
+            expected=f"at most {MAX_HELD_BYTES} bytes at a time",
+            found="more",
+            remedy="wait until the runs that are open have ended",
+        )
+
+    def leave(self, owner: str, part: Path) -> None:
+        """Give back what was set aside for a blob."""
+        with self._shares:
+            self._arriving[owner].pop(part, None)
 
     def keep(self, part: Path, digest: str, owner: str, n_bytes: int) -> None:
-        """Give a finished file its name."""
+        """Give a finished file its name; what others hold under it stays theirs."""
         with self._lock:
             part.replace(self.folder / digest)
             _sync(self.folder)
-            for old, size in self._db.execute(
-                "SELECT owner, n_bytes FROM blob WHERE digest = ?", (digest,)
-            ):
-                self._held[str(old)] -= int(size)
+            known = self._db.execute(
+                "SELECT 1 FROM held WHERE digest = ? AND owner = ?", (digest, owner)
+            ).fetchone()
             self._db.execute(
-                "INSERT OR REPLACE INTO blob VALUES (?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO held VALUES (?, ?, ?, ?)",
                 (digest, owner, n_bytes, self._now()),
             )
-            self._held[owner] += n_bytes
+            with self._shares:
+                self._arriving[owner].pop(part, None)
+                self._held[owner] += 0 if known else n_bytes
 
     # Notes
 
@@ -383,17 +398,19 @@ class DeskStore:
             number = self._newest.get(recipient, 0) + 1
             outside = (label.sender, label.kind, label.run_id, label.post_id)
             with self._transaction():
-                self._make_room(recipient, len(note), label)
+                freed = self._make_room(recipient, len(note), label)
                 self._db.execute(
                     "INSERT INTO note VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (recipient, number, *outside, self._now(), note),
                 )
                 self._db.execute("INSERT OR REPLACE INTO inbox VALUES (?, ?)", (recipient, number))
             self._newest[recipient] = number
+            self._posted.subtract(freed)
             self._posted[label.sender] += len(note)
             return number
 
-    def _make_room(self, recipient: str, n_bytes: int, label: Label) -> None:
+    def _make_room(self, recipient: str, n_bytes: int, label: Label) -> Counter[str]:
+        """Delete the oldest loose notes, in a transaction; return their bytes by sender."""
         if self._posted[label.sender] + n_bytes > MAX_INBOX_BYTES:
             raise FullDeskError(
                 f"the desk keeps no more notes of {label.sender}",
@@ -403,8 +420,8 @@ class DeskStore:
                 remedy="wait until the runs that are open have ended",
             )
         if label.run_id:
-            return
-        self._delete_notes(
+            return Counter()
+        return self._delete_notes(
             "recipient = ? AND sender = ? AND kind = ? AND run_id = '' ORDER BY number DESC "
             f"LIMIT -1 OFFSET {MAX_LOOSE_NOTES - 1}",
             (recipient, label.sender, label.kind),
@@ -431,24 +448,37 @@ class DeskStore:
         with self._lock, self.disk():
             whose, values = ("", [limit]) if owner is None else (" AND owner = ?", [limit, owner])
             old = self._db.execute(
-                f"SELECT digest, owner, n_bytes FROM blob WHERE stored < ?{whose}", values
+                f"SELECT digest, owner, n_bytes FROM held WHERE stored < ?{whose}", values
             ).fetchall()
             for digest, held_by, n_bytes in old:
-                self._db.execute("DELETE FROM blob WHERE digest = ?", (digest,))
-                (self.folder / str(digest)).unlink(missing_ok=True)
-                self._held[str(held_by)] -= int(n_bytes)
+                self._db.execute(
+                    "DELETE FROM held WHERE digest = ? AND owner = ?", (digest, held_by)
+                )
+                with self._shares:
+                    self._held[str(held_by)] -= int(n_bytes)
+                if not self._is_held(str(digest)):
+                    (self.folder / str(digest)).unlink(missing_ok=True)
             if owner is None:
-                self._delete_notes("run_id != '' AND stored < ?", (limit,))
+                with self._transaction():
+                    freed = self._delete_notes("run_id != '' AND stored < ?", (limit,))
+                self._posted.subtract(freed)
 
-    def _delete_notes(self, where: str, values: tuple[str, ...]) -> None:
+    def _is_held(self, digest: str) -> bool:
+        found = self._db.execute("SELECT 1 FROM held WHERE digest = ?", (digest,)).fetchone()
+        return found is not None
+
+    def _delete_notes(self, where: str, values: tuple[str, ...]) -> Counter[str]:
+        """Delete notes, in a transaction; return their bytes by sender."""
         rows = self._db.execute(
             f"SELECT recipient, number, sender, LENGTH(note) FROM note WHERE {where}", values
         ).fetchall()
+        freed: Counter[str] = Counter()
         for recipient, number, sender, n_bytes in rows:
             self._db.execute(
                 "DELETE FROM note WHERE recipient = ? AND number = ?", (recipient, number)
             )
-            self._posted[str(sender)] -= int(n_bytes)
+            freed[str(sender)] += int(n_bytes)
+        return freed
 
     def close(self) -> None:
         """Close the files and let another process use the folder."""
