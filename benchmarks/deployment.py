@@ -16,7 +16,6 @@ import signal
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
@@ -26,7 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from daemons import Daemons, bytes_sent
-from measuring import machine, write
+from measuring import Watch, machine, write
 from peers import nvflare_he
 from plain_federation import PlainFederation
 from round_split import PARTS, Round, Trace
@@ -183,41 +182,30 @@ def echo_seconds(federation: PlainFederation) -> list[float]:
     return gaps(run["moments"])[1:]
 
 
-class MemoryOf:
+class MemoryOf(Watch):
     """The largest proportional memory of every process of a federation while a job runs.
 
     Parameters
     ----------
     daemons : Daemons
-        Looked at twice a second; use it as a context manager.
+        Looked at twice a second.
     """
 
     def __init__(self, daemons: Daemons) -> None:
+        super().__init__(every_s=0.5)
         self._daemons = daemons
         self._largest: dict[str, list[float]] = {}
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> "MemoryOf":
-        """Start to look."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.5):
-            for role, found in self._daemons.memory_mb().items():
-                if role == "other":
-                    continue
-                before = self._largest.get(role, [])
-                before += [0.0] * (len(found) - len(before))
-                for i, value in enumerate(found):
-                    before[i] = max(before[i], value)
-                self._largest[role] = before
+    def look(self) -> None:
+        """Compare every process with its largest so far."""
+        for role, found in self._daemons.memory_mb().items():
+            if role == "other":
+                continue
+            before = self._largest.get(role, [])
+            before += [0.0] * (len(found) - len(before))
+            for i, value in enumerate(found):
+                before[i] = max(before[i], value)
+            self._largest[role] = before
 
     def by_role(self) -> dict[str, Row]:
         """Return how many processes each role has, and MB of one of them (the mean)."""

@@ -74,17 +74,23 @@ def median(values: Sequence[float]) -> float:
     return float(f"{statistics.median(values):.4g}")
 
 
-class PeakMemory:
-    """Largest resident memory of this process, and of it with all descendants, in MB.
+class Watch:
+    """Something that a thread looks at while a piece of work runs; use it as a context manager.
 
-    A thread looks every 20 ms; use it as a context manager.
+    Parameters
+    ----------
+    every_s : float
+        Seconds between two looks.
     """
 
-    def __init__(self) -> None:
-        self.own_mb = 0.0
-        self.all_mb = 0.0
+    def __init__(self, every_s: float) -> None:
+        self._every_s = every_s
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def look(self) -> None:
+        """Look once."""
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         """Start to look."""
@@ -97,10 +103,23 @@ class PeakMemory:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(0.02):
-            own = _resident_mb(os.getpid())
-            self.own_mb = max(self.own_mb, own)
-            self.all_mb = max(self.all_mb, own + sum(map(_resident_mb, _children(os.getpid()))))
+        while not self._over.wait(self._every_s):
+            self.look()
+
+
+class PeakMemory(Watch):
+    """Largest resident memory of this process, and of it with all descendants, in MB."""
+
+    def __init__(self) -> None:
+        super().__init__(every_s=0.02)
+        self.own_mb = 0.0
+        self.all_mb = 0.0
+
+    def look(self) -> None:
+        """Compare with the largest so far."""
+        own = _resident_mb(os.getpid())
+        self.own_mb = max(self.own_mb, own)
+        self.all_mb = max(self.all_mb, own + sum(map(_resident_mb, _children(os.getpid()))))
 
 
 def descendants(process_id: int) -> dict[int, list[str]]:

@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
 from datetime import datetime
 from itertools import pairwise
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from measuring import median
+from measuring import Watch, median
 from numpy.typing import NDArray
 from synthetic_applicants import LABEL, SCHEMA
 
@@ -146,7 +145,7 @@ def last_words(said: str) -> str:
     return re.sub(r"/\S+/", "", lines[-1])[:300] if lines else ""
 
 
-class SentBytes:
+class SentBytes(Watch):
     """Bytes that the first site's job sends, as the kernel counts them on its connections.
 
     Parameters
@@ -156,35 +155,24 @@ class SentBytes:
     """
 
     def __init__(self, work: Path) -> None:
+        super().__init__(every_s=0.25)
         self._work = str(work)
         self._sent: dict[str, int] = {}
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> "SentBytes":
-        """Start to look."""
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop."""
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._over.wait(0.25):
-            try:
-                said = subprocess.run(
-                    ["ss", "-tinpOH"], capture_output=True, text=True, check=True
-                ).stdout
-            except (OSError, subprocess.CalledProcessError):
-                return
-            for line in said.splitlines():
-                process = re.search(r"pid=(\d+)", line)
-                acked = re.search(r"bytes_acked:(\d+)", line)
-                if process and acked and self._is_site(process[1]):
-                    connection = " ".join(line.split()[3:5])
-                    self._sent[connection] = max(self._sent.get(connection, 0), int(acked[1]))
+    def look(self) -> None:
+        """Read the counts; they stay as they are where the kernel is not asked."""
+        try:
+            said = subprocess.run(
+                ["ss", "-tinpOH"], capture_output=True, text=True, check=True
+            ).stdout
+        except (OSError, subprocess.CalledProcessError):
+            return
+        for line in said.splitlines():
+            process = re.search(r"pid=(\d+)", line)
+            acked = re.search(r"bytes_acked:(\d+)", line)
+            if process and acked and self._is_site(process[1]):
+                connection = " ".join(line.split()[3:5])
+                self._sent[connection] = max(self._sent.get(connection, 0), int(acked[1]))
 
     def _is_site(self, process: str) -> bool:
         try:

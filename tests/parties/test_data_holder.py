@@ -46,30 +46,11 @@ def _hears_of_the_opening(holder: DataHolder, attempt: AttemptState) -> tuple[Ru
     return ledger.state.runs[found[0]], found[1]
 
 
+@pytest.mark.parametrize("was_found_before", [False, True])
 def test_a_header_repeated_after_its_round_was_opened_counts_for_nothing(
-    federation: fc.Federation, monkeypatch: pytest.MonkeyPatch
+    federation: fc.Federation, monkeypatch: pytest.MonkeyPatch, was_found_before: bool
 ) -> None:
-    sim = parts(federation)
-    honest, holder = sim.coordinator._wait_for_opening, sim.holders["bank-0"]
-    told, refused = _told(federation, monkeypatch), []
-
-    def wait_and_repeat(run: Any, attempt: Any, stop: Any) -> None:
-        honest(run, attempt, stop)
-        _hears_of_the_opening(holder, attempt)
-        with pytest.raises(ReplayedMessageError) as error:
-            holder.answer(AttemptHeader(run_id=run.run_id, entry_id=attempt.entry_id))
-        refused.append(error.value.party)
-
-    monkeypatch.setattr(sim.coordinator, "_wait_for_opening", wait_and_repeat)
-    result = federation.run(small_job())
-
-    assert refused == ["bank-0"] * len(result.history)
-    assert told == []
-
-
-def test_a_round_that_is_opened_while_a_repeat_is_answered_is_no_failure(
-    federation: fc.Federation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    """Also when the attempt was looked up before the opening was heard of."""
     sim = parts(federation)
     honest, holder = sim.coordinator._wait_for_opening, sim.holders["bank-0"]
     told, refused = _told(federation, monkeypatch), []
@@ -78,10 +59,10 @@ def test_a_round_that_is_opened_while_a_repeat_is_answered_is_no_failure(
         honest(run, attempt, stop)
         header = AttemptHeader(run_id=run.run_id, entry_id=attempt.entry_id)
         own_run, own = _hears_of_the_opening(holder, attempt)
-        with monkeypatch.context() as patch:  # it was found before the opening was heard of
-            patch.setattr(holder, "_find_attempt", lambda header, *, deadline: (own_run, own))
-            with pytest.raises(ReplayedMessageError) as error:
-                holder.answer(header)
+        with monkeypatch.context() as patch, pytest.raises(ReplayedMessageError) as error:
+            if was_found_before:
+                patch.setattr(holder, "_find_attempt", lambda header, *, deadline: (own_run, own))
+            holder.answer(header)
         refused.append(error.value.party)
 
     monkeypatch.setattr(sim.coordinator, "_wait_for_opening", wait_and_repeat)
