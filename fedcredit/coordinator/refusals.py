@@ -16,7 +16,7 @@ from pathlib import Path
 from fedcredit.coordinator.front import Desk
 from fedcredit_ledger.errors import LedgerError, RejectedEntryError
 from fedcredit_ledger.refused import Refusal
-from fedcredit_ledger.rules_founding import is_recorded
+from fedcredit_ledger.rules_log import is_recorded
 from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.member import Member, utc_now
 

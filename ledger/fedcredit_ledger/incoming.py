@@ -1,5 +1,6 @@
 """An entry on its way in, as the rules of its type see it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,3 +63,7 @@ class Incoming:
             raise RejectedEntryError(
                 "opening-unwitnessed", f"{what} is not under a quorum checkpoint yet"
             )
+
+
+Rule = Callable[[State, Incoming], None]
+"""Lets an entry take effect, or refuses it before anything was changed."""

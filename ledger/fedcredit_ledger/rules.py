@@ -3,7 +3,7 @@
 `apply` is the whole of it: sequencer, members, witnesses and auditors run this code over the same
 entries and reach the same `State`, or find the entry that should not be there. The checks that hold
 for every entry are here, in this order: form, author and signatures, author chain, time, seen head.
-The rules of each type stand in `rules_founding`, `rules_grants`, `rules_runs` and `rules_facts`.
+The rules of each type stand in the modules ``rules_*``, beside its fields in ``types_*``.
 
 Pure: the clock is the leaf's time of receipt, the tree an argument.
 """
@@ -11,10 +11,10 @@ Pure: the clock is the leaf's time of receipt, the tree an argument.
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from fedcredit_ledger import rules_facts, rules_founding, rules_grants, rules_runs
+from fedcredit_ledger import rules_facts, rules_founding, rules_grants, rules_log, rules_runs
 from fedcredit_ledger.entry import MAX_ENTRY_BYTES, MAX_FOUNDING_BYTES, SignedEntry, parse_time
 from fedcredit_ledger.errors import RejectedEntryError, SignatureError
-from fedcredit_ledger.incoming import Incoming
+from fedcredit_ledger.incoming import Incoming, Rule
 from fedcredit_ledger.note import VerifierKey
 from fedcredit_ledger.state import (
     Act,
@@ -51,34 +51,12 @@ MAX_DRIFT_S = 600
 _DRIFT = timedelta(seconds=MAX_DRIFT_S)
 _FIRST = "federation-created"
 
-Rule = Callable[[State, Incoming], None]
-
 _RULES: Mapping[str, Rule] = {
-    _FIRST: rules_founding.federation_created,
-    "endorsement-given": rules_founding.endorsement_given,
-    "entry-refused": rules_founding.entry_refused,
-    "data-asset-registered": rules_grants.data_asset_registered,
-    "grant-issued": rules_grants.grant_issued,
-    "grant-narrowed": rules_grants.grant_narrowed,
-    "grant-revoked": rules_grants.grant_revoked,
-    "he-context-published": rules_runs.he_context_published,
-    "run-proposed": rules_runs.run_proposed,
-    "run-approved": rules_runs.run_approved,
-    "run-started": rules_runs.run_started,
-    "round-attempted": rules_runs.round_attempted,
-    "round-contributed": rules_runs.round_contributed,
-    "round-aggregated": rules_runs.round_aggregated,
-    "round-abandoned": rules_runs.round_abandoned,
-    "round-opened": rules_runs.round_opened,
-    "opening-refused": rules_runs.opening_refused,
-    "disclosure-refused": rules_runs.disclosure_refused,
-    "run-finished": rules_runs.run_finished,
-    "run-failed": rules_runs.run_failed,
-    "model-registered": rules_runs.model_registered,
-    "fact-sealed": rules_facts.fact_sealed,
-    "evidence-issued": rules_facts.evidence_issued,
-    "dispute-filed": rules_facts.dispute_filed,
-    "dispute-resolved": rules_facts.dispute_resolved,
+    **rules_founding.RULES,
+    **rules_grants.RULES,
+    **rules_runs.RULES,
+    **rules_facts.RULES,
+    **rules_log.RULES,
 }
 
 

@@ -1,11 +1,12 @@
 """Rules for facts about loans, the packages made of them, and disputes about any entry."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from fedcredit_ledger.entry import parse_time
 from fedcredit_ledger.errors import RejectedEntryError
 from fedcredit_ledger.facts import STAGES
-from fedcredit_ledger.incoming import Incoming
+from fedcredit_ledger.incoming import Incoming, Rule
 from fedcredit_ledger.state import DisputeState, State
 
 _DRIFT = timedelta(seconds=600)
@@ -60,3 +61,12 @@ def dispute_resolved(state: State, incoming: Incoming) -> None:
             "not-permitted", "a dispute is resolved by who filed it, or by the regulator"
         )
     dispute.resolved = incoming.act
+
+
+RULES: Mapping[str, Rule] = {
+    "fact-sealed": fact_sealed,
+    "evidence-issued": evidence_issued,
+    "dispute-filed": dispute_filed,
+    "dispute-resolved": dispute_resolved,
+}
+"""Entry type -> its rule."""

@@ -1,11 +1,11 @@
 """Rules for data assets and grants: who may lend what, and whether a grant still holds."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fedcredit_ledger.entry import parse_time
 from fedcredit_ledger.errors import RejectedEntryError
-from fedcredit_ledger.incoming import Incoming
+from fedcredit_ledger.incoming import Incoming, Rule
 from fedcredit_ledger.state import AssetState, GrantState, State
 
 _SETS = ("categories", "holders", "assets", "operations")
@@ -159,3 +159,12 @@ def demand_live_grants(
             raise RejectedEntryError("grant-exhausted", f"{about} has no privacy budget left")
         grants.append(grant)
     return grants
+
+
+RULES: Mapping[str, Rule] = {
+    "data-asset-registered": data_asset_registered,
+    "grant-issued": grant_issued,
+    "grant-narrowed": grant_narrowed,
+    "grant-revoked": grant_revoked,
+}
+"""Entry type -> its rule."""

@@ -8,11 +8,11 @@ what the previous opening released.
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from fedcredit_ledger.canonical import encode
 from fedcredit_ledger.errors import RejectedEntryError
-from fedcredit_ledger.incoming import Incoming
+from fedcredit_ledger.incoming import Incoming, Rule
 from fedcredit_ledger.rules_founding import is_endorsed
 from fedcredit_ledger.rules_grants import demand_live_grants
 from fedcredit_ledger.state import (
@@ -453,3 +453,22 @@ def _demand_no_differencing(
                     f"run {other.run_id} over the same data was opened for another roster, and "
                     f"{name} has not endorsed the difference",
                 )
+
+
+RULES: Mapping[str, Rule] = {
+    "he-context-published": he_context_published,
+    "run-proposed": run_proposed,
+    "run-approved": run_approved,
+    "run-started": run_started,
+    "round-attempted": round_attempted,
+    "round-contributed": round_contributed,
+    "round-aggregated": round_aggregated,
+    "round-abandoned": round_abandoned,
+    "round-opened": round_opened,
+    "opening-refused": opening_refused,
+    "disclosure-refused": disclosure_refused,
+    "run-finished": run_finished,
+    "run-failed": run_failed,
+    "model-registered": model_registered,
+}
+"""Entry type -> its rule."""
