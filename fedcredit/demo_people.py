@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fedcredit.job_file import read_table
-from fedcredit_parties.errors import DataError, SchemaMismatchError
+from fedcredit.job_file import read_labelled, read_table
+from fedcredit_parties.errors import DataError
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "data" / "barcelona_credit.csv"
 EXAMPLE_RULES = {
@@ -82,14 +82,8 @@ def people(data: Path | None = None, label: str = "") -> People:
         rules, label = EXAMPLE_RULES, "bad"
         source = "examples/data/barcelona_credit.csv, loan applicants in Barcelona"
     else:
-        table = read_table(data, party="")
-        if label not in table.columns:
-            raise SchemaMismatchError(
-                f"{data.name} has no column {label}",
-                expected="the name of the 0/1 column, 1 = bad",
-                found=", ".join(map(str, list(table.columns)[:20])),
-                remedy="fedcredit demo --data FILE.csv --label COLUMN",
-            )
+        remedy = "fedcredit demo --data FILE.csv --label COLUMN"
+        table = read_labelled(data, label, remedy=remedy)
         bank = pd.Series([_dealt(i) for i in range(len(table))], index=table.index)
         rules = {name: f"{share:.0%} of the rows" for name, share in SHARES.items()}
         source = f"{data.name}; each row is dealt by the SHA-256 of its number"

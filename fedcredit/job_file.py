@@ -22,10 +22,10 @@ from fedcredit.declared import Declared
 from fedcredit.federation import Federation
 from fedcredit.requests import HorizontalJob, wrong_fields
 from fedcredit_models import schema as schemas
-from fedcredit_models.schema import Feature, Schema, SchemaError
+from fedcredit_models.schema import Feature, Schema, SchemaError, check_label
 from fedcredit_parties.data import as_data_error
 from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
-from fedcredit_parties.errors import ConfigError, DataError, GrantError
+from fedcredit_parties.errors import ConfigError, DataError, GrantError, SchemaMismatchError
 from fedcredit_parties.grant_terms import check_terms
 from fedcredit_parties.member import utc_now
 
@@ -238,6 +238,42 @@ class JobFile:
                 )
             on_error.pop_all()
         return federation
+
+
+def read_labelled(path: Path, label: str, *, remedy: str) -> pd.DataFrame:
+    """Read a table that must have a column of labels.
+
+    Parameters
+    ----------
+    path : Path
+        CSV or Parquet.
+    label : str
+        Its 0/1 column.
+    remedy : str
+        What to type when there is no such column.
+
+    Raises
+    ------
+    DataError
+        When the file cannot be read.
+    SchemaMismatchError
+        When it has no column `label`.
+    LabelError
+        When that column is not 0/1.
+    """
+    table = read_table(path, party="")
+    if label not in table.columns:
+        raise SchemaMismatchError(
+            f"{path.name} has no column {label}",
+            expected="the name of the 0/1 column, 1 = bad",
+            found=", ".join(map(str, list(table.columns)[:20])),
+            remedy=remedy,
+        )
+    try:
+        check_label(table[label])
+    except SchemaError as error:
+        raise as_data_error(error, party="") from None
+    return table
 
 
 def read_table(path: Path, *, party: str) -> pd.DataFrame:

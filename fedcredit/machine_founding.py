@@ -18,7 +18,7 @@ from fedcredit.coordinator.app_hash import APP, fab_hash
 from fedcredit.coordinator.tls import issue_authority, issue_certificate
 from fedcredit.declared import Declared
 from fedcredit.errors import JobError
-from fedcredit.job_file import read_table
+from fedcredit.job_file import read_labelled
 from fedcredit.member_files import (
     coordinator_toml,
     data_toml,
@@ -29,10 +29,8 @@ from fedcredit.member_files import (
 from fedcredit.requests import DEFAULT_DEFINITION
 from fedcredit.simulation import ANALYST, COORDINATOR, KEY_HOLDER
 from fedcredit_ledger.note import SigningKey
-from fedcredit_models.schema import Feature, SchemaError, check_label
-from fedcredit_parties.data import as_data_error
+from fedcredit_models.schema import Feature
 from fedcredit_parties.disclosure import DisclosurePolicy
-from fedcredit_parties.errors import SchemaMismatchError
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.identity_files import save_identity, vault_key
 from fedcredit_parties.member import utc_now
@@ -176,18 +174,7 @@ def deal(
     LabelError
         When that column is not 0/1.
     """
-    frame = read_table(path, party="")
-    if label not in frame.columns:
-        raise SchemaMismatchError(
-            f"{path.name} has no column {label}",
-            expected="the name of the 0/1 column, 1 = bad",
-            found=", ".join(map(str, list(frame.columns)[:20])),
-            remedy="name it with --label",
-        )
-    try:
-        check_label(frame[label])
-    except SchemaError as error:
-        raise as_data_error(error, party="") from None
+    frame = read_labelled(path, label, remedy="name it with --label")
     frames = {f"bank-{i}": frame.iloc[i::n_parties] for i in range(n_parties)}
     tables = {
         name: MachineTable(frame=part, bad_definition=bad_definition)

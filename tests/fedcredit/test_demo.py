@@ -14,7 +14,7 @@ from fedcredit import demo, demo_people
 from fedcredit.demo_people import people
 from fedcredit.ledger_file import lines
 from fedcredit_models.scorecard import Scorecard
-from fedcredit_parties.errors import DataError, LabelError, SchemaMismatchError
+from fedcredit_parties.errors import DataError, NoBadsError
 from fedcredit_parties.file_lock import only_one
 from tests.fedcredit.command_line import fedcredit
 from tests.fedcredit.conftest import Demonstration
@@ -212,18 +212,18 @@ def test_a_demonstration_that_stops_leaves_only_the_ledger_that_says_why(
     table: Path, tmp_path: Path
 ) -> None:
     customers = pd.read_csv(table)
-    customers.loc[5, "default_90d"] = 3
+    customers["default_90d"] = 0
     customers.to_csv(table, index=False)
     out = tmp_path / "mine"
     out.mkdir()
     (out / "report.html").write_text("an earlier one", encoding="utf-8")
     told = io.StringIO()
 
-    with pytest.raises(LabelError):
+    with pytest.raises(NoBadsError):
         demo.run(people(table, "default_90d"), out=out, stream=told, in_process=True)
 
     assert sorted(path.name for path in out.iterdir()) == ["ledger.db"]
     assert [x.data["error"] for x in lines(out / "ledger.db") if x.type == "run-failed"] == [
-        "LabelError"
+        "NoBadsError"
     ]
     assert f"kept: {out / 'ledger.db'}" in told.getvalue()
