@@ -14,7 +14,7 @@ from fedcredit import demo, demo_people
 from fedcredit.demo_people import people
 from fedcredit.ledger_file import lines
 from fedcredit_models.scorecard import Scorecard
-from fedcredit_parties.errors import DataError, NoBadsError
+from fedcredit_parties.errors import DataError, NoBadsError, SchemaMismatchError
 from fedcredit_parties.file_lock import only_one
 from tests.fedcredit.command_line import fedcredit
 from tests.fedcredit.conftest import Demonstration
