@@ -22,6 +22,8 @@ class Incoming:
     received : datetime
     quorum_size : int or None
         Size of the newest quorum checkpoint; None when it is not known.
+    root_at : callable
+        Root of the tree at a size up to `index`.
     """
 
     entry: Entry
@@ -29,6 +31,7 @@ class Incoming:
     index: int
     received: datetime
     quorum_size: int | None
+    root_at: Callable[[int], bytes]
 
     @property
     def author(self) -> str:
@@ -56,6 +59,19 @@ class Incoming:
         """Refuse when the entry was received after a moment."""
         if self.received > parse_time(moment):
             raise RejectedEntryError("late", f"{what} was {moment}")
+
+    def demand_readers(self, *names: str) -> None:
+        """Refuse when others than these may read the entry, or one of these may not."""
+        wanted = sorted(set(names))
+        if self.entry.readers != wanted:
+            raise RejectedEntryError(
+                "malformed", f"the readers of {self.entry.type} are {', '.join(wanted)}"
+            )
+
+    def demand_begun(self, day: str) -> None:
+        """Refuse what is said of a day that has not begun, by the time of receipt in UTC."""
+        if day > self.received.date().isoformat():
+            raise RejectedEntryError("wrong-phase", f"the day {day} has not begun")
 
     def demand_witnessed(self, index: int, what: str) -> None:
         """Refuse when a leaf is not under a quorum checkpoint (where that is known)."""

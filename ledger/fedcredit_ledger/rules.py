@@ -11,8 +11,16 @@ Pure: the clock is the leaf's time of receipt, the tree an argument.
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
-from fedcredit_ledger import rules_facts, rules_founding, rules_grants, rules_log, rules_runs
-from fedcredit_ledger.entry import MAX_ENTRY_BYTES, MAX_FOUNDING_BYTES, SignedEntry, parse_time
+from fedcredit_ledger import (
+    rules_facts,
+    rules_founding,
+    rules_grants,
+    rules_log,
+    rules_parties,
+    rules_policy,
+    rules_runs,
+)
+from fedcredit_ledger.entry import MAX_ENTRY_BYTES, MAX_FOUNDING_BYTES, Entry, SignedEntry, parse_time
 from fedcredit_ledger.errors import RejectedEntryError, SignatureError
 from fedcredit_ledger.incoming import Incoming, Rule
 from fedcredit_ledger.note import VerifierKey
@@ -53,6 +61,8 @@ _FIRST = "federation-created"
 
 _RULES: Mapping[str, Rule] = {
     **rules_founding.RULES,
+    **rules_parties.RULES,
+    **rules_policy.RULES,
     **rules_grants.RULES,
     **rules_runs.RULES,
     **rules_facts.RULES,
@@ -102,15 +112,24 @@ def apply(
     """
     entry = signed.entry
     _check_form(state, signed, index)
+    if state.closed is not None:
+        raise RejectedEntryError("ledger-closed", f"the ledger ends at {state.closed.index}")
     _check_author(state, signed, check_signatures)
     _check_author_chain(state, signed)
     if index:
         _check_time(signed, received)
     _check_seen(state, signed, index, root_at)
     incoming = Incoming(
-        entry=entry, entry_id=signed.id, index=index, received=received, quorum_size=quorum_size
+        entry=entry,
+        entry_id=signed.id,
+        index=index,
+        received=received,
+        quorum_size=quorum_size,
+        root_at=root_at,
     )
     _RULES[entry.type](state, incoming)
+    if "commits" in entry.data:
+        state.oversight.commit(signed.id, entry.author, tuple(sorted(entry.data["commits"])))
     state.author_heads[entry.author] = (entry.author_seq, signed.id)
     state.author_seen[entry.author] = entry.seen_size
     state.entry_index[signed.id] = index
@@ -133,17 +152,26 @@ def _check_form(state: State, signed: SignedEntry, index: int) -> None:
                 raise RejectedEntryError("malformed", f"the reader {name} is no party")
 
 
-def _check_author(state: State, signed: SignedEntry, check_signatures: bool) -> None:
-    entry = signed.entry
+def _signers(state: State, entry: Entry) -> list[str]:
+    """Return the keys that must have signed, in this order, as they are valid at this index."""
     if entry.type == _FIRST:
-        keys = rules_founding.signers(entry)
-    else:
-        author = state.parties.get(entry.author)
-        if author is None:
-            raise RejectedEntryError("unknown-author", f"{entry.author} is no party")
-        keys = [author.signing_vkey]
-    found = signed.signatures
+        return rules_founding.signers(entry)
+    if entry.author in state.left:
+        raise RejectedEntryError("unknown-author", f"{entry.author} is a party no more")
+    if entry.author not in state.parties:
+        raise RejectedEntryError("unknown-author", f"{entry.author} is no party")
+    if entry.type in rules_parties.RULES:
+        return rules_parties.signers(state, entry)
+    if entry.type in rules_policy.RULES:
+        return rules_policy.signers(state, entry)
+    return [state.parties[entry.author].signing_vkey]
+
+
+def _check_author(state: State, signed: SignedEntry, check_signatures: bool) -> None:
+    keys, found = _signers(state, signed.entry), signed.signatures
     for position, vkey in enumerate(keys):
+        if not vkey:
+            raise RejectedEntryError("wrong-key", f"the key of {signed.entry.author} is revoked")
         key = VerifierKey.parse(vkey)
         if position >= len(found):
             raise RejectedEntryError("missing-cosigner", f"{key.name} has not signed")

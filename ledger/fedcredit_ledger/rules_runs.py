@@ -23,6 +23,7 @@ from fedcredit_ledger.state import (
     RunState,
     State,
 )
+from fedcredit_ledger.state_services import ModelState
 
 DIFFERENCING = "roster-differencing"
 """`act_type` of the endorsement that lets a second roster be opened over the same cohort."""
@@ -354,7 +355,9 @@ def model_registered(state: State, incoming: Incoming) -> None:
         raise RejectedEntryError("wrong-phase", "the run has no result")
     if (data["model_id"], data["version"]) in state.models:
         raise RejectedEntryError("duplicate-id", "this version of the model is registered")
-    state.models[data["model_id"], data["version"]] = incoming.act
+    state.models[data["model_id"], data["version"]] = ModelState(
+        registered=incoming.act, author=incoming.author
+    )
 
 
 def _run(state: State, incoming: Incoming) -> RunState:

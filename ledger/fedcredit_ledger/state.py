@@ -6,22 +6,10 @@ the same state, and reads from it who may do what next. Read it; never write it.
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-
-class Act(NamedTuple):
-    """An accepted entry that others refer to.
-
-    Attributes
-    ----------
-    entry_id : str
-    index : int
-    data : dict
-    """
-
-    entry_id: str
-    index: int  # type: ignore[assignment]  # shadows tuple.index on purpose
-    data: dict[str, Any]
+from fedcredit_ledger.act import Act as Act
+from fedcredit_ledger.state_services import ModelState, OversightState, ServiceState
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +21,9 @@ class PartyState:
     name : str
     roles : tuple of str
     signing_vkey, recovery_vkey : str
-        Verifier keys of type 1.
+        Verifier keys of type 1; empty when revoked.
     witness_vkey : str
-        Verifier key of type 4; empty when the party is no witness.
+        Verifier key of type 4; empty when the party is no witness, or it is revoked.
     node_key : str
         Key of Flower's node authentication.
     mask_key : str
@@ -263,6 +251,10 @@ class State:
         ``opening-refused`` and ``disclosure-refused``.
     refused_entries : dict
         (author, code) to the newest ``entry-refused`` and its time of receipt.
+    services : ServiceState
+        Queries, reports, look-ups, actions.
+    oversight : OversightState
+        Commitments and their erasure, audits, anchors, interruptions.
     """
 
     origin: str = ""
@@ -281,10 +273,19 @@ class State:
     opening_keys: dict[tuple[str, int, str, str], str] = field(default_factory=dict)
     endorsements: dict[tuple[str, str, str], tuple[Act, str]] = field(default_factory=dict)
     mask_epks: set[str] = field(default_factory=set)
-    models: dict[tuple[str, str], Act] = field(default_factory=dict)
+    models: dict[tuple[str, str], ModelState] = field(default_factory=dict)
     refusals: list[Act] = field(default_factory=list)
     disputes: dict[str, DisputeState] = field(default_factory=dict)
     refused_entries: dict[tuple[str, str], tuple[Act, datetime]] = field(default_factory=dict)
+    keys: list[KeyPeriod] = field(default_factory=list)
+    public_keys: set[str] = field(default_factory=set)
+    head_rules: list[HeadRule] = field(default_factory=list)
+    disclosure_digest: str = ""
+    left: dict[str, Act] = field(default_factory=dict)
+    spent_endorsements: set[str] = field(default_factory=set)
+    closed: Act | None = None
+    services: ServiceState = field(default_factory=ServiceState)
+    oversight: OversightState = field(default_factory=OversightState)
 
     def mask_epk(self, run_id: str, party: str, attempt_entry_id: str) -> str:
         """Return the mask key (hex) of `party` that is valid in an attempt.

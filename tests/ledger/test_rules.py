@@ -57,7 +57,7 @@ def test_a_run_from_proposal_to_registered_model(started):
     assert run.context.data["scheme"] == "ckks"
     assert fed.replica.state.grants["grant-bank-a"].n_used == 1
     assert fed.replica.state.grants["grant-bank-a"].used_by == {"run-1"}
-    assert fed.replica.state.models["m-1", "1"].data["auc_micro"] == 800_000
+    assert fed.replica.state.models["m-1", "1"].registered.data["auc_micro"] == 800_000
     assert fed.replica.state.with_role("data-holder") == BANKS
 
 
