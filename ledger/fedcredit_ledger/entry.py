@@ -33,7 +33,7 @@ MAX_FOUNDING_BYTES = 60_000
 PARTY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
-_ORIGIN = re.compile(r"[!-*,-~]{1,255}")
+ORIGIN = re.compile(r"[!-*,-~]{1,255}")
 _TYPE = re.compile(r"[a-z][a-z0-9-]{0,63}")
 _COMMIT_HEADER = b"fedcredit-ledger-commit/v1\n"
 
@@ -175,7 +175,7 @@ _NAMES = tuple(field.name for field in fields(Entry))
 _FORMS = {
     "author": PARTY_NAME,
     "author_prev": HEX_DIGEST,
-    "ledger": _ORIGIN,
+    "ledger": ORIGIN,
     "type": _TYPE,
     "time": _TIME,
     "seen_root": HEX_DIGEST,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
-from fedcredit_ledger.entry import HEX_DIGEST, PARTY_NAME, parse_time
+from fedcredit_ledger.entry import HEX_DIGEST, ORIGIN, PARTY_NAME, parse_time
 from fedcredit_ledger.errors import MalformedEntryError
 from fedcredit_ledger.note import VerifierKey
 
@@ -122,6 +122,7 @@ def record(required: Mapping[str, Form], optional: Mapping[str, Form] | None = N
 
 party = matching(PARTY_NAME)
 parties = list_of(party, ordered=True)
+origin = matching(ORIGIN)
 digest = matching(HEX_DIGEST)
 identifier = matching(_IDENTIFIER)
 class_name = matching(_CLASS_NAME)

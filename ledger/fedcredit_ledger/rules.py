@@ -20,7 +20,13 @@ from fedcredit_ledger import (
     rules_policy,
     rules_runs,
 )
-from fedcredit_ledger.entry import MAX_ENTRY_BYTES, MAX_FOUNDING_BYTES, Entry, SignedEntry, parse_time
+from fedcredit_ledger.entry import (
+    MAX_ENTRY_BYTES,
+    MAX_FOUNDING_BYTES,
+    Entry,
+    SignedEntry,
+    parse_time,
+)
 from fedcredit_ledger.errors import RejectedEntryError, SignatureError
 from fedcredit_ledger.incoming import Incoming, Rule
 from fedcredit_ledger.note import VerifierKey

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from fedcredit_ledger.canonical import encode
 from fedcredit_ledger.errors import RejectedEntryError
 from fedcredit_ledger.incoming import Incoming, Rule
-from fedcredit_ledger.rules_founding import is_endorsed
+from fedcredit_ledger.quorum import is_endorsed
 from fedcredit_ledger.rules_grants import demand_live_grants
 from fedcredit_ledger.state import (
     ApprovalState,
@@ -58,7 +58,7 @@ def run_proposed(state: State, incoming: Incoming) -> None:
     context = state.contexts.get(run_id)
     if context is None or context[0].data["context_digest"] != data["he_context_digest"]:
         raise RejectedEntryError("no-such-reference", "the context is not published for this run")
-    if data["disclosure_policy_digest"] != state.founding["disclosure_policy_digest"]:
+    if data["disclosure_policy_digest"] != state.disclosure_digest:
         raise RejectedEntryError("not-endorsed", "the federation has another disclosure policy")
     for name in data["parties"]:
         party = state.parties.get(name)

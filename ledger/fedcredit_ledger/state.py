@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from fedcredit_ledger.act import Act as Act
+from fedcredit_ledger.state_keys import HeadRule, KeyPeriod
 from fedcredit_ledger.state_services import ModelState, OversightState, ServiceState
 
 

@@ -12,6 +12,7 @@ from fedcredit_ledger import (
     types_federation,
     types_grants,
     types_log,
+    types_parties,
     types_results,
     types_runs,
 )
@@ -21,6 +22,7 @@ from fedcredit_ledger.forms import digest
 
 TYPES: Mapping[str, EntryType] = {
     **types_federation.TYPES,
+    **types_parties.TYPES,
     **types_grants.TYPES,
     **types_runs.TYPES,
     **types_results.TYPES,

@@ -19,7 +19,7 @@ from fedcredit_ledger.forms import (
     whole,
 )
 
-_KEYS: dict[str, Form] = {
+MEMBER: dict[str, Form] = {
     "party": party,
     "roles": list_of(one_of(*ROLES)),
     "signing_vkey": vkey(1),
@@ -27,6 +27,8 @@ _KEYS: dict[str, Form] = {
     "node_key": text,
     "mask_key": digest,
 }
+"""A party's name, roles and keys; a witness key beside them is optional."""
+
 TYPES: Mapping[str, EntryType] = {
     "federation-created": EntryType(
         required={
@@ -35,7 +37,7 @@ TYPES: Mapping[str, EntryType] = {
             "suite": one_of("sha256-ed25519"),
             "log_vkey": vkey(1),
             "min_parties": positive,
-            "founders": list_of(record(_KEYS, {"witness_vkey": vkey(4)}), distinct=False),
+            "founders": list_of(record(MEMBER, {"witness_vkey": vkey(4)}), distinct=False),
             "witness_policy": list_of(any_text, distinct=False),
             "disclosure_policy_digest": digest,
         },

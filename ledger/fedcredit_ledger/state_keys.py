@@ -1,0 +1,101 @@
+"""Keys and head rules over time: which key and which witness policy counts at which place.
+
+A key is valid from one index to another, never from one time to another. A head of some size is
+judged by what stood in force after so many leaves: one log key, one witness policy.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from fedcredit_ledger.checkpoint import Policy
+
+
+@dataclass(kw_only=True)
+class KeyPeriod:
+    """One key of a party, or of the log, and the entries that it can sign.
+
+    Attributes
+    ----------
+    party : str
+        Owner; empty for the log.
+    use : str
+        ``signing``, ``witness``, ``recovery`` or ``log``.
+    vkey : str
+        The key.
+    valid_from : int
+        Index of the first entry, or size of the first head, that it can sign.
+    leaf : int
+        Index of the entry that introduced it.
+    valid_to : int or None
+        Index from which it signs no more; None while it is valid.
+    suspected_since : str
+        Time from which a revoked key is disputed; empty for none.
+    """
+
+    party: str
+    use: str
+    vkey: str
+    valid_from: int
+    leaf: int
+    valid_to: int | None = None
+    suspected_since: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadRule:
+    """What makes a head of a size good.
+
+    Attributes
+    ----------
+    valid_from : int
+        Smallest size of a head that it is for.
+    log_vkey : str
+        Key of the log.
+    lines : tuple of str
+        Witness policy.
+    received : datetime
+        When the entry that brought it was received.
+    """
+
+    valid_from: int
+    log_vkey: str
+    lines: tuple[str, ...]
+    received: datetime
+
+    @property
+    def policy(self) -> Policy:
+        """The policy, read."""
+        return _policy(self.lines)
+
+
+def rule_at(rules: Sequence[HeadRule], size: int) -> HeadRule:
+    """Return the rule for a head of a size; `rules` are in order, the first from size 0 or 1.
+
+    Raises
+    ------
+    LookupError
+        When there is no rule at all.
+    """
+    if not rules:
+        raise LookupError("there is no founding entry yet")
+    found = rules[0]
+    for rule in rules[1:]:
+        if rule.valid_from > size:
+            break
+        found = rule
+    return found
+
+
+def with_other_key(lines: Iterable[str], old_vkey: str, new_vkey: str) -> tuple[str, ...]:
+    """Return a policy's lines with one key in the place of another."""
+    return tuple(
+        " ".join(new_vkey if word == old_vkey else word for word in line.split(" "))
+        for line in lines
+    )
+
+
+@lru_cache(maxsize=256)
+def _policy(lines: tuple[str, ...]) -> Policy:
+    return Policy(lines)
