@@ -87,9 +87,9 @@ def _fill(store: Store, replica: Replica, notes: list[tuple[Checkpoint, Note]]) 
     for checkpoint, note in notes:
         leaves = [Leaf.parse(raw) for raw in replica.leaves(start, checkpoint.size)]
         nodes = [node for leaf in leaves for node in tree.append(leaf.hash) if node[0]]
-        signed = [line for line in note.signatures if replica.log_key.owns(line)]
-        others = [line for line in note.signatures if not replica.log_key.owns(line)]
-        bare = Note(note.text, tuple(signed[:1])).encode()
+        signed = [line for line in note.signatures if line.name == checkpoint.origin]
+        others = [line for line in note.signatures if line.name != checkpoint.origin]
+        bare = Note(note.text, tuple(signed)).encode()
         store.append(leaves, nodes=nodes, size=checkpoint.size, checkpoint=bare)
         store.add_cosignatures(
             checkpoint.size, [(f"{s.name}+{s.key_id.hex()}", s.line()) for s in others]

@@ -25,10 +25,11 @@ from fedcredit_ledger.errors import (
     RollbackError,
     SignatureError,
 )
-from fedcredit_ledger.note import Note, Signature, SigningKey
+from fedcredit_ledger.note import Note, Signature, SigningKey, VerifierKey
 from fedcredit_ledger.refused import Refused
 from fedcredit_ledger.replica import Replica
 from fedcredit_ledger.rules import MAX_DRIFT_S, State
+from fedcredit_ledger.state_keys import log_keys_at
 from fedcredit_ledger.store import Store
 
 MAX_BATCH = 256
@@ -82,6 +83,9 @@ class Log:
         Returns the time in UTC.
     witnessed : iterable of bytes, optional
         Checkpoints that witnesses hold; the store is compared with them before the first append.
+    other_keys : iterable of SigningKey, optional
+        Log keys before, which sign along for 30 days, and the next one, which ``log-key-rotated``
+        puts in force.
 
     Attributes
     ----------
@@ -110,11 +114,13 @@ class Log:
         clock: Callable[[], datetime] = utc_now,
         *,
         witnessed: Iterable[bytes] = (),
+        other_keys: Iterable[SigningKey] = (),
     ) -> None:
         if signing_key.name != origin:
             raise LedgerError("the log key is not named after the origin", expected=origin)
         self._store = store
         self._key = signing_key
+        self._keys = {key.vkey: key for key in (signing_key, *other_keys)}
         self.origin = origin
         self._clock = clock
         self._queue: deque[_Ticket] = deque()
@@ -130,7 +136,7 @@ class Log:
         self.refused = Refused()
         self._load()
         for note in witnessed:
-            self._compare(open_checkpoint(Note.parse(note), signing_key.verifier))
+            self._compare(open_checkpoint(parsed := Note.parse(note), self._log_key(parsed)))
 
     def _load(self) -> None:
         stored = self._store.leaves()
@@ -140,7 +146,7 @@ class Log:
         self._durable = self._replica.size
         if not stored:
             return
-        if self._replica.log_key.vkey != self._key.vkey:
+        if self._replica.log_key.vkey not in self._keys:
             raise LedgerError("the stored ledger belongs to another log key")
         for size in self._store.checkpoint_sizes():
             note = self._store.checkpoint(size)
@@ -151,6 +157,12 @@ class Log:
             self._count(size, lines)
         if self._durable not in self._notes:
             raise CheckpointError("the newest stored leaves are under no checkpoint")
+
+    def _log_key(self, note: Note) -> VerifierKey:
+        if not self._replica.size:
+            return self._key.verifier
+        size = Checkpoint.parse(note.text).size
+        return VerifierKey.parse(self._replica.head_rule(size).log_vkey)
 
     def _compare(self, head: Checkpoint) -> None:
         if head.size > self.size:
@@ -267,6 +279,8 @@ class Log:
         try:
             if not self._replica.size:
                 raise RejectedEntryError("wrong-phase", "the ledger is not founded")
+            if signed.entry.type == "log-key-rotated":
+                self._demand_key(signed)
             leaf = self._leaf(signed)
             nodes += self._replica.accept(leaf, quorum_size=self._quorum_size)
         except RejectedEntryError as error:
@@ -274,6 +288,10 @@ class Log:
             return SubmitOutcome(code=error.code, detail=error.detail)
         leaves.append(leaf)
         return leaf.index
+
+    def _demand_key(self, signed: SignedEntry) -> None:
+        if signed.entry.data.get("new_vkey") not in self._keys:
+            raise RejectedEntryError("not-permitted", "the sequencer does not hold the new key")
 
     def _leaf(self, signed: SignedEntry) -> Leaf:
         last = self._replica.last
@@ -295,7 +313,9 @@ class Log:
     def _write(self, leaves: list[Leaf], nodes: list[tuple[int, int, bytes]]) -> None:
         size = self._replica.size
         text = Checkpoint(self.origin, size, self._replica.root).text()
-        note = Note(text, (self._key.sign(text),)).encode()
+        vkeys = log_keys_at(self.state.head_rules, size, self._clock())
+        keys = [self._keys[vkeys[0]], *(self._keys[v] for v in vkeys[1:] if v in self._keys)]
+        note = Note(text, tuple(key.sign(text) for key in keys)).encode()
         inner = [node for node in nodes if node[0]]
         try:
             self._store.append(leaves, nodes=inner, size=size, checkpoint=note)
@@ -416,8 +436,9 @@ class Log:
     def _count(self, size: int, signatures: list[Signature]) -> bool:
         """Add lines that all verify over one checkpoint; tell whether they do."""
         text = Note.parse(self._notes[size]).text
+        policy = self._replica.head_rule(size).policy
         try:
-            names = self._replica.policy.cosigned(text, signatures)
+            names = policy.cosigned(text, signatures)
         except SignatureError:
             return False
         if len(names) != len({(s.name, s.key_id) for s in signatures}):
@@ -425,8 +446,8 @@ class Log:
         known = self._cosignatures.setdefault(size, {})
         for signature in signatures:
             known.setdefault(signature.name, signature)
-        cosigned = self._replica.policy.cosigned(text, known.values())
-        if self._replica.policy.satisfied(cosigned):
+        cosigned = policy.cosigned(text, known.values())
+        if policy.satisfied(cosigned):
             self._quorum_size = max(self._quorum_size, size)
             place = bisect_left(self._quorum_sizes, size)
             if self._quorum_sizes[place : place + 1] != [size]:

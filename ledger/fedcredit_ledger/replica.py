@@ -3,7 +3,7 @@
 Leaves come from somebody who is not trusted. Each is checked against the one before it, its
 signatures against the keys that earlier leaves brought, its content against the rules; the first
 leaf must be the founding entry that was pinned outside the system. A head counts as witnessed once
-the quorum of the founding policy has co-signed exactly this copy's root.
+the quorum of the policy in force at its size has co-signed exactly this copy's root.
 """
 
 from collections.abc import Iterable
@@ -14,6 +14,7 @@ from fedcredit_ledger.errors import BrokenChainError, CheckpointError, ForkError
 from fedcredit_ledger.merkle import Tree
 from fedcredit_ledger.note import Note, VerifierKey
 from fedcredit_ledger.rules import State, apply
+from fedcredit_ledger.state_keys import HeadRule, rule_at
 
 
 class Replica:
@@ -48,8 +49,6 @@ class Replica:
         self.quorum_note = b""
         self._leaves: list[bytes] = []
         self._last: Leaf | None = None
-        self._log: VerifierKey | None = None
-        self._policy: Policy | None = None
 
     @property
     def size(self) -> int:
@@ -61,31 +60,39 @@ class Replica:
         """Root over all of them."""
         return self.tree.root
 
-    @property
-    def log_key(self) -> VerifierKey:
-        """The log's key, from the founding entry.
+    def head_rule(self, size: int | None = None) -> HeadRule:
+        """Return what a head of a size is judged by, by default one over this whole copy.
 
         Raises
         ------
         LedgerError
             Before the founding entry is here.
         """
-        if self._log is None:
+        if not self.state.head_rules:
             raise LedgerError("the copy has no founding entry yet")
-        return self._log
+        return rule_at(self.state.head_rules, self.size if size is None else size)
+
+    @property
+    def log_key(self) -> VerifierKey:
+        """The log's key that is in force after the newest leaf.
+
+        Raises
+        ------
+        LedgerError
+            Before the founding entry is here.
+        """
+        return VerifierKey.parse(self.head_rule().log_vkey)
 
     @property
     def policy(self) -> Policy:
-        """The witness policy, from the founding entry.
+        """The witness policy that is in force after the newest leaf.
 
         Raises
         ------
         LedgerError
             Before the founding entry is here.
         """
-        if self._policy is None:
-            raise LedgerError("the copy has no founding entry yet")
-        return self._policy
+        return self.head_rule().policy
 
     @property
     def last(self) -> Leaf | None:
@@ -168,9 +175,6 @@ class Replica:
             quorum_size=quorum_size,
             check_signatures=check_signatures,
         )
-        if leaf.index == 0:
-            self._log = VerifierKey.parse(self.state.founding["log_vkey"])
-            self._policy = Policy(self.state.founding["witness_policy"])
         self._leaves.append(leaf.raw)
         self._last = leaf
         return self.tree.append(leaf.hash)
@@ -189,7 +193,7 @@ class Replica:
         """
         parsed = Note.parse(note)
         checkpoint = self.check_head(parsed)
-        self.policy.check(parsed)
+        self.head_rule(checkpoint.size).policy.check(parsed)
         if checkpoint.size > self.quorum_size:
             self.quorum_size, self.quorum_note = checkpoint.size, note
         return checkpoint
@@ -201,7 +205,8 @@ class Replica:
         ------
         CheckpointError, ForkError
         """
-        checkpoint = open_checkpoint(note, self.log_key)
+        rule = self.head_rule(Checkpoint.parse(note.text).size)
+        checkpoint = open_checkpoint(note, VerifierKey.parse(rule.log_vkey))
         if checkpoint.size > self.size:
             raise CheckpointError(
                 "a checkpoint is ahead of this copy",

@@ -6,10 +6,14 @@ judged by what stood in force after so many leaves: one log key, one witness pol
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 
 from fedcredit_ledger.checkpoint import Policy
+
+BOTH_KEYS = timedelta(days=30)
+"""How long heads carry the signature of a retired log key beside that of the new one."""
 
 
 @dataclass(kw_only=True)
@@ -85,6 +89,16 @@ def rule_at(rules: Sequence[HeadRule], size: int) -> HeadRule:
         if rule.valid_from > size:
             break
         found = rule
+    return found
+
+
+def log_keys_at(rules: Sequence[HeadRule], size: int, now: datetime) -> list[str]:
+    """Return the log keys that sign a head: the one in force, then those that retired lately."""
+    found = [rule_at(rules, size).log_vkey]
+    for older, newer in pairwise(rules):
+        is_recent = newer.valid_from <= size and now - newer.received <= BOTH_KEYS
+        if is_recent and older.log_vkey not in found:
+            found.append(older.log_vkey)
     return found
 
 
