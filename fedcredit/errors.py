@@ -13,7 +13,8 @@
     └── CoordinatorError         45   the coordinator cannot do its work: call its operator
         ├── PortInUseError       46   another program listens on the port
         ├── CertificateError     47   a TLS certificate is missing, expired or another's
-        └── SuperLinkError       48   Flower's SuperLink ended or refused a call
+        ├── SuperLinkError       48   Flower's SuperLink ended or refused a call
+        └── WitnessUnreachableError  45   an outside witness did not answer, or not in the form
 
 The subtrees of the other rooms are drawn in their own ``errors.py``. The process ends with the
 number of the class; a page for each number stands in ``docs/reference/exit-codes``.
@@ -117,3 +118,7 @@ class SuperLinkError(CoordinatorError):
     """Flower's SuperLink did not start, ended, or refused a call."""
 
     exit_code = 48
+
+
+class WitnessUnreachableError(CoordinatorError):
+    """An outside witness did not answer, or not in its protocol's form."""

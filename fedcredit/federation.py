@@ -96,6 +96,7 @@ class Federation:
         bad_definition: str | Mapping[str, str] = DEFAULT_DEFINITION,
         purposes: Sequence[str] = ("modelling",),
         ledger: Path | str | None = None,
+        regulator: bool = False,
         quiet: bool = False,
         clock: Callable[[], datetime] = utc_now,
     ) -> Self:
@@ -120,6 +121,8 @@ class Federation:
             Purposes for which every party grants the analyst all its columns; ``()`` for none.
         ledger : path, optional
             SQLite file of the ledger; in memory when absent.
+        regulator : bool
+            Add an outside witness, without whose co-signature no checkpoint has its quorum.
         quiet : bool
             Show neither schema nor progress on standard error.
         clock : callable, optional
@@ -162,6 +165,7 @@ class Federation:
             split=split_key,
             bad_definitions=definitions,
             ledger=None if ledger is None else Path(ledger),
+            regulator=regulator,
             clock=clock,
         )
         federation = cls(simulation, declared=declared, quiet=quiet)

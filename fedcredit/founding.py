@@ -6,13 +6,15 @@ coordinator and signed by every founder; nobody signs for another.
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from fedcredit.errors import FoundingError
 from fedcredit_ledger.entry import Entry, SignedEntry, format_time
+from fedcredit_ledger.errors import MalformedEntryError
 from fedcredit_ledger.merkle import EMPTY_ROOT
-from fedcredit_ledger.note import SigningKey, VerifierKey
+from fedcredit_ledger.note import COSIGNATURE_V1, SigningKey, VerifierKey
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.trust import Trust
@@ -21,20 +23,107 @@ MEMBER_NAME = re.compile(r"(?!all$)[a-z0-9][a-z0-9-]{0,62}")
 """What party.toml, the ledger and a file name can all hold; "all" are the readers of an entry."""
 
 
-def quorum_lines(log_vkey: str, founders: Sequence[dict[str, Any]], *, needed: int) -> list[str]:
-    """Return the witness policy (C2SP tlog-policy): `needed` of the founders that are witnesses."""
+@dataclass(frozen=True, kw_only=True)
+class OutsideWitness:
+    """A witness that is no member: a regulator, a notary, a court, or a public one.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the policy.
+    vkey : str
+        Its co-signature key.
+    url : str
+        Where the coordinator calls it (submission prefix of c2sp.org/tlog-witness).
+    """
+
+    name: str
+    vkey: str
+    url: str
+
+    def __post_init__(self) -> None:
+        """Refuse what a line of the policy cannot hold.
+
+        Raises
+        ------
+        FoundingError
+        """
+        try:
+            is_key = VerifierKey.parse(self.vkey).type == COSIGNATURE_V1
+        except MalformedEntryError:
+            is_key = False
+        for what, fits, found in (
+            ("name", MEMBER_NAME.fullmatch(self.name) and self.name not in _GROUPS, self.name),
+            ("key", is_key, self.vkey),
+            ("URL", _URL.fullmatch(self.url), self.url),
+        ):
+            if not fits:
+                raise FoundingError(
+                    f"an outside witness's {what} cannot be used",
+                    party=self.name[:63],
+                    expected=_WITNESS_FORMS[what],
+                    found=ascii(found)[:80],
+                    remedy="ask the witness for the file that fedcredit witness init wrote",
+                )
+
+
+_GROUPS = ("parties", "outside", "all-of")
+"""Names of groups in the policy, so of no witness."""
+
+_URL = re.compile(r"https?://[!-~]{1,200}", re.ASCII)
+
+_WITNESS_FORMS = {
+    "name": f"small letters, digits and hyphens, and none of {', '.join(_GROUPS)}",
+    "key": "a co-signature key, NAME+HASH+BASE64 of type 4",
+    "URL": "http:// or https:// and up to 200 visible ASCII characters",
+}
+
+
+def quorum_lines(
+    log_vkey: str,
+    founders: Sequence[dict[str, Any]],
+    *,
+    needed: int,
+    outside: Sequence[OutsideWitness] = (),
+) -> list[str]:
+    """Return the witness policy (C2SP tlog-policy).
+
+    Parameters
+    ----------
+    log_vkey : str
+        The log's key.
+    founders : sequence of dict
+        Rows of the founding entry.
+    needed : int
+        How many of the founders that are witnesses must have seen a head.
+    outside : sequence of OutsideWitness
+        Of them a majority must have seen it, too: the one, of two both.
+    """
     witnesses = [f for f in founders if "witness" in f["roles"]]
     names = " ".join(f["party"] for f in witnesses)
-    return [
+    lines = [
         f"log {log_vkey}",
         *(f"witness {f['party']} {f['witness_vkey']}" for f in witnesses),
+        *(f"witness {one.name} {one.vkey} {one.url}" for one in outside),
         f"group parties {needed} {names}",
-        "quorum parties",
     ]
+    if not outside:
+        return [*lines, "quorum parties"]
+    others = outside[0].name
+    if len(outside) > 1:
+        others = "outside"
+        named = " ".join(one.name for one in outside)
+        lines.append(f"group outside {len(outside) // 2 + 1} {named}")
+    return [*lines, f"group all-of all parties {others}", "quorum all-of"]
 
 
-def quorum_size(n_witnesses: int) -> int:
-    """Return n - f of ledger.md 3: how many of `n_witnesses` must have seen a head."""
+def quorum_size(n_witnesses: int, *, has_outside: bool = False) -> int:
+    """Return how many of the `n_witnesses` parties must have seen a head (ledger.md 3).
+
+    With an outside witness in every quorum the majority; without one n - f.
+    """
+    if has_outside:
+        return n_witnesses // 2 + 1
     return n_witnesses - (n_witnesses - 1) // 3
 
 
@@ -134,6 +223,7 @@ def draft(
     founders: Sequence[dict[str, Any]],
     policy: DisclosurePolicy,
     needed: int,
+    outside: Sequence[OutsideWitness] = (),
     now: datetime,
 ) -> Entry:
     """Return the founding entry, unsigned.
@@ -151,7 +241,9 @@ def draft(
     policy : DisclosurePolicy
         The federation's policy.
     needed : int
-        Witnesses that make a quorum.
+        Founders that make a quorum, of those that are witnesses.
+    outside : sequence of OutsideWitness
+        Witnesses that are no members.
     now : datetime
         In UTC.
     """
@@ -172,7 +264,7 @@ def draft(
             "log_vkey": log_vkey,
             "min_parties": policy.min_parties,
             "founders": list(founders),
-            "witness_policy": quorum_lines(log_vkey, founders, needed=needed),
+            "witness_policy": quorum_lines(log_vkey, founders, needed=needed, outside=outside),
             "disclosure_policy_digest": policy.digest(),
         },
     )

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from fedcredit.errors import FoundingError
-from fedcredit.founding import check_founders, quorum_lines, quorum_size
+from fedcredit.founding import OutsideWitness, check_founders, quorum_lines, quorum_size
 from fedcredit.founding_exchange import FOUNDING, read_document
 from fedcredit.founding_terms import Terms, authority_digest
+from fedcredit_ledger.checkpoint import Policy
 from fedcredit_ledger.entry import SignedEntry, utc_now
 from fedcredit_ledger.errors import LedgerError, SignatureError
 from fedcredit_ledger.merkle import EMPTY_ROOT
@@ -123,6 +124,15 @@ class FoundingFile:
         line = next(x for x in self.entry.entry.data["witness_policy"] if x.startswith("group "))
         return int(line.split()[2])
 
+    @property
+    def outside(self) -> list[OutsideWitness]:
+        """The witnesses that are no members."""
+        policy = Policy(self.entry.entry.data["witness_policy"])
+        return [
+            OutsideWitness(name=name, vkey=policy.witnesses[name].vkey, url=url)
+            for name, url in policy.urls.items()
+        ]
+
     def check(self) -> None:
         """Hold the parts against each other, as if everybody had signed.
 
@@ -141,9 +151,10 @@ class FoundingFile:
             signed = (Signature(name, rows[name].key_id, bytes(64)) for name in order)
             _apply(SignedEntry(self.entry.entry, Note(self.entry.note.text, tuple(signed))), False)
             witnesses = sum("witness" in row["roles"] for row in self.founders)
-            least = quorum_size(witnesses)
+            outside = self.outside
+            least = quorum_size(witnesses, has_outside=bool(outside))
             lines = [
-                quorum_lines(data["log_vkey"], self.founders, needed=needed)
+                quorum_lines(data["log_vkey"], self.founders, needed=needed, outside=outside)
                 for needed in range(least, witnesses + 1)
             ]
         except (LedgerError, AttributeError, KeyError, TypeError, ValueError) as error:
@@ -164,7 +175,7 @@ class FoundingFile:
             raise self._refused(
                 "the witness policy is not that of the founders",
                 expected=f"at least {least} of {witnesses} witnesses",
-                found=data["witness_policy"][-2][:200],
+                found=next((x for x in data["witness_policy"] if "group" in x), "none")[:200],
             )
         for note in (self.entry.note, self.terms_note):
             rows[self.coordinator].verify(note.text, note.signatures[0])

@@ -17,6 +17,7 @@ import pandas as pd
 from fedcredit import founding
 from fedcredit.coordinator.front import Desk, Window
 from fedcredit.coordinator.in_process_grid import InProcessGrid
+from fedcredit.coordinator.outside_witnesses import OutsideWitnesses
 from fedcredit.coordinator.refusals import Refusals
 from fedcredit.coordinator.rounds import Coordinator
 from fedcredit.errors import JobError
@@ -24,8 +25,10 @@ from fedcredit.requester import Requester
 from fedcredit_ledger.entry import format_time
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.log import Log
-from fedcredit_ledger.note import SigningKey
+from fedcredit_ledger.note import CosignatureKey, SigningKey
 from fedcredit_ledger.store import Store
+from fedcredit_ledger.tlog_witness import TlogWitness
+from fedcredit_ledger.witness_state import WitnessState
 from fedcredit_parties.data import Table
 from fedcredit_parties.data_holder import DataHolder
 from fedcredit_parties.disclosure import DisclosurePolicy
@@ -44,8 +47,14 @@ ORIGIN = "ledger.example/simulation"
 
 COORDINATOR, KEY_HOLDER, ANALYST = "coordinator", "key-holder", "analyst"
 
-RESERVED = (COORDINATOR, KEY_HOLDER, ANALYST)
+REGULATOR = "regulator"
+"""Name of the witness that is no member, where there is one."""
+
+RESERVED = (COORDINATOR, KEY_HOLDER, ANALYST, REGULATOR)
 """Names of the other roles; a data holder has another."""
+
+IN_PROCESS = "http://regulator.invalid"
+"""The policy's URL of a witness that is called as an object; nothing answers there."""
 
 
 class Simulation:
@@ -65,8 +74,15 @@ class Simulation:
         What label 1 means at each data holder.
     ledger : Path, optional
         SQLite file of the ledger; in memory when absent.
+    regulator : bool
+        Add a witness that is no member, called as if it were another organisation's.
     clock : callable, optional
         Returns the current time in UTC.
+
+    Attributes
+    ----------
+    outside : dict of str to TlogWitness
+        The witnesses that are no members; empty without `regulator`.
     """
 
     def __init__(
@@ -78,6 +94,7 @@ class Simulation:
         split: bytes | None = None,
         bad_definitions: Mapping[str, str],
         ledger: Path | None = None,
+        regulator: bool = False,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.policy = policy
@@ -93,8 +110,21 @@ class Simulation:
         }
         log_key = SigningKey.generate(ORIGIN)
         self.log = Log(self.store, log_key, ORIGIN, clock)
+        self.outside = (
+            {
+                REGULATOR: TlogWitness(
+                    CosignatureKey.generate(REGULATOR),
+                    [log_key.verifier],
+                    WitnessState(),
+                    clock=clock,
+                )
+            }
+            if regulator
+            else {}
+        )
         self.founding_entry = self._found(log_key)
         self.desk = Desk(self.log)
+        self.outside_witnesses = OutsideWitnesses(self.desk, self.outside, clock=clock)
         self.windows: dict[str, Window] = {}
         self.requester = Requester(member=self._member(ANALYST))
         self.key_holder = KeyHolder(
@@ -129,8 +159,13 @@ class Simulation:
         return f"{party}/{_TABLE}"
 
     def _found(self, log_key: SigningKey) -> str:
-        """Write the founding entry; here every data holder must witness what is opened."""
+        """Write the founding entry, with the quorum of a federation between machines."""
         founders = [identity.founder() for identity in self.identities.values()]
+        outside = [
+            founding.OutsideWitness(name=name, vkey=witness.key.vkey, url=IN_PROCESS)
+            for name, witness in self.outside.items()
+        ]
+        n_witnesses = sum(1 for founder in founders if "witness" in founder["roles"])
         entry = founding.draft(
             name="simulation",
             origin=ORIGIN,
@@ -138,7 +173,8 @@ class Simulation:
             log_vkey=log_key.vkey,
             founders=founders,
             policy=self.policy,
-            needed=sum(1 for founder in founders if "witness" in founder["roles"]),
+            needed=founding.quorum_size(n_witnesses, has_outside=bool(outside)),
+            outside=outside,
             now=self.clock(),
         )
         keys = {name: identity.signing for name, identity in self.identities.items()}
@@ -171,6 +207,7 @@ class Simulation:
         refusals = Refusals(self.desk, self.coordinator.member, clock=self.clock)
         self.coordinator.member.start(self.coordinator.serve, refusals.serve)
         self.requester.member.start()
+        self.outside_witnesses.start()
 
     def check(self) -> None:
         """Raise what ended a member's thread, rather than wait for a member that is gone.
@@ -240,9 +277,11 @@ class Simulation:
         members += [holder.member for holder in self.holders.values()]
         for member in members:
             member.ask_to_stop()
+        self.outside_witnesses.ask_to_stop()
         self.desk.close()
         for member in members:
             member.stop()
+        self.outside_witnesses.stop()
         self.grid.close()
         self.coordinator.close()
         self.key_holder.close()

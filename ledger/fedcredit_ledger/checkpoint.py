@@ -120,6 +120,8 @@ class Policy:
     logs : tuple of VerifierKey
     witnesses : dict of str to VerifierKey
         By their name in the policy.
+    urls : dict of str to str
+        Where a witness answers (its submission prefix), for those whose line says so.
 
     Raises
     ------
@@ -130,6 +132,7 @@ class Policy:
     def __init__(self, lines: Iterable[str]) -> None:
         self.lines = tuple(lines)
         self.witnesses: dict[str, VerifierKey] = {}
+        self.urls: dict[str, str] = {}
         self._groups: dict[str, _Group] = {}
         self._quorum: str | None = None
         logs: list[VerifierKey] = []
@@ -145,6 +148,7 @@ class Policy:
                 self._fresh(rest[0])
                 known = (k.public for k in self.witnesses.values())
                 self.witnesses[rest[0]] = _key(rest[1], COSIGNATURE_V1, known)
+                self.urls.update({rest[0]: rest[2]} if len(rest) == 3 else {})
             elif kind == "group" and len(rest) >= 3:
                 self._fresh(rest[0])
                 self._groups[rest[0]] = self._group(rest[1], rest[2:], members)

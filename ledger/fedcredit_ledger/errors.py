@@ -8,9 +8,12 @@
     ├── SignatureError              53   a signature is missing, unknown or wrong
     ├── CheckpointError             54   a signed head is malformed or not the log's
     │   ├── RollbackError           55   smaller than a head already seen
-    │   └── ForkError               56   two heads that cannot both be true: keep both files
+    │   ├── ForkError               56   two heads that cannot both be true: keep both files
+    │   └── WitnessRefusedError     54   an outside witness does not co-sign; `.status` says why
     ├── QuorumError                 57   too few witnesses have co-signed
     ├── RejectedEntryError          58   a rule refuses the entry (``.code`` names it)
+    ├── StorageError                50   where it is kept cannot be used, or took no more
+    │   └── SyncError               50   a disk did not confirm a write: end, try nothing again
     └── EvidenceError               59
         └── InvalidEvidenceError    59   a proof does not prove what it says
 
@@ -123,6 +126,35 @@ class ForkError(CheckpointError):
     exit_code = 56
 
 
+class WitnessRefusedError(CheckpointError):
+    """An outside witness does not co-sign a head.
+
+    Parameters
+    ----------
+    status : int
+        The number of its answer (c2sp.org/tlog-witness): 400, 403, 404, 409 or 422.
+    is_fork : bool
+        The log has signed two roots of one size.
+    """
+
+    exit_code = 54
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        party: str = "",
+        expected: str = "",
+        found: str = "",
+        remedy: str = "",
+        is_fork: bool = False,
+    ) -> None:
+        super().__init__(message, party=party, expected=expected, found=found, remedy=remedy)
+        self.status = status
+        self.is_fork = is_fork
+
+
 class QuorumError(LedgerError):
     """Too few witnesses have co-signed a head."""
 
@@ -146,6 +178,21 @@ class RejectedEntryError(LedgerError):
         super().__init__(f"{code}: {detail}" if detail else code, party=party, remedy=remedy)
         self.code = code
         self.detail = detail
+
+
+class StorageError(LedgerError):
+    """The place where a ledger is kept cannot be used, or did not take what was written."""
+
+    exit_code = 50
+
+
+class SyncError(StorageError):
+    """A disk did not confirm what was written: the process must end, and nothing is tried again.
+
+    After a failed sync an operating system may forget what it held and confirm the next one.
+    """
+
+    exit_code = 50
 
 
 class EvidenceError(LedgerError):

@@ -1,0 +1,293 @@
+"""A witness outside the federation, in the protocol that other logs' witnesses speak.
+
+It holds no copy of the ledger and reads no entry. A log shows it a head and a proof that this head
+continues the one it co-signed last; when log signature and proof are good, it keeps the new head
+and co-signs it. So it vouches for one history, not for what stands in it, and any program that
+speaks this protocol can take its place.
+
+References
+----------
+c2sp.org/tlog-witness (add-checkpoint); c2sp.org/tlog-checkpoint; c2sp.org/tlog-cosignature.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from fedcredit_ledger.checkpoint import MAX_PROOF_HASHES, Checkpoint
+from fedcredit_ledger.entry import utc_now
+from fedcredit_ledger.errors import (
+    CheckpointError,
+    InvalidEvidenceError,
+    MalformedEntryError,
+    SignatureError,
+    WitnessRefusedError,
+)
+from fedcredit_ledger.merkle import EMPTY_ROOT, HASH_BYTES, verify_consistency
+from fedcredit_ledger.note import CosignatureKey, Note, VerifierKey, decode_base64
+from fedcredit_ledger.witness_state import Seen, WitnessState
+
+MAX_REQUEST_BYTES = 64 * 1024
+"""A request is smaller: 64 proof and 64 signature lines are 20 kB."""
+
+SIZE_TYPE = "text/x.tlog.size"
+"""Content type of the answer that names the size of the newest head that was co-signed."""
+
+BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT, UNPROVEN = 400, 403, 404, 409, 422
+
+_TEXT = "text/plain; charset=utf-8"
+_OLD = re.compile(r"old (0|[1-9][0-9]{0,14})", re.ASCII)
+
+
+@dataclass(frozen=True)
+class AddCheckpoint:
+    """A request: this head continues that one.
+
+    Attributes
+    ----------
+    old_size : int
+        Size of the head that the witness has co-signed last, as the log believes.
+    proof : tuple of bytes
+        Consistency proof from there to the checkpoint, 32 bytes each; none from size 0.
+    note : Note
+        The checkpoint, signed by the log.
+    """
+
+    old_size: int
+    proof: tuple[bytes, ...]
+    note: Note
+
+    def encode(self) -> bytes:
+        """Return the body of the request."""
+        lines = [f"old {self.old_size}", *(base64.b64encode(h).decode() for h in self.proof)]
+        return "\n".join([*lines, "", ""]).encode() + self.note.encode()
+
+    @classmethod
+    def parse(cls, body: bytes) -> "AddCheckpoint":
+        """Read a body; nothing is verified yet.
+
+        Raises
+        ------
+        MalformedEntryError
+            When it is not in the form.
+        """
+        if len(body) > MAX_REQUEST_BYTES:
+            raise MalformedEntryError(f"a request is larger than {MAX_REQUEST_BYTES} bytes")
+        head, separator, note = body.partition(b"\n\n")
+        try:
+            first, *lines = head.decode("ascii").split("\n")
+        except UnicodeDecodeError as error:
+            raise MalformedEntryError("a request's proof is not ASCII") from error
+        old = _OLD.fullmatch(first)
+        if not separator or old is None:
+            raise MalformedEntryError("a request begins with its old size, alone on a line")
+        if len(lines) > MAX_PROOF_HASHES:
+            raise MalformedEntryError(f"a consistency proof has at most {MAX_PROOF_HASHES} lines")
+        proof = tuple(decode_base64(line) for line in lines)
+        if any(len(value) != HASH_BYTES for value in proof):
+            raise MalformedEntryError("a line of a consistency proof is one hash of 32 bytes")
+        return cls(int(old[1]), proof, Note.parse(note))
+
+    def head(self) -> Checkpoint:
+        """Return the head that the note states; lines of extension are passed over.
+
+        Raises
+        ------
+        CheckpointError
+        """
+        lines = self.note.text.split(b"\n")
+        if b"" in lines[3:-1]:
+            raise CheckpointError("a checkpoint's lines of extension are not empty")
+        return Checkpoint.parse(b"\n".join([*lines[:3], b""]))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to a request.
+
+    Attributes
+    ----------
+    status : int
+        HTTP's number.
+    body : bytes
+        Co-signature lines, or why there are none.
+    content_type : str
+    """
+
+    status: int
+    body: bytes
+    content_type: str = _TEXT
+
+
+def judge(
+    request: AddCheckpoint,
+    *,
+    logs: Mapping[str, Sequence[VerifierKey]],
+    seen: Callable[[str], Seen],
+) -> Checkpoint:
+    """Decide whether a witness may co-sign; return the head.
+
+    Parameters
+    ----------
+    request : AddCheckpoint
+        What the log hands in.
+    logs : mapping of str to sequence of VerifierKey
+        The keys that are trusted for a log, by its origin.
+    seen : callable
+        Takes an origin, returns the newest head of that log that was co-signed.
+
+    Raises
+    ------
+    WitnessRefusedError
+        With the number of the answer: 400 when the checkpoint is malformed or smaller than the old
+        size, 404 for a log that is not known, 403 when none of its keys signed, 409 when the old
+        size is not the newest that was co-signed or that size has another root, 422 when the proof
+        does not prove.
+    """
+    try:
+        head = request.head()
+    except CheckpointError as error:
+        raise WitnessRefusedError(BAD_REQUEST, error.message) from error
+    keys = logs.get(head.origin)
+    if not keys:
+        raise WitnessRefusedError(NOT_FOUND, "this witness knows no log of that origin")
+    if not any(_signed(request.note, key) for key in keys):
+        raise WitnessRefusedError(FORBIDDEN, "no trusted key of the log has signed the checkpoint")
+    if request.old_size > head.size:
+        raise WitnessRefusedError(BAD_REQUEST, "the old size is larger than the checkpoint")
+    known = seen(head.origin)
+    if request.old_size != known.size:
+        raise WitnessRefusedError(
+            CONFLICT,
+            "the old size is not that of the newest head co-signed here",
+            expected=str(known.size),
+            found=str(request.old_size),
+        )
+    if known.note and head.size == known.size and head.root != known.root:
+        raise WitnessRefusedError(
+            CONFLICT,
+            f"another root of {head.size} leaves is co-signed here",
+            expected=known.root.hex(),
+            found=head.root.hex(),
+            is_fork=True,
+        )
+    _continues(request, head, known)
+    return head
+
+
+def _signed(note: Note, key: VerifierKey) -> bool:
+    """Tell whether a key signed; lines by other keys are passed over, as C2SP says."""
+    for signature in note.signatures:
+        if key.owns(signature):
+            try:
+                key.verify(note.text, signature)
+            except SignatureError:
+                return False
+            return True
+    return False
+
+
+def _continues(request: AddCheckpoint, head: Checkpoint, known: Seen) -> None:
+    """Demand the proof that `head` continues `known`."""
+    if known.size == 0:
+        if request.proof:
+            raise WitnessRefusedError(UNPROVEN, "from size 0 there is no consistency proof")
+        if head.size == 0 and head.root != EMPTY_ROOT:
+            raise WitnessRefusedError(UNPROVEN, "the root of no leaves is the hash of nothing")
+        return
+    try:
+        verify_consistency(
+            old_size=known.size,
+            old_root=known.root,
+            new_size=head.size,
+            new_root=head.root,
+            proof=request.proof,
+        )
+    except InvalidEvidenceError as error:
+        raise WitnessRefusedError(UNPROVEN, error.message) from error
+
+
+class TlogWitness:
+    """A witness of any number of logs.
+
+    Parameters
+    ----------
+    key : CosignatureKey
+        The witness's key.
+    logs : iterable of VerifierKey
+        Keys of the logs it accepts, each named after its log's origin; one log may have several.
+    state : WitnessState
+        What it has co-signed.
+    clock : callable, optional
+        Returns the time in UTC; a co-signature states it.
+    before_keeping : callable, optional
+        Called between the judgement and the write: where a test lets a second request overtake.
+
+    Disclosure
+    ----------
+    The witness learns how many leaves a log has, when, and their root. A co-signature tells
+    everybody that it saw this head at this time.
+    """
+
+    def __init__(
+        self,
+        key: CosignatureKey,
+        logs: Iterable[VerifierKey],
+        state: WitnessState,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        before_keeping: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.key = key
+        self.state = state
+        self.logs: dict[str, list[VerifierKey]] = {}
+        for log in logs:
+            self.logs.setdefault(log.name, []).append(log)
+        self._clock = clock
+        self._before_keeping = before_keeping
+
+    def add_checkpoint(self, body: bytes) -> Answer:
+        """Answer one request; what is co-signed is on the disk before.
+
+        Raises
+        ------
+        LedgerError
+            When the state cannot be read or written; nothing was co-signed then.
+        """
+        try:
+            request = AddCheckpoint.parse(body)
+        except MalformedEntryError as error:
+            return Answer(BAD_REQUEST, f"{error.message}\n".encode())
+        try:
+            return Answer(200, self.cosign(request))
+        except WitnessRefusedError as refusal:
+            if refusal.status == CONFLICT:
+                size = self.state.seen(request.head().origin).size
+                return Answer(CONFLICT, b"%d\n" % size, SIZE_TYPE)
+            return Answer(refusal.status, f"{refusal.message}\n".encode())
+
+    def cosign(self, request: AddCheckpoint) -> bytes:
+        """Co-sign the request's checkpoint; return the line with its newline.
+
+        Raises
+        ------
+        WitnessRefusedError
+            As `judge` says, and with 409 when another request has overtaken this one.
+        LedgerError
+            When the state cannot be read or written.
+        """
+        judged: list[Seen] = []
+
+        def seen(origin: str) -> Seen:
+            judged.append(self.state.seen(origin))
+            return judged[-1]
+
+        head = judge(request, logs=self.logs, seen=seen)
+        self._before_keeping()
+        time_s = int(self._clock().timestamp())
+        new = Seen(head.size, head.root, request.note.encode(), time_s)
+        if not self.state.advance(head.origin, judged[-1], new):
+            raise WitnessRefusedError(CONFLICT, "another request has overtaken this one")
+        return self.key.cosign(request.note.text, time_s).line().encode() + b"\n"
