@@ -143,11 +143,10 @@ def _parse(data: bytes) -> Leaf:
         raise MalformedEntryError("a leaf's index is a plain decimal number")
     if HEX_DIGEST.fullmatch(prev) is None:
         raise MalformedEntryError("a leaf names the previous leaf by 64 hex digits")
-    parse_time(received)
+    received_at = parse_time(received)
     if number != "0" and len(data) > MAX_LEAF_BYTES:
         raise MalformedEntryError(f"a leaf is larger than {MAX_LEAF_BYTES} bytes")
     leaf = Leaf(index=int(number), prev=prev, received=received, signed=SignedEntry.parse(parts[4]))
-    if leaf.raw != data:
-        raise MalformedEntryError("a leaf is not in its one form")
-    leaf.__dict__["raw"] = data
+    # Every line has one spelling, so these bytes are the leaf's own.
+    leaf.__dict__.update(raw=data, received_at=received_at)
     return leaf

@@ -29,7 +29,7 @@ MAX_NOTE_BYTES = 1_000_000
 
 _DASH = "\u2014 "
 _NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
-_CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f]")
+_CONTROLS = bytes({*range(32), 127} - {ord("\n")})
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ class Note:
             raise MalformedEntryError("a note is text, an empty line and signature lines")
         try:
             text, tail = data[: cut + 1], data[cut + 2 :].decode()
-            if _CONTROL.search(text.decode()) is not None:
+            text.decode()
+            if len(text.translate(None, _CONTROLS)) != len(text):
                 raise MalformedEntryError("a note's text holds a control character")
         except UnicodeDecodeError as error:
             raise MalformedEntryError("a note is not UTF-8") from error
@@ -315,10 +316,10 @@ def decode_base64(text: str) -> bytes:
     MalformedEntryError
     """
     try:
-        raw = base64.b64decode(text, validate=True)
+        raw = binascii.a2b_base64(text, strict_mode=True)
     except (binascii.Error, ValueError) as error:
         raise MalformedEntryError("bad base64") from error
-    if base64.b64encode(raw).decode() != text:
+    if binascii.b2a_base64(raw, newline=False).decode() != text:
         raise MalformedEntryError("base64 that is not the one spelling of its bytes")
     return raw
 
