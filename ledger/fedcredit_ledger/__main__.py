@@ -44,7 +44,7 @@ def describe(report: Report) -> str:
     """Return the report as lines for a terminal, a finding a line."""
     lines = [
         f"{'-' if finding.index is None else finding.index} · {finding.code} · {finding.sentence}"
-        for finding in report.findings
+        for finding in (*report.findings, *report.remarks)
     ]
     lines.append(
         f"{report.size} leaves, {report.quorum_size} under a quorum of witnesses, checked up to "

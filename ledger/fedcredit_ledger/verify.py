@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fedcredit_ledger.chain import HEADER, NO_LEAF, Leaf
-from fedcredit_ledger.checkpoint import Policy, open_checkpoint
+from fedcredit_ledger.checkpoint import Checkpoint, open_checkpoint
 from fedcredit_ledger.entry import open_commitment
 from fedcredit_ledger.errors import (
     BrokenChainError,
@@ -29,12 +29,13 @@ from fedcredit_ledger.errors import (
     RollbackError,
     SignatureError,
 )
+from fedcredit_ledger.head_rules import read_head_rules
 from fedcredit_ledger.merkle import Frontier, leaf_hash
 from fedcredit_ledger.note import Note, Signature, VerifierKey
 from fedcredit_ledger.replica import Replica
 from fedcredit_ledger.rules import MAX_DRIFT_S
+from fedcredit_ledger.state_keys import HeadRule, rule_at
 from fedcredit_ledger.store import Store
-from fedcredit_ledger.types import check_data
 
 MAX_FINDINGS = 100
 
@@ -98,6 +99,8 @@ class Report:
     since : int
         Leaves that were taken on trust, because a checkpoint over them was.
     findings : list of Finding
+    remarks : list of Finding
+        What is valid and should be known: ``disputed-key``. They change no exit code.
     """
 
     level: Level
@@ -109,6 +112,7 @@ class Report:
     n_openings: int = 0
     since: int = 0
     findings: list[Finding] = field(default_factory=list)
+    remarks: list[Finding] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
@@ -139,6 +143,12 @@ class Report:
                 Finding(index=index, code=code, sentence=str(error), exit_code=error.exit_code)
             )
 
+    def remark(self, index: int, code: str, sentence: str) -> None:
+        """Keep one remark, up to a limit."""
+        if len(self.remarks) < MAX_FINDINGS:
+            found = Finding(index=index, code=code, sentence=sentence, exit_code=0)
+            self.remarks.append(found)
+
     def document(self) -> dict[str, Any]:
         """Return the report for ``--json``."""
         return {
@@ -152,6 +162,7 @@ class Report:
             "since": self.since,
             "exit_code": self.exit_code,
             "findings": [vars(finding) for finding in self.findings],
+            "remarks": [vars(remark) for remark in self.remarks],
         }
 
 
@@ -270,6 +281,7 @@ class _Verification:
         self.pinned = founding_entry
         self.report = Report(level=level, is_pinned=founding_entry is not None)
         self.frontier = Frontier()
+        self.head_rules: list[HeadRule] = []
 
     def run(self) -> Report:
         report = self.report
@@ -280,9 +292,7 @@ class _Verification:
         try:
             founding = Leaf.parse(first[0]).signed
             report.founding_entry = founding.id
-            check_data("federation-created", founding.entry.data)
-            log = VerifierKey.parse(founding.entry.data["log_vkey"])
-            policy = Policy(founding.entry.data["witness_policy"])
+            self.head_rules = read_head_rules(raw for raw, _ in self.store.hashed_leaves())
         except (MalformedEntryError, RejectedEntryError) as error:
             report.add(0, "malformed", error)
             return report
@@ -298,10 +308,10 @@ class _Verification:
                 ),
             )
         report.size = self.store.size
-        if self.since and not self._trust(log):
+        if self.since and not self._trust():
             return report
         sizes = [n for n in self.store.checkpoint_sizes() if n >= report.since]
-        heads = self._heads(sizes, log, policy)
+        heads = self._heads(sizes)
         if not sizes or sizes[-1] != report.size:
             report.add(
                 report.size,
@@ -319,10 +329,10 @@ class _Verification:
             self._rules(heads)
         return report
 
-    def _trust(self, log: VerifierKey) -> bool:
+    def _trust(self) -> bool:
         """Begin at the checkpoint that the caller trusts; tell whether the file goes on from it."""
         try:
-            trusted = open_checkpoint(Note.parse(self.since), log)
+            trusted = self._open(Note.parse(self.since))
             if trusted.size > self.report.size:
                 raise RollbackError(
                     "the file is shorter than the trusted checkpoint",
@@ -339,12 +349,17 @@ class _Verification:
         self.report.since = trusted.size
         return True
 
+    def _open(self, note: Note) -> Checkpoint:
+        """Return a head that is signed by the log key in force at its size."""
+        rule = rule_at(self.head_rules, Checkpoint.parse(note.text).size)
+        return open_checkpoint(note, VerifierKey.parse(rule.log_vkey))
+
     def _tell(self, n_checked: int) -> None:
         total = self.report.size * (2 if self.level >= Level.RULES else 1)
         if self.progress is not None and (n_checked % TELL_EVERY == 0 or n_checked == total):
             self.progress(n_checked, total)
 
-    def _heads(self, sizes: list[int], log: VerifierKey, policy: Policy) -> list[_Head]:
+    def _heads(self, sizes: list[int]) -> list[_Head]:
         """Read the checkpoints, oldest first.
 
         Co-signatures are verified from the newest back to the first quorum, and all of them at the
@@ -355,7 +370,7 @@ class _Verification:
         for size in reversed(sizes):
             is_checked = self.level == Level.SIGNATURES or not is_witnessed
             try:
-                head = self._read_head(size, log, policy, is_checked)
+                head = self._read_head(size, is_checked)
             except (CheckpointError, MalformedEntryError, SignatureError) as error:
                 code = {54: "bad-checkpoint", 53: "bad-cosignature"}.get(error.exit_code)
                 self.report.add(size, code or "malformed", error)
@@ -366,12 +381,12 @@ class _Verification:
                 break
         return heads[::-1]
 
-    def _read_head(self, size: int, log: VerifierKey, policy: Policy, is_checked: bool) -> _Head:
+    def _read_head(self, size: int, is_checked: bool) -> _Head:
         bare = self.store.checkpoint(size)
         if bare is None:
             raise CheckpointError("a checkpoint vanished while it was read")
         note = Note.parse(bare)
-        checkpoint = open_checkpoint(note, log)
+        checkpoint, policy = self._open(note), rule_at(self.head_rules, size).policy
         if checkpoint.size != size:
             raise CheckpointError(f"the checkpoint kept for size {size} is of another size")
         lines = [Signature.parse(line) for line in self.store.cosignatures(size)]
@@ -468,3 +483,23 @@ class _Verification:
                         "the time of receipt is not between the witnesses' times around the leaf",
                     ),
                 )
+        self._disputed(replica)
+
+    def _disputed(self, replica: Replica) -> None:
+        """Remark on entries by keys that were revoked later, from when these are suspected."""
+        suspected = [
+            p for p in replica.state.keys if p.suspected_since and p.use in ("signing", "recovery")
+        ]
+        for index, raw in enumerate(self.store.leaves() if suspected else ()):
+            leaf = Leaf.parse(raw)
+            lines = {(line.name, line.key_id) for line in leaf.signed.signatures}
+            for period in suspected:
+                key = VerifierKey.parse(period.vkey)
+                is_late = leaf.received >= period.suspected_since
+                if is_late and (key.name, key.key_id) in lines:
+                    self.report.remark(
+                        index,
+                        "disputed-key",
+                        f"signed with a key of {key.name} that is suspected since "
+                        f"{period.suspected_since} and was revoked later",
+                    )
