@@ -7,30 +7,8 @@ statement in an evidence package and for whoever reads a ledger.
 
 # ruff: noqa: RUF001 (Chinese punctuation is meant)
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What one type of entry says.
-
-    Attributes
-    ----------
-    title, title_zh : str
-        A few words.
-    proves, proves_zh : str
-        What follows from the entry and its proof.
-    leaves_open, leaves_open_zh : str
-        What does not follow.
-    """
-
-    title: str
-    title_zh: str
-    proves: str
-    proves_zh: str
-    leaves_open: str
-    leaves_open_zh: str
-
+from fedcredit_ledger import explain_services
+from fedcredit_ledger.meaning import Meaning
 
 MEANINGS: dict[str, Meaning] = {
     "federation-created": Meaning(
@@ -233,5 +211,6 @@ MEANINGS: dict[str, Meaning] = {
         "What the refused entry said: its text is kept beside the ledger.",
         "不显示被拒绝记录的内容：其文本另行保存。",
     ),
+    **explain_services.MEANINGS,
 }
 """Entry type -> what it says; exactly the types of the ledger."""

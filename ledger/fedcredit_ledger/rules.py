@@ -16,8 +16,11 @@ from fedcredit_ledger import (
     rules_founding,
     rules_grants,
     rules_log,
+    rules_oversight,
     rules_parties,
     rules_policy,
+    rules_queries,
+    rules_results,
     rules_runs,
 )
 from fedcredit_ledger.entry import (
@@ -71,7 +74,10 @@ _RULES: Mapping[str, Rule] = {
     **rules_policy.RULES,
     **rules_grants.RULES,
     **rules_runs.RULES,
+    **rules_queries.RULES,
+    **rules_results.RULES,
     **rules_facts.RULES,
+    **rules_oversight.RULES,
     **rules_log.RULES,
 }
 

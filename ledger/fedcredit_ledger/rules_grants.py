@@ -29,6 +29,22 @@ def data_asset_registered(state: State, incoming: Incoming) -> None:
     )
 
 
+def data_asset_retired(state: State, incoming: Incoming) -> None:
+    """Let a holder retire the newest version of its table; no grant on it alone holds after that.
+
+    A later version may be registered; the grants hold again then, for they name the table.
+    """
+    data = incoming.data
+    if (data["asset"], data["version"]) not in state.asset_versions:
+        raise RejectedEntryError("no-such-reference", "this version of the asset is not registered")
+    asset = state.assets.get(data["asset"])
+    if asset is None or asset.registered.data["version"] != data["version"]:
+        raise RejectedEntryError("wrong-phase", "this version is retired, or was replaced")
+    if asset.holder != incoming.author:
+        raise RejectedEntryError("not-permitted", f"{asset.name} belongs to {asset.holder}")
+    del state.assets[data["asset"]]
+
+
 def grant_issued(state: State, incoming: Incoming) -> None:
     """Let a holder grant the use of its own registered assets to a party."""
     incoming.demand_role(state, "data-holder")
@@ -120,6 +136,25 @@ def _known(state: State, incoming: Incoming) -> GrantState:
     return grant
 
 
+def demand_live(state: State, incoming: Incoming, grant: GrantState, *, use: str) -> None:
+    """Refuse unless a grant holds now, and has a use left when `use` is a new one.
+
+    Parameters
+    ----------
+    use : str
+        Name of what is counted as one use: a run, a query.
+    """
+    about = f"grant {grant.grant_id} of {grant.issuer}"
+    if grant.revoked:
+        raise RejectedEntryError("grant-not-live", f"{about} was revoked")
+    if not any(name in state.assets for name in grant.assets):
+        raise RejectedEntryError("grant-not-live", f"{about}: its tables are retired")
+    if not parse_time(grant.valid_from) <= incoming.received < parse_time(grant.valid_until):
+        raise RejectedEntryError("grant-not-live", f"{about} is expired or not yet valid")
+    if grant.max_uses is not None and use not in grant.used_by and grant.n_used >= grant.max_uses:
+        raise RejectedEntryError("grant-exhausted", f"{about} is used up")
+
+
 def demand_live_grants(
     state: State,
     incoming: Incoming,
@@ -143,16 +178,7 @@ def demand_live_grants(
             raise RejectedEntryError("grant-scope", f"{about} is not {incoming.author}'s")
         if grant.grantee != grantee or grant.purpose != purpose:
             raise RejectedEntryError("grant-scope", f"{about} is for another party or purpose")
-        if grant.revoked:
-            raise RejectedEntryError("grant-not-live", f"{about} was revoked")
-        if not parse_time(grant.valid_from) <= incoming.received < parse_time(grant.valid_until):
-            raise RejectedEntryError("grant-not-live", f"{about} is expired or not yet valid")
-        if (
-            grant.max_uses is not None
-            and run_id not in grant.used_by
-            and grant.n_used >= grant.max_uses
-        ):
-            raise RejectedEntryError("grant-exhausted", f"{about} is used up")
+        demand_live(state, incoming, grant, use=run_id)
         if grant.max_rounds is not None and grant.n_rounds >= grant.max_rounds:
             raise RejectedEntryError("grant-exhausted", f"{about} has no rounds left")
         if grant.epsilon_micro is not None and grant.epsilon_spent_micro > grant.epsilon_micro:
@@ -163,6 +189,7 @@ def demand_live_grants(
 
 RULES: Mapping[str, Rule] = {
     "data-asset-registered": data_asset_registered,
+    "data-asset-retired": data_asset_retired,
     "grant-issued": grant_issued,
     "grant-narrowed": grant_narrowed,
     "grant-revoked": grant_revoked,

@@ -12,7 +12,9 @@ from fedcredit_ledger import (
     types_federation,
     types_grants,
     types_log,
+    types_oversight,
     types_parties,
+    types_queries,
     types_results,
     types_runs,
 )
@@ -25,7 +27,9 @@ TYPES: Mapping[str, EntryType] = {
     **types_parties.TYPES,
     **types_grants.TYPES,
     **types_runs.TYPES,
+    **types_queries.TYPES,
     **types_results.TYPES,
+    **types_oversight.TYPES,
     **types_log.TYPES,
 }
 

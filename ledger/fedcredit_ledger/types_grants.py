@@ -45,6 +45,7 @@ TYPES: Mapping[str, EntryType] = {
         optional={"bad_definition_digest": digest},
         commits=("statistics", "n_rows"),
     ),
+    "data-asset-retired": EntryType(required={"asset": text, "version": text}),
     "grant-issued": EntryType(
         required={
             "grant_id": identifier,
