@@ -61,13 +61,14 @@ class Machine:
             )
         members = sorted(path.parent for path in self.folder.glob("*/party.toml"))
         self.members = [home.name for home in members if home.name != ANALYST]
+        self.witnesses = sorted(path.parent.name for path in self.folder.glob("*/witness.toml"))
         self._tethered = tethered
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     @property
     def names(self) -> list[str]:
-        """Every member with a daemon, the coordinator first."""
-        return [COORDINATOR, *self.members]
+        """Everybody with a daemon, the coordinator first, witnesses that are no members last."""
+        return [COORDINATOR, *self.members, *self.witnesses]
 
     def up(self) -> None:
         """Start what does not run, and wait until everything answers.
@@ -113,8 +114,7 @@ class Machine:
         ended = self._children.pop(name, None)
         if ended is not None:
             ended.wait()
-        config = "coordinator.toml" if name == COORDINATOR else "party.toml"
-        noun = "coordinator" if name == COORDINATOR else "party"
+        noun = self._noun(name)
         (self.state(name) / "status.json").unlink(missing_ok=True)
         program = ["fedcredit.tethered", str(os.getpid())] if self._tethered else ["fedcredit"]
         with self.log(name).open("ab") as log:
@@ -125,7 +125,7 @@ class Machine:
                     *program,
                     noun,
                     "start",
-                    str(self.folder / name / config),
+                    str(self.folder / name / f"{noun}.toml"),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -195,12 +195,18 @@ class Machine:
 
     def role(self, name: str) -> str:
         """Return what a member does, by its configuration."""
-        if name == COORDINATOR:
-            return COORDINATOR
+        if self._noun(name) != "party":
+            return self._noun(name)
         return PartyConfig.read(self.folder / name / "party.toml").role
 
+    def _noun(self, name: str) -> str:
+        """Return the noun of the command that starts a daemon; its configuration is named so."""
+        if name == COORDINATOR:
+            return "coordinator"
+        return "witness" if name in self.witnesses else "party"
+
     def down(self, *, within_s: float = STOP_S) -> None:
-        """Stop every daemon of the folder: parties first, by SIGTERM, then by force.
+        """Stop every daemon: parties, coordinator, witnesses, by SIGTERM, then by force.
 
         Parameters
         ----------
@@ -212,7 +218,7 @@ class Machine:
         CoordinatorError
             When a process of the federation is still there at the end.
         """
-        for group in (self.members, [COORDINATOR]):
+        for group in (self.members, [COORDINATOR], self.witnesses):
             deadline = time.monotonic() + within_s
             number = signal.SIGTERM
             told: set[int] = set()

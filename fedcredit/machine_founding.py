@@ -28,6 +28,7 @@ from fedcredit.member_files import (
 )
 from fedcredit.requests import DEFAULT_DEFINITION
 from fedcredit.simulation import ANALYST, COORDINATOR, KEY_HOLDER
+from fedcredit.witness.new_witness import init_witness
 from fedcredit_ledger.note import SigningKey
 from fedcredit_models.schema import Feature
 from fedcredit_parties.disclosure import DisclosurePolicy
@@ -61,6 +62,7 @@ def found(
     policy: DisclosurePolicy | None = None,
     name: str = "one-machine",
     split_key: bytes | None = None,
+    external_witnesses: Sequence[str] = (),
 ) -> Path:
     """Write every member's folder and the founding entry; return ``federation.toml``.
 
@@ -79,11 +81,16 @@ def found(
     split_key : bytes, optional
         Puts this key into the key holder's vault, so that the hold-out is known beforehand; the
         key holder draws one when absent.
+    external_witnesses : sequence of str
+        Names of witnesses that are no members; each gets a folder and a daemon, and a majority of
+        them must co-sign with a majority of the banks.
 
     Raises
     ------
     JobError
         When the folder holds a federation already.
+    ConfigError, FoundingError
+        When a witness cannot have its name.
     """
     if (folder / "federation.toml").exists():
         raise JobError(
@@ -102,6 +109,11 @@ def found(
         Identity.generate(ANALYST, ("result-user",)),
     ]
     log_key = SigningKey.generate(origin)
+    front, superlink, *ports = free_ports(2 + len(external_witnesses))
+    outside = [
+        _found_witness(folder, witness, port, log_key.vkey, taken=identities)
+        for witness, port in zip(external_witnesses, ports, strict=True)
+    ]
     entry = founding.draft(
         name=name,
         origin=origin,
@@ -109,13 +121,13 @@ def found(
         log_vkey=log_key.vkey,
         founders=[identity.founder() for identity in identities],
         policy=policy,
-        needed=founding.quorum_size(len(tables)),
+        needed=founding.quorum_size(len(tables), has_outside=bool(outside)),
+        outside=outside,
         now=utc_now(),
     )
     keys = {identity.name: identity.signing for identity in identities}
     signed = founding.sign(entry, keys.pop(COORDINATOR), list(keys.values()))
     authority = issue_authority(folder / "ca.crt", folder / "ca.key")
-    front, superlink = free_ports(2)
     app_hash = fab_hash(APP)
     for identity in identities:
         home = folder / identity.name
@@ -158,6 +170,22 @@ def found(
         "utf-8",
     )
     return folder / "federation.toml"
+
+
+def _found_witness(
+    folder: Path, name: str, port: int, log_vkey: str, *, taken: Sequence[Identity]
+) -> founding.OutsideWitness:
+    """Make the folder of one witness that is no member."""
+    if any(identity.name == name for identity in taken):
+        raise JobError(
+            "an outside witness cannot have a member's name",
+            party=name,
+            expected="a name that no member has",
+            found=name,
+            remedy="--witness regulator, for example",
+        )
+    witness, _ = init_witness(folder / name, name=name, port=port, logs=[log_vkey])
+    return witness
 
 
 def deal(

@@ -10,7 +10,17 @@ import typer
 import typer.core
 
 from fedcredit import __version__
-from fedcredit.cli import coordinator, demo, evidence, federation, grant, job, ledger, party
+from fedcredit.cli import (
+    coordinator,
+    demo,
+    evidence,
+    federation,
+    grant,
+    job,
+    ledger,
+    party,
+    witness,
+)
 
 # Help is plain text; with Rich at hand Typer would escape its own brackets: "\\[required]".
 typer.core.HAS_RICH = False
@@ -33,6 +43,7 @@ app.add_typer(evidence.app, name="evidence")
 app.add_typer(federation.app, name="federation")
 app.add_typer(party.app, name="party")
 app.add_typer(coordinator.app, name="coordinator")
+app.add_typer(witness.app, name="witness")
 
 
 def _version(wanted: bool) -> None:

@@ -59,6 +59,10 @@ def draft(
         Path | None,
         typer.Option(help="TOML: min_parties, min_subjects, min_bads, min_goods; 3 and 10 else."),
     ] = None,
+    witness: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE", help="File that witness init wrote; may be repeated."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Draft; FEDERATION.draft.json.")
     ] = None,
@@ -71,9 +75,11 @@ def draft(
     from fedcredit.cli.founding_view import founding_document, show_founding
     from fedcredit.coordinator.founding_desk import FoundingDesk, read_policy
     from fedcredit.founding_exchange import write_new
+    from fedcredit.witness.new_witness import read_witness
 
     desk = FoundingDesk.read(config)
-    file = desk.draft(founders, federation=federation, policy=read_policy(policy))
+    outside = [read_witness(path) for path in witness or ()]
+    file = desk.draft(founders, federation=federation, policy=read_policy(policy), outside=outside)
     path = output or config.parent / f"{federation}.draft.json"
     write_new(path, file.document())
     if as_json:
@@ -161,8 +167,23 @@ def status(config: ConfigFile, as_json: AsJson = False) -> None:
     if as_json:
         show_json(found)
         return
-    runs = found.pop("runs", {})
+    runs, witnesses = found.pop("runs", {}), found.pop("outside_witnesses", {})
     show_table([{"what": key, "is": value} for key, value in found.items()])
+    if isinstance(witnesses, dict) and witnesses:
+        print()
+        show_table(
+            [
+                {
+                    "outside witness": name,
+                    "called at": one["url"],
+                    "cosigned": one.get("size", 0),
+                    "last": one.get("time", "never"),
+                    "problem": one.get("problem", "none"),
+                }
+                for name, one in witnesses.items()
+            ],
+            right=("cosigned",),
+        )
     if isinstance(runs, dict) and runs:
         print()
         show_table([{"run": run, "status": word} for run, word in runs.items()])

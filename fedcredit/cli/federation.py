@@ -31,6 +31,10 @@ def init(
     bad_definition: Annotated[
         str, typer.Option(help="What 1 means, in the words that jobs will use.", show_default=False)
     ] = "",
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Add a witness that is no member; may be repeated."),
+    ] = None,
 ) -> None:
     """Write keys, certificates, trust and configuration of N banks and the other roles.
 
@@ -62,13 +66,14 @@ def init(
         for name, feature in declared.features.items()
         if name != label and name not in declared.left_out
     ]
-    path = machine.found(folder, tables, features=features)
+    path = machine.found(folder, tables, features=features, external_witnesses=witness or ())
     for name, why in declared.left_out.items():
         print(f"left out: {name}, {why}")
     for name, problem in declared.unusable.items():
         if name not in declared.left_out:
             print(f"left out: {name}, {problem.message}")
-    print(f"{len(tables)} banks, key holder, coordinator and analyst are in {folder}")
+    others = f", {', '.join(witness)}" if witness else ""
+    print(f"{len(tables)} banks, key holder, coordinator and analyst{others} are in {folder}")
     print(f"start them:    fedcredit federation up {folder}")
     print(
         f"allow, each:   fedcredit grant issue {folder}/bank-0/party.toml --purpose modelling "

@@ -60,7 +60,11 @@ def show_founding(file: "FoundingFile", compared: Mapping[str, str] | None = Non
     print(f"front        {document['coordinator']}")
     print(f"authority    SHA-256 {grouped(document['ca_sha256'][:32])}")
     print(f"app          {grouped(document['app_hash'][:32])}, as installed here")
-    print(f"quorum       {document['quorum']} of {document['witnesses']} witnesses")
+    others = document["outside_witnesses"]
+    named = f", and {', '.join(others)} outside the federation" if others else ""
+    print(f"quorum       {document['quorum']} of {document['witnesses']} witnesses{named}")
+    for name, witness in others.items():
+        print(f"  {name:<10} {witness['vkey']} at {witness['url']}")
     numbers = ", ".join(f"{k} = {v}" for k, v in document["disclosure_policy"].items())
     print(f"policy       {numbers}\n")
     show_table(
@@ -99,6 +103,8 @@ def founding_document(file: "FoundingFile") -> dict[str, Any]:
         "disclosure_policy": terms.disclosure_policy.model_dump(),
         "quorum": file.quorum,
         "witnesses": sum("witness" in row["roles"] for row in file.founders),
+        "outside_witnesses": {one.name: {"vkey": one.vkey, "url": one.url} for one in file.outside},
+        "log_vkey": data["log_vkey"],
         "members": [
             {
                 "party": row["party"],

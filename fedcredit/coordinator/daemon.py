@@ -22,6 +22,7 @@ from fedcredit.coordinator.front import Desk
 from fedcredit.coordinator.front_server import FrontServer
 from fedcredit.coordinator.front_service import front_app
 from fedcredit.coordinator.ground import check_certificates, ledger_full, open_log
+from fedcredit.coordinator.outside_witnesses import OutsideWitnesses
 from fedcredit.coordinator.refusals import Refusals
 from fedcredit.coordinator.superlink import SuperLink
 from fedcredit.errors import JobError, SuperLinkError
@@ -105,16 +106,20 @@ def _serve_desk(setup: CoordinatorSetup, log: Log, desk: Desk, stop: threading.E
         key_file=setup.file(setup.config.key_file),
     )
     clerk = setup.clerk(desk)
+    outside = OutsideWitnesses(desk)
     try:
         front.start()
+        outside.start()
         clerk.start(Refusals(desk, clerk, folder=setup.state / "refused").serve)
         link.start()
-        Supervisor(setup, log, link).serve(stop)
+        Supervisor(setup, log, link, outside).serve(stop)
     finally:
         link.stop()
         clerk.ask_to_stop()
+        outside.ask_to_stop()
         desk.close()
         clerk.stop()
+        outside.stop()
         front.stop()
 
 
@@ -129,9 +134,14 @@ class Supervisor:
         The sequencer.
     link : SuperLink
         Flower's server.
+    outside : OutsideWitnesses
+        Witnesses that are no members.
     """
 
-    def __init__(self, setup: CoordinatorSetup, log: Log, link: SuperLink) -> None:
+    def __init__(
+        self, setup: CoordinatorSetup, log: Log, link: SuperLink, outside: OutsideWitnesses
+    ) -> None:
+        self._outside = outside
         self._setup = setup
         self._log = log
         self._link = link
@@ -244,5 +254,7 @@ class Supervisor:
             "ledger_size": self._log.size,
             "ledger_root": self._log.root.hex(),
             "quorum_size": self._log.quorum_size,
+            "outside_witnesses": self._outside.status(),
+            "problem": self._outside.problem,
             "runs": {run.run_id: run.status for run in list(state.runs.values())},
         }

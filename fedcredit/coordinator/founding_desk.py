@@ -116,7 +116,12 @@ class FoundingDesk:
         return cls(path=path.resolve(), config=config, identity=identity, log_key=log_key)
 
     def draft(
-        self, founders: Sequence[Path], *, federation: str, policy: DisclosurePolicy
+        self,
+        founders: Sequence[Path],
+        *,
+        federation: str,
+        policy: DisclosurePolicy,
+        outside: Sequence[founding.OutsideWitness] = (),
     ) -> FoundingFile:
         """Return what every member is to sign, signed by the coordinator.
 
@@ -128,6 +133,8 @@ class FoundingDesk:
             Name of the federation.
         policy : DisclosurePolicy
             Its numbers.
+        outside : sequence of OutsideWitness
+            Witnesses that are no members.
 
         Raises
         ------
@@ -164,7 +171,10 @@ class FoundingDesk:
             log_vkey=self.log_key.vkey,
             founders=rows,
             policy=policy,
-            needed=founding.quorum_size(sum("witness" in row["roles"] for row in rows)),
+            needed=founding.quorum_size(
+                sum("witness" in row["roles"] for row in rows), has_outside=bool(outside)
+            ),
+            outside=outside,
             now=utc_now(),
         )
         signed = SignedEntry.sign(entry, self.identity.signing)

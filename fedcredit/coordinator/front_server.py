@@ -1,4 +1,4 @@
-"""The front on a port: uvicorn with TLS in a thread of the coordinator's process."""
+"""An ASGI service on a port: uvicorn in a thread of its process, with TLS where there are keys."""
 
 import asyncio
 import socket
@@ -30,7 +30,7 @@ KEEP_ALIVE_S = 75
 
 
 class FrontServer:
-    """Serve an application over TLS 1.3.
+    """Serve an application: the front over TLS 1.3, a witness without where it has no certificate.
 
     Parameters
     ----------
@@ -40,8 +40,11 @@ class FrontServer:
         Address to listen on.
     port : int
         0 for any free one.
-    cert_file, key_file : Path
-        Server certificate and its key, PEM.
+    cert_file, key_file : Path, optional
+        Server certificate and its key, PEM; without them what is served is neither secret nor
+        believed unsigned.
+    what, config : str
+        Whose port it is, and the file where it is set: for messages.
 
     Raises
     ------
@@ -54,12 +57,21 @@ class FrontServer:
     """
 
     def __init__(
-        self, app: ASGIApp, *, host: str, port: int, cert_file: Path, key_file: Path
+        self,
+        app: ASGIApp,
+        *,
+        host: str,
+        port: int,
+        cert_file: Path | None = None,
+        key_file: Path | None = None,
+        what: str = "the front",
+        config: str = "coordinator.toml",
     ) -> None:
-        config = uvicorn.Config(
+        self._what = what
+        settings = uvicorn.Config(
             app,
-            ssl_certfile=str(cert_file),
-            ssl_keyfile=str(key_file),
+            ssl_certfile=cert_file and str(cert_file),
+            ssl_keyfile=key_file and str(key_file),
             access_log=False,
             date_header=True,
             h11_max_incomplete_event_size=MAX_HEAD_BYTES,
@@ -73,20 +85,20 @@ class FrontServer:
             ws="none",
         )
         try:
-            config.load()
+            settings.load()
         except OSError as error:
             raise CertificateError(
-                "the front's certificate cannot be loaded",
-                expected=f"{cert_file.name} with {key_file.name}, PEM",
+                f"{what}'s certificate cannot be loaded",
+                expected=f"{cert_file and cert_file.name} with {key_file and key_file.name}, PEM",
                 found=error.strerror or "other bytes",
             ) from None
-        assert config.ssl is not None, "a certificate was given"
-        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
+        if settings.ssl is not None:
+            settings.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
         make_room()
-        self._socket = listening(host, port, what="the front", option="port")
+        self._socket = listening(host, port, what=what, option="port", config=config)
         self.port = int(self._socket.getsockname()[1])
-        self._server = _Server(config)
-        self._thread = threading.Thread(target=self._serve, name="front", daemon=True)
+        self._server = _Server(settings)
+        self._thread = threading.Thread(target=self._serve, name="server", daemon=True)
 
     def start(self) -> None:
         """Start, and return once it answers.
@@ -100,7 +112,7 @@ class FrontServer:
         deadline = time.monotonic() + START_S
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise CoordinatorError("the front did not start", remedy="read its log")
+                raise CoordinatorError(f"{self._what} did not start", remedy="read its log")
             time.sleep(0.005)
 
     def _serve(self) -> None:

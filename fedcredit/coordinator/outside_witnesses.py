@@ -17,10 +17,11 @@ import httpx
 
 from fedcredit.coordinator.front import Desk
 from fedcredit.errors import WitnessUnreachableError
-from fedcredit_ledger.checkpoint import Checkpoint, Policy
+from fedcredit_ledger.checkpoint import Checkpoint
 from fedcredit_ledger.entry import format_time
 from fedcredit_ledger.errors import LedgerError, MalformedEntryError
 from fedcredit_ledger.note import Note, Signature, VerifierKey
+from fedcredit_ledger.state_keys import rule_at
 from fedcredit_ledger.tlog_witness import CONFLICT, AddCheckpoint, Answer
 from fedcredit_parties.member import utc_now
 
@@ -139,7 +140,7 @@ class OutsideWitnesses:
     ) -> None:
         self._desk = desk
         self._clock = clock
-        policy = Policy(desk.log.state.founding["witness_policy"])
+        policy = rule_at(desk.log.state.head_rules, desk.log.size).policy
         self.standing = {name: WitnessStanding(url=url) for name, url in policy.urls.items()}
         self._keys = {name: policy.witnesses[name] for name in policy.urls}
         self._http = {n: HttpCalls(u) for n, u in policy.urls.items() if n not in (calls or {})}
@@ -176,6 +177,15 @@ class OutsideWitnesses:
             for name, standing in list(self.standing.items())
         }
 
+    @property
+    def problem(self) -> str:
+        """What is wrong with which witness, in one line; empty when all is well."""
+        return "; ".join(
+            f"outside witness {name}: {standing.problem}"
+            for name, standing in list(self.standing.items())
+            if standing.problem
+        )
+
     def _serve(self, name: str) -> None:
         asked_s = time.monotonic() - HOURLY_S
         while not (self._stop.is_set() or self._desk.closed):
@@ -190,9 +200,9 @@ class OutsideWitnesses:
         """Wait for a head that this witness is to co-sign."""
         size = self.standing[name].size
 
-        def look() -> bytes | bool | None:
+        def look() -> bytes | None:
             if self._stop.is_set():
-                return False
+                return b""
             note = self._desk.pending(size)
             is_due = time.monotonic() - asked_s >= HOURLY_S and self._desk.log.size > size
             return self._desk.log.checkpoint_note() if note is None and is_due else note
@@ -221,8 +231,7 @@ class OutsideWitnesses:
 
     def _call(self, name: str, old: int, head: Checkpoint, note: bytes) -> Answer:
         proof = self._desk.log.consistency(old, head.size) if old else ()
-        bare = Note.parse(note)
-        request = AddCheckpoint(old, tuple(proof), Note(bare.text, bare.signatures[:1]))
+        request = AddCheckpoint(old, tuple(proof), Note.parse(note))
         return self._calls[name].add_checkpoint(request.encode())
 
     def _size_in(self, answer: Answer, head: Checkpoint) -> int:

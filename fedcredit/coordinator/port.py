@@ -12,7 +12,9 @@ _LISTENING = "0A"
 LARGEST_UNPRIVILEGED = 1023
 
 
-def listening(host: str, port: int, *, what: str, option: str) -> socket.socket:
+def listening(
+    host: str, port: int, *, what: str, option: str, config: str = "coordinator.toml"
+) -> socket.socket:
     """Return a socket that listens, or say why none can.
 
     Parameters
@@ -22,7 +24,9 @@ def listening(host: str, port: int, *, what: str, option: str) -> socket.socket:
     what : str
         Whose port it is, for people.
     option : str
-        Its key in ``coordinator.toml``.
+        Its key in the configuration file.
+    config : str
+        Name of that file.
 
     Raises
     ------
@@ -47,15 +51,14 @@ def listening(host: str, port: int, *, what: str, option: str) -> socket.socket:
                 f"another program listens on {what}'s port",
                 expected=f"port {port} of {host} to be free",
                 found=holder(port),
-                remedy=f"end what listens there (ss -ltnp), or set another {option} in "
-                "coordinator.toml",
+                remedy=f"end what listens there (ss -ltnp), or set another {option} in {config}",
             ) from None
         raise CoordinatorError(
             f"{what} cannot listen",
             expected=f"an address of this machine and a port above {LARGEST_UNPRIVILEGED}, "
             f"not {host}:{port}",
             found=str(error.strerror),
-            remedy=f"correct host and {option} in coordinator.toml",
+            remedy=f"correct host and {option} in {config}",
         ) from None
 
 

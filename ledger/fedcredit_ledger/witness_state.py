@@ -97,6 +97,7 @@ class WitnessState:
         LedgerError
             When it could not be written.
         """
+        values: tuple[int | str | bytes, ...]
         if old.note:
             statement = (
                 "UPDATE log SET size = ?, root = ?, note = ?, time_s = ? "

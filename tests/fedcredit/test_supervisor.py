@@ -49,7 +49,8 @@ def supervisor(link: Any, folder: Path, *runs: Any) -> Supervisor:
     setup: Any = types.SimpleNamespace(state=folder, path=folder / "coordinator.toml")
     state = types.SimpleNamespace(runs={run.run_id: run for run in runs})
     log: Any = types.SimpleNamespace(state=state)
-    return Supervisor(setup, log, link)
+    outside: Any = types.SimpleNamespace(status=dict, problem="")
+    return Supervisor(setup, log, link, outside)
 
 
 def test_a_process_that_was_seen_and_has_ended_is_started_again(link: Link, tmp_path: Path) -> None:

@@ -1,0 +1,94 @@
+"""``fedcredit witness``: a witness that is no member: a regulator, a notary, a court."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fedcredit.cli.output import AsJson, show_json, show_table, verb
+
+app = typer.Typer(
+    help="Run a witness outside the federation: it co-signs heads of ledgers, and reads no entry.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+ConfigFile = Annotated[Path, typer.Argument(metavar="CONFIG", help="The witness's witness.toml.")]
+
+
+@app.command("init")
+@verb
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder of the witness.")],
+    name: Annotated[str, typer.Option(help="Name in policies: small letters, digits, hyphens.")],
+    port: Annotated[int, typer.Option(help="Where it listens.")],
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    url: Annotated[
+        str | None,
+        typer.Option(help="Under which coordinators reach it; http://HOST:PORT when absent."),
+    ] = None,
+    log: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VKEY", help="Key of a log to be co-signed; may be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make the witness's key, witness.toml, and the one file to send to a coordinator.
+
+    Example: fedcredit witness init regulator --name regulator --port 8444
+    """
+    from fedcredit.witness.new_witness import init_witness
+
+    witness, public = init_witness(folder, name=name, port=port, host=host, url=url, logs=log or ())
+    if as_json:
+        show_json({**vars(witness), "written": str(public)})
+        return
+    print(f"key          {witness.vkey}")
+    print(f"called at    {witness.url}/add-checkpoint")
+    print(f"\nsend {public} to the coordinator, before it drafts the founding entry; write the")
+    print(f"key of its log into {folder / 'witness.toml'}, when you have compared it; then")
+    print(f"fedcredit witness start {folder / 'witness.toml'}")
+
+
+@app.command("start")
+@verb
+def start(config: ConfigFile) -> None:
+    """Run the witness until SIGTERM.
+
+    Example: fedcredit witness start regulator/witness.toml
+    """
+    from fedcredit.cli.signals import until_told
+    from fedcredit.witness import daemon
+
+    until_told(lambda stop: daemon.run(config, stop))
+
+
+@app.command("status")
+@verb
+def status(config: ConfigFile, as_json: AsJson = False) -> None:
+    """Show whether the witness runs, and the newest head of every log that it has co-signed.
+
+    Example: fedcredit witness status regulator/witness.toml
+    """
+    from fedcredit.witness.config import WitnessSetup
+    from fedcredit_parties.daemon import read_status
+
+    found = read_status(WitnessSetup(config).state)
+    if as_json:
+        show_json(found)
+        return
+    logs = found.pop("logs", {})
+    show_table([{"what": key, "is": value} for key, value in found.items()])
+    if logs:
+        print()
+        show_table(
+            [
+                {
+                    "log": origin,
+                    "leaves": head.get("size", 0),
+                    "cosigned": head.get("cosigned", "-"),
+                }
+                for origin, head in logs.items()
+            ],
+            right=("leaves",),
+        )
