@@ -7,7 +7,7 @@ statement in an evidence package and for whoever reads a ledger.
 
 # ruff: noqa: RUF001 (Chinese punctuation is meant)
 
-from fedcredit_ledger import explain_services
+from fedcredit_ledger import explain_parties, explain_services
 from fedcredit_ledger.meaning import Meaning
 
 MEANINGS: dict[str, Meaning] = {
@@ -58,6 +58,14 @@ MEANINGS: dict[str, Meaning] = {
         "授权方自此缩小了授权范围。",
         "Why.",
         "不说明原因。",
+    ),
+    "grants-sealed": Meaning(
+        "authorizations of subjects sealed",
+        "封存多份个人授权",
+        "The holder fixed a set of subjects' authorizations for this grantee and purpose, by one root.",
+        "数据提供方以一个根值固定了一组面向该被授权方和目的的个人授权。",
+        "Whose they are, and that they were given: that takes each one's own proof and document.",
+        "不显示授权人，也不证明其确已授权：须逐份出示证明和授权书。",
     ),
     "grant-revoked": Meaning(
         "authorization withdrawn",
@@ -211,6 +219,7 @@ MEANINGS: dict[str, Meaning] = {
         "What the refused entry said: its text is kept beside the ledger.",
         "不显示被拒绝记录的内容：其文本另行保存。",
     ),
+    **explain_parties.MEANINGS,
     **explain_services.MEANINGS,
 }
 """Entry type -> what it says; exactly the types of the ledger."""
