@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.postgres_server import postgres_server as postgres_server
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add ``--record FILE``."""

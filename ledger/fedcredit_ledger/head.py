@@ -5,14 +5,22 @@ without an error. The head file says how long it was. Two slots of 4 KiB are wri
 with a digest of its content, so that a torn write loses at most the newer of the two.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
 from fedcredit_ledger.checkpoint import Checkpoint
-from fedcredit_ledger.errors import CheckpointError, LedgerError, MalformedEntryError
+from fedcredit_ledger.errors import (
+    CheckpointError,
+    LedgerError,
+    MalformedEntryError,
+    StorageError,
+    SyncError,
+)
 from fedcredit_ledger.note import Note
 
 SLOT_BYTES = 4096
@@ -26,32 +34,61 @@ class HeadFile:
     ----------
     path : Path
         The file; made when it does not exist.
+    sync : callable, optional
+        Returns when what was written to a descriptor is on the disk.
 
     Raises
     ------
-    LedgerError
-        When another process holds it.
+    StorageError
+        When another process holds it, or it cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def __init__(self, path: Path, *, sync: Callable[[int], None] = os.fdatasync) -> None:
+        self._sync = sync
+        try:
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StorageError(
+                f"the head file cannot be opened: {error.strerror}", found=path.name
+            ) from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self.close()
-            raise LedgerError(
+            raise StorageError(
                 "another process is writing this ledger", remedy="stop it, or wait for it"
             ) from error
         self._next = self._newest_slot() ^ 1
 
     def write(self, note: bytes) -> None:
-        """Store a checkpoint and return when it is on the disk."""
+        """Store a checkpoint and return when it is on the disk.
+
+        Raises
+        ------
+        OSError
+            When it could not be written.
+        SyncError
+            When the disk did not confirm it.
+        """
         if len(note) > SLOT_BYTES - _PREFIX_BYTES:
             raise LedgerError("a checkpoint does not fit into the head file")
         body = hashlib.sha256(note).digest() + len(note).to_bytes(4, "big") + note
-        os.pwrite(self._file, body.ljust(SLOT_BYTES, b"\0"), self._next * SLOT_BYTES)
-        os.fdatasync(self._file)
+        slot = body.ljust(SLOT_BYTES, b"\0")
+        if os.pwrite(self._file, slot, self._next * SLOT_BYTES) != SLOT_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        try:
+            self._sync(self._file)
+        except OSError as error:
+            raise SyncError(
+                f"the disk did not confirm the head file: {error.strerror}",
+                remedy="look at the disk's health, then start again: nothing is tried twice",
+            ) from error
         self._next ^= 1
+
+    def replace(self, note: bytes) -> None:
+        """Forget what was stored, and store a checkpoint that may be smaller."""
+        self.write(note)
+        self.write(note)
 
     def read(self) -> Checkpoint | None:
         """Return the newest whole checkpoint."""

@@ -1,26 +1,17 @@
-"""The ledger on disk: an SQLite file to which rows are only ever added.
-
-One transaction takes the leaves of a batch, the tree nodes they complete and the checkpoint over
-them; after COMMIT, and before anybody is told, the checkpoint goes to the head file too. At start
-the two are compared: a database that is shorter than its head, or different, is not opened.
-"""
+"""The ledger in an SQLite file: write-ahead log, synced at every commit, one writing process."""
 
 import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
-from types import TracebackType
 
-from fedcredit_ledger.chain import Leaf
-from fedcredit_ledger.checkpoint import Checkpoint
-from fedcredit_ledger.errors import ForkError, LedgerError, RollbackError
-from fedcredit_ledger.head import HeadFile
-from fedcredit_ledger.note import Note
+from fedcredit_ledger.errors import LedgerError, StorageError, SyncError
+from fedcredit_ledger.ledger_store import TABLES, Add, LedgerStore, Row, blob
+from fedcredit_ledger.mounts import MOUNTS, refuse_network
 
 MEMORY = ":memory:"
 
-_TABLES = {
+_COLUMNS = {
     "leaf": "i INTEGER PRIMARY KEY, leaf BLOB NOT NULL, hash BLOB NOT NULL, "
     "entry_id TEXT NOT NULL UNIQUE",
     "node": "level INTEGER NOT NULL, i INTEGER NOT NULL, hash BLOB NOT NULL, "
@@ -30,8 +21,17 @@ _TABLES = {
     "PRIMARY KEY (size, key)",
 }
 
+_ADD = {
+    "leaf": "INSERT INTO leaf VALUES (?, ?, ?, ?)",
+    "node": "INSERT INTO node VALUES (?, ?, ?)",
+    "checkpoint": "INSERT INTO checkpoint VALUES (?, ?)",
+    "cosignature": "INSERT INTO cosignature VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+}
 
-class Store:
+_NOT_SYNCED = frozenset({sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC})
+
+
+class Store(LedgerStore):
     """A ledger file, or one in memory.
 
     Parameters
@@ -40,6 +40,10 @@ class Store:
         The database. A file has its head file beside it, named like it with ``-head`` behind.
     read_only : bool, default False
         For verification: nothing is written, and no head file is needed.
+    restoring : bool, default False
+        The file may be an old copy: it is not compared with its head file.
+    mounts : Path, optional
+        Where the system tells what is mounted.
 
     Attributes
     ----------
@@ -52,31 +56,42 @@ class Store:
         When the database is shorter than its head file says.
     ForkError
         When it holds another history than its head file says.
+    StorageError
+        When another process writes it, or it lies on a network file system.
     LedgerError
-        When the file is no ledger, or another process writes it.
+        When the file is no ledger.
     """
 
-    def __init__(self, path: Path | str = MEMORY, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path | str = MEMORY,
+        *,
+        read_only: bool = False,
+        restoring: bool = False,
+        mounts: Path = MOUNTS,
+    ) -> None:
+        super().__init__()
         self.path = str(path)
-        self._lock = threading.RLock()
-        self._head: HeadFile | None = None
-        self._open(str(path), read_only)
+        is_written = not read_only and self.path != MEMORY
+        if is_written:
+            refuse_network(Path(path), mounts)
+        self._open(read_only)
         try:
-            if not read_only and str(path) != MEMORY:
-                self._compare_with_head(Path(f"{path}-head"))
+            if is_written:
+                self._hold_head(Path(f"{path}-head"), compare=not restoring, mounts=mounts)
         except LedgerError:
             self.close()
             raise
 
-    def _open(self, path: str, read_only: bool) -> None:
+    def _open(self, read_only: bool) -> None:
         try:
             if read_only:
-                location = f"{Path(path).absolute().as_uri()}?mode=ro"
+                location = f"{Path(self.path).absolute().as_uri()}?mode=ro"
                 self._db = sqlite3.connect(
                     location, uri=True, isolation_level=None, check_same_thread=False
                 )
             else:
-                self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+                self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             self._prepare(read_only)
         except (sqlite3.Error, LedgerError, UnicodeDecodeError) as error:
             if hasattr(self, "_db"):
@@ -91,7 +106,7 @@ class Store:
         self._db.execute("PRAGMA trusted_schema=OFF")
         if read_only:
             found = self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-            if not set(_TABLES) <= {row[0] for row in found}:  # a view could run for ever
+            if not set(TABLES) <= {row[0] for row in found}:  # a view could run for ever
                 raise LedgerError("the file cannot be read as a ledger: it has other tables")
             return
         for setting in (
@@ -102,236 +117,100 @@ class Store:
         ):
             self._db.execute(f"PRAGMA {setting}")
         with self._transaction():
-            for table, columns in _TABLES.items():
-                self._db.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) STRICT")
-                for act in ("UPDATE", "DELETE"):
-                    self._db.execute(
-                        f"CREATE TRIGGER IF NOT EXISTS {table}_no_{act.lower()} BEFORE {act} "
-                        f"ON {table} BEGIN SELECT RAISE(ABORT, 'rows are only added'); END"
-                    )
-
-    def _compare_with_head(self, path: Path) -> None:
-        is_new = not path.exists()
-        if is_new and self.size:
-            raise RollbackError(
-                "the ledger has leaves but its head file is missing",
-                expected=path.name,
-                remedy="restore the head file, or compare with the newest checkpoint of a witness",
-            )
-        self._head = HeadFile(path)
-        head = self._head.read()
-        if head is not None:
-            self.compare(head, "its head file")
-
-    def compare(self, head: Checkpoint, whose: str) -> None:
-        """Compare the database with a head that somebody has seen.
-
-        Raises
-        ------
-        RollbackError
-            When the database is shorter.
-        ForkError
-            When it has another root at that size.
-        """
-        if head.size > self.size:
-            raise RollbackError(
-                f"the ledger is shorter than {whose} says",
-                expected=f"at least {head.size} leaves",
-                found=f"{self.size}",
-                remedy="do not append: fetch the missing leaves from another member's copy",
-            )
-        note = self.checkpoint(head.size)
-        if note is None or Checkpoint.parse(Note.parse(note).text) != head:
-            raise ForkError(
-                f"the ledger differs from what {whose} says at size {head.size}",
-                remedy="do not append: keep both files and call the auditor",
-            )
+            _make_tables(self._db)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-
-    @property
-    def size(self) -> int:
-        """Number of leaves."""
-        with self._lock:
-            (newest,) = self._db.execute("SELECT MAX(i) FROM leaf").fetchone()
-        return 0 if newest is None else _integer(newest) + 1
-
-    def append(
-        self,
-        leaves: Sequence[Leaf],
-        *,
-        nodes: Iterable[tuple[int, int, bytes]],
-        size: int,
-        checkpoint: bytes,
-    ) -> None:
-        """Add a batch, wholly or not at all; return when it is on the disk.
-
-        Parameters
-        ----------
-        leaves : sequence of Leaf
-            In order, continuing what is stored.
-        nodes : iterable of (int, int, bytes)
-            Level, index and hash of the tree nodes that the batch completes.
-        size : int
-            Number of leaves after it.
-        checkpoint : bytes
-            The log-signed note over that size.
-
-        Raises
-        ------
-        LedgerError
-            When the disk refuses; nothing was stored, and nothing may be answered.
-        """
+        self._db.execute("BEGIN IMMEDIATE")
         try:
-            with self._transaction():
-                self._db.executemany(
-                    "INSERT INTO leaf VALUES (?, ?, ?, ?)",
-                    [(leaf.index, leaf.raw, leaf.hash, leaf.signed.id) for leaf in leaves],
-                )
-                self._db.executemany("INSERT INTO node VALUES (?, ?, ?)", list(nodes))
-                self._db.execute("INSERT INTO checkpoint VALUES (?, ?)", (size, checkpoint))
-            if self._head is not None:
-                self._head.write(checkpoint)
-        except (sqlite3.Error, OSError) as error:
-            raise LedgerError(f"the ledger could not be written: {error}") from error
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
 
-    def leaves(self, start: int = 0, n: int | None = None) -> list[bytes]:
-        """Return up to `n` leaves from `start`."""
+    @contextmanager
+    def _adding(self) -> Iterator[Add]:
+        def add(table: str, rows: Sequence[Row]) -> None:
+            self._db.executemany(_ADD[table], rows)
+
         with self._lock:
-            rows = self._db.execute(
-                "SELECT leaf FROM leaf WHERE i >= ? ORDER BY i LIMIT ?",
-                (start, -1 if n is None else n),
-            ).fetchall()
-        return [_blob(row[0]) for row in rows]
+            try:
+                with self._transaction():
+                    yield add
+            except sqlite3.Error as error:
+                raise _refused(error) from error
+
+    def _rows(self, query: str, parameters: Sequence[object] = ()) -> list[Row]:
+        with self._lock:
+            return self._db.execute(query, parameters).fetchall()
 
     def hashed_leaves(self, start: int = 0) -> Iterator[tuple[bytes, bytes]]:
         """Yield every leaf from `start` with its stored hash, in order of the stored index."""
         with self._lock:
             rows = self._db.execute("SELECT leaf, hash FROM leaf WHERE i >= ? ORDER BY i", (start,))
             for raw, value in rows:
-                yield _blob(raw), _blob(value)
-
-    def peaks(self, size: int) -> list[bytes]:
-        """Return the stored hashes of the largest complete subtrees of the first `size` leaves.
-
-        Raises
-        ------
-        LedgerError
-            When one of them is not stored.
-        """
-        found, start = [], 0
-        with self._lock:
-            for level in range(size.bit_length() - 1, -1, -1):
-                if size >> level & 1:
-                    query = "SELECT hash FROM node WHERE level = ? AND i = ?"
-                    at: tuple[int, ...] = (level, start >> level)
-                    if level == 0:
-                        query, at = "SELECT hash FROM leaf WHERE i = ?", (start,)
-                    row = self._db.execute(query, at).fetchone()
-                    if row is None:
-                        raise LedgerError("a stored node is missing: the file is damaged")
-                    found.append(_blob(row[0]))
-                    start += 1 << level
-        return found
-
-    def checkpoint(self, size: int) -> bytes | None:
-        """Return the log-signed checkpoint of a size, without co-signatures."""
-        with self._lock:
-            row = self._db.execute("SELECT note FROM checkpoint WHERE size = ?", (size,)).fetchone()
-        return None if row is None else _blob(row[0])
-
-    def checkpoint_sizes(self) -> list[int]:
-        """Return the sizes that have a checkpoint, ascending."""
-        with self._lock:
-            rows = self._db.execute("SELECT size FROM checkpoint ORDER BY size").fetchall()
-        return [_integer(row[0]) for row in rows]
-
-    def add_cosignatures(self, size: int, lines: Iterable[tuple[str, str]]) -> None:
-        """Keep co-signature lines (key and line) of the checkpoint of a size."""
-        try:
-            with self._transaction():
-                self._db.executemany(
-                    "INSERT OR IGNORE INTO cosignature VALUES (?, ?, ?)",
-                    [(size, key, line) for key, line in lines],
-                )
-        except sqlite3.Error as error:
-            raise LedgerError(f"a co-signature could not be written: {error}") from error
-
-    def cosignatures(self, size: int) -> list[str]:
-        """Return the co-signature lines of the checkpoint of a size."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT line FROM cosignature WHERE size = ? ORDER BY key", (size,)
-            ).fetchall()
-        return [_text(row[0]) for row in rows]
-
-    def nodes(self, start: int = 0) -> list[tuple[int, int, bytes]]:
-        """Return the stored nodes over leaf `start` or later ones as (level, index, hash)."""
-        with self._lock:
-            rows = self._db.execute(
-                "SELECT level, i, hash FROM node WHERE ((i + 1) << level) > ? ORDER BY level, i",
-                (start,),
-            ).fetchall()
-        return [(_integer(level), _integer(i), _blob(value)) for level, i, value in rows]
+                yield blob(raw), blob(value)
 
     def export(self, path: Path | str) -> None:
-        """Write a copy of the database, one file, for an auditor.
+        """Write a copy of the database, one file, for a backup or an auditor.
 
         Raises
         ------
-        LedgerError
+        StorageError
             When the file exists already or cannot be written.
         """
         try:
             with self._lock:
                 self._db.execute("VACUUM INTO ?", (str(path),))
         except sqlite3.Error as error:
-            raise LedgerError(f"the ledger could not be exported: {error}") from error
+            raise StorageError(f"the ledger could not be exported: {error}") from error
 
-    def close(self) -> None:
-        """Close the file and let others write it."""
-        with self._lock:
-            self._db.close()
-            if self._head is not None:
-                self._head.close()
-
-    def __enter__(self) -> "Store":
-        """Return the store itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Close it."""
-        self.close()
+    def _close(self) -> None:
+        self._db.close()
 
 
-def _blob(value: object) -> bytes:
-    """Return a stored blob; a file from outside may hold anything."""
-    if not isinstance(value, bytes):
-        raise LedgerError("a stored value is not of its type: the file is damaged")
-    return value
+def write_copy(path: Path | str, tables: Mapping[str, Iterable[Row]]) -> None:
+    """Write a ledger file that nobody appends to, from the rows of another database.
+
+    Parameters
+    ----------
+    path : Path or str
+        A new file.
+    tables : mapping
+        The rows of every table.
+
+    Raises
+    ------
+    StorageError
+        When the file exists already or cannot be written.
+    """
+    if Path(path).exists():
+        raise StorageError("the ledger could not be exported: output file already exists")
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None)) as copy:
+            copy.execute("PRAGMA synchronous=FULL")
+            copy.execute("BEGIN IMMEDIATE")
+            _make_tables(copy)
+            for table, rows in tables.items():
+                copy.executemany(_ADD[table], rows)
+            copy.execute("COMMIT")
+    except sqlite3.Error as error:
+        raise StorageError(f"the ledger could not be exported: {error}") from error
 
 
-def _integer(value: object) -> int:
-    if type(value) is not int:
-        raise LedgerError("a stored value is not of its type: the file is damaged")
-    return value
+def _make_tables(database: sqlite3.Connection) -> None:
+    for table, columns in _COLUMNS.items():
+        database.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns}) STRICT")
+        for act in ("UPDATE", "DELETE"):
+            database.execute(
+                f"CREATE TRIGGER IF NOT EXISTS {table}_no_{act.lower()} BEFORE {act} "
+                f"ON {table} BEGIN SELECT RAISE(ABORT, 'rows are only added'); END"
+            )
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise LedgerError("a stored value is not of its type: the file is damaged")
-    return value
+def _refused(error: sqlite3.Error) -> StorageError:
+    if getattr(error, "sqlite_errorcode", None) in _NOT_SYNCED:
+        return SyncError(f"the disk did not confirm what was written: {error}")
+    return StorageError(str(error))

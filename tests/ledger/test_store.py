@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from fedcredit_ledger.entry import SignedEntry
 from fedcredit_ledger.errors import ForkError, LedgerError, RollbackError
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.store import Store
@@ -29,88 +28,6 @@ def endorse(fed: SmallFederation, n: int) -> None:
 @pytest.fixture
 def path(tmp_path) -> Path:
     return tmp_path / "ledger.db"
-
-
-def test_a_ledger_survives_closing(path):
-    with Store(path) as store:
-        fed = SmallFederation(store)
-        endorse(fed, 3)
-        fed.witness()
-        endorse(fed, 1)
-        root, note = fed.log.root, fed.log.quorum_note(4)
-
-    with Store(path) as store:
-        log = Log(store, fed.log_key, ORIGIN, fed.clock)
-        assert (log.size, log.root, log.quorum_size) == (5, root, 4)
-        assert log.quorum_note(4) == note
-        assert log.state == fed.log.state
-        fed.log = log
-        endorse(fed, 1)
-        assert store.size == 6
-
-
-@pytest.mark.parametrize("table", ["leaf", "node", "checkpoint", "cosignature"])
-@pytest.mark.parametrize("act", ["DELETE FROM {}", "UPDATE {} SET rowid = rowid + 100"])
-def test_rows_are_only_added(path, table, act):
-    with Store(path) as store:
-        fed = SmallFederation(store)
-        endorse(fed, 1)
-        fed.witness()
-    with sqlite3.connect(path) as other, pytest.raises(sqlite3.IntegrityError, match="only added"):
-        other.execute(act.format(table))
-    other.close()
-
-
-def test_a_shorter_database_is_found_at_start(path, tmp_path):
-    """The head file stays; the database comes back from a backup."""
-    with Store(path) as store:
-        fed = SmallFederation(store)
-        endorse(fed, 2)
-        store.export(tmp_path / "backup.db")
-        endorse(fed, 2)
-    shutil.copy(tmp_path / "backup.db", path)
-
-    with pytest.raises(RollbackError) as caught:
-        Store(path)
-
-    assert caught.value.exit_code == 55
-    assert caught.value.expected == "at least 5 leaves"
-
-
-def test_another_history_is_found_at_start(path, tmp_path):
-    for name in ("one", "two"):
-        with Store(tmp_path / f"{name}.db") as store:
-            fed = SmallFederation(store)
-            fed.clock.tick(1 if name == "one" else 2)
-            endorse(fed, 2)
-    shutil.copy(tmp_path / "one.db", path)
-    shutil.copy(tmp_path / "two.db-head", f"{path}-head")
-
-    with pytest.raises(ForkError):
-        Store(path)
-
-
-def test_a_missing_head_file_is_not_a_fresh_start(path):
-    with Store(path) as store:
-        SmallFederation(store)
-    Path(f"{path}-head").unlink()
-
-    with pytest.raises(RollbackError, match="missing"):
-        Store(path)
-
-
-def test_a_torn_head_slot_leaves_the_other(path):
-    with Store(path) as store:
-        fed = SmallFederation(store)
-        endorse(fed, 3)
-    head = Path(f"{path}-head")
-    raw = bytearray(head.read_bytes())
-    for slot in (0, 4096):
-        torn = bytearray(raw)
-        torn[slot + 100] ^= 1
-        head.write_bytes(torn)
-        with Store(path) as store:
-            assert store.size == 4
 
 
 def test_a_flipped_wal_bit_is_noticed_at_start(path, tmp_path):
@@ -164,13 +81,6 @@ def test_a_witness_remembers_what_the_store_has_lost(path):
             Log(forked, other.log_key, ORIGIN, fed.clock, witnessed=[note])
 
 
-def test_one_process_writes(path):
-    with Store(path):
-        with pytest.raises(LedgerError, match="another process"):
-            Store(path)
-        Store(path, read_only=True).close()
-
-
 def test_files_that_are_no_ledger_are_refused(tmp_path):
     text = tmp_path / "notes.txt"
     text.write_text("not a database, but long enough to be looked at as one\n" * 50)
@@ -180,21 +90,6 @@ def test_files_that_are_no_ledger_are_refused(tmp_path):
             Store(text, read_only=read_only)
     with pytest.raises(LedgerError, match="cannot be read"):
         Store(tmp_path / "nowhere.db", read_only=True)
-
-
-def test_a_stored_leaf_that_changed_stops_the_start(path):
-    with Store(path) as store:
-        fed = SmallFederation(store)
-        endorse(fed, 3)
-    with sqlite3.connect(path) as other:
-        other.execute("DROP TRIGGER leaf_no_update")
-        other.execute(
-            "UPDATE leaf SET leaf = CAST(replace(leaf, 'approve', 'decline') AS BLOB) WHERE i = 2"
-        )
-    other.close()
-
-    with Store(path) as store, pytest.raises(LedgerError):
-        Log(store, fed.log_key, ORIGIN, fed.clock)
 
 
 def test_kill_nine_loses_no_receipt(path, tmp_path):
@@ -230,31 +125,3 @@ def test_kill_nine_loses_no_receipt(path, tmp_path):
         log = Log(store, fed.log_key, ORIGIN, fed.clock)
         assert log.size >= receipts[-1]
         assert log.state.author_heads["bank-a"][0] == log.size - 2
-
-
-def test_an_export_is_one_file_with_everything(path, tmp_path):
-    with Store(path) as store:
-        fed = SmallFederation(store)
-        endorse(fed, 2)
-        fed.witness()
-        store.export(tmp_path / "copy.db")
-        with pytest.raises(LedgerError):
-            store.export(tmp_path / "copy.db")
-        with Store(tmp_path / "copy.db", read_only=True) as copy:
-            assert copy.leaves() == store.leaves()
-            assert copy.cosignatures(3) == store.cosignatures(3) != []
-            assert copy.nodes() == store.nodes()
-            assert copy.checkpoint_sizes() == [1, 2, 3]
-
-
-def test_a_batch_that_cannot_be_written_leaves_nothing(path):
-    with Store(path) as store:
-        fed = SmallFederation(store)
-        signed = SignedEntry.sign(
-            fed.entry("bank-a", "endorsement-given", ENDORSEMENT), fed.keys["bank-a"]
-        )
-        leaf = fed.log._leaf(signed)
-        with pytest.raises(LedgerError, match="could not be written"):
-            store.append([leaf, leaf], nodes=[], size=3, checkpoint=b"x")
-        assert store.size == 1
-        assert store.checkpoint(3) is None
