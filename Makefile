@@ -32,14 +32,17 @@ $(READY): constraints.txt pyproject.toml
 	@touch $(READY)
 	@echo "Ready: .venv/bin/fedcredit"
 
-demo: setup ## three banks, one scorecard, nobody reads anybody; writes demo/
+demo: setup ## four banks, one scorecard, nobody reads anybody; writes demo/
 	@$(VENV)/bin/fedcredit demo
 
 demo-shot: setup ## render the demo's report at 390 and 1280 pixels into demo/ (needs Chromium)
 	@$(VENV)/bin/python -m fedcredit.screenshot
 
+# A file's tests stay together: they share what they have set up.
+SIDE_BY_SIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: setup ## everything but the long tests
-	@$(VENV)/bin/python -m pytest -m "not long"
+	@$(VENV)/bin/python -m pytest -m "not long" $(SIDE_BY_SIDE)
 
 test-long: setup ## the long tests: kills, fuzzing, many rounds; writes test-results/long-DATE.json
 	@$(VENV)/bin/python -m pytest -m long --record test-results/long-$$(date -u +%F).json

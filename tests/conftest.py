@@ -24,7 +24,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Record only when asked."""
     path = config.getoption("--record")
-    if path is not None:
+    is_worker = hasattr(config, "workerinput")  # of pytest-xdist: reports reach the one who asked
+    if path is not None and not is_worker:
         config.pluginmanager.register(_Record(path), "fedcredit-record")
 
 
