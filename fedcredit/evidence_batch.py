@@ -15,9 +15,9 @@ from typing import Any
 
 from fedcredit_ledger.errors import EvidenceError
 from fedcredit_ledger.evidence import Openings, Packer
-from fedcredit_ledger.evidence_flow import facts_of
 from fedcredit_ledger.evidence_verifier import Leaf
 from fedcredit_ledger.facts import NEEDED, Assessment, assess
+from fedcredit_ledger.flows import facts_of
 from fedcredit_ledger.merkle import Tree, leaf_hash
 
 INDEX, REFUSED = "batch.csv", "refused.csv"

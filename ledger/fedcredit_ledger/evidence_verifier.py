@@ -392,9 +392,13 @@ def names(leaf: Leaf) -> list[str]:
     keys = {"run-proposed": "run", "he-context-published": "context"}
     if leaf.type in keys:
         found.append(f"{keys[leaf.type]} {data['run_id']}")
-    elif leaf.type in ("grant-issued", "dispute-filed"):
+    elif leaf.type in ("grant-issued", "dispute-filed", "query-made", "action-taken"):
         kind = leaf.type.split("-")[0]
         found.append(f"{kind} {data[kind + '_id']}")
+    elif leaf.type == "model-registered":
+        found.append(f"model {data['model_id']} {data['version']}")
+    elif leaf.type == "risk-list-published":
+        found.append(f"list {leaf.author} {data['list_digest']}")
     elif leaf.type == "data-asset-registered":
         found.append(f"asset {data['asset']}")
     elif leaf.type == "round-attempted":
@@ -406,6 +410,18 @@ def references(leaf: Leaf) -> list[str]:
     """Return what must stand in the package, earlier, for this entry to mean something."""
     data = leaf.data
     found = [data[name] for name in ("proposal", "aggregated", "about") if name in data]
+    cited = {
+        "query-answered": "query query_id", "report-issued": "query query_id",
+        "action-lifted": "action action_id", "dispute-resolved": "dispute dispute_id",
+        "model-retired": "model model_id version", "data-asset-retired": "asset asset",
+    }  # fmt: skip
+    kind, *fields = cited.get(leaf.type, "").split(" ")
+    if fields and fields[0] in data:
+        found.append(" ".join([kind, *(str(data[name]) for name in fields)]))
+    if leaf.type == "commitment-erased":
+        found.append(data["entry_id"])
+    elif leaf.type == "lookups-served":
+        found.append(f"list {leaf.author} {data['list_digest']}")
     found += [*data.get("approvals", []), *data.get("contributions", [])]
     found += [f"grant {name}" for name in data.get("grant_ids", [])]
     if leaf.type == "grant-issued":
@@ -416,8 +432,6 @@ def references(leaf: Leaf) -> list[str]:
         found.append(f"context {data['run_id']}")
     elif "run_id" in data and leaf.type != "he-context-published":
         found.append(f"run {data['run_id']}")
-    if leaf.type == "dispute-resolved":
-        found.append(f"dispute {data['dispute_id']}")
     if "attempt" in data and leaf.type != "round-attempted":
         found.append(f"attempt {data['run_id']} {data['round']} {data['attempt']}")
     return found
