@@ -8,12 +8,14 @@ import pytest
 
 from fedcredit.connection import FederationConfig
 from fedcredit.coordinator.config import CoordinatorConfig
+from fedcredit.witness.config import WitnessConfig
 from fedcredit_parties.config import DataConfig, PartyConfig, TrustConfig
 from fedcredit_parties.disclosure import DisclosurePolicy
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 PARTY = (REFERENCE / "party-toml.md").read_text("utf-8")
 COORDINATOR = (REFERENCE / "coordinator-toml.md").read_text("utf-8")
+WITNESS = (REFERENCE / "witness-toml.md").read_text("utf-8")
 
 
 def section(page: str, heading: str = "") -> str:
@@ -37,6 +39,7 @@ def keys(text: str) -> set[str]:
         pytest.param(PARTY, "[disclosure]", DisclosurePolicy, id="its disclosure table"),
         pytest.param(PARTY, "federation.toml", FederationConfig, id="federation.toml"),
         pytest.param(COORDINATOR, "", CoordinatorConfig, id="coordinator.toml"),
+        pytest.param(WITNESS, "", WitnessConfig, id="witness.toml"),
     ],
 )
 def test_a_page_lists_every_key_and_no_other(page: str, heading: str, model: type) -> None:
