@@ -2,13 +2,22 @@
 
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, SecretStr
 
+from fedcredit_ledger.reserve import RESERVE_BYTES
+from fedcredit_ledger.store_postgres import SCHEMES
 from fedcredit_parties.config import Config, Name, TrustConfig
 from fedcredit_parties.errors import UntrustedFederationError
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+def _database(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(SCHEMES):
+        raise ValueError("an address begins with postgresql://")
+    return url
 
 
 class CoordinatorDraft(Config):
@@ -30,6 +39,10 @@ class CoordinatorDraft(Config):
         Private keys of the coordinator and of the log; the signed founding entry.
     state : Path
         Folder of the ledger, blobs, inboxes and the SuperLink.
+    ledger_url : str, optional
+        ``postgresql://...``: the database that holds the ledger; an SQLite file in `state` else.
+    reserve_mib : int
+        Room on the disk that is held back for the ledger's last word.
     """
 
     name: Name
@@ -45,7 +58,17 @@ class CoordinatorDraft(Config):
     log_key: Path = Path("log.key")
     founding: Path = Path("founding.note")
     state: Path = Path("state")
+    ledger_url: Annotated[SecretStr, AfterValidator(_database)] | None = None
+    reserve_mib: int = Field(default=RESERVE_BYTES // 2**20, ge=0, le=4096)
     trust: TrustConfig | None = None
+
+    @property
+    def has_password(self) -> bool:
+        """Whether the database's address holds a password."""
+        if self.ledger_url is None:
+            return False
+        parts = urlsplit(self.ledger_url.get_secret_value())
+        return bool(parts.password) or "password" in parse_qs(parts.query)
 
     @property
     def front(self) -> str:

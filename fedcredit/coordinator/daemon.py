@@ -25,9 +25,10 @@ from fedcredit.coordinator.ground import check_certificates, ledger_full, open_l
 from fedcredit.coordinator.outside_witnesses import OutsideWitnesses
 from fedcredit.coordinator.refusals import Refusals
 from fedcredit.coordinator.superlink import SuperLink
+from fedcredit.coordinator.suspension import Resumption, suspend
 from fedcredit.errors import JobError, SuperLinkError
 from fedcredit_ledger.entry import parse_time
-from fedcredit_ledger.errors import LedgerError
+from fedcredit_ledger.errors import LedgerError, SyncError
 from fedcredit_ledger.log import Log
 from fedcredit_parties.daemon import STATUS_S, write_last_words, write_status
 from fedcredit_parties.disk import is_full, kept_in
@@ -83,6 +84,18 @@ def _serve(setup: CoordinatorSetup, stop: threading.Event) -> None:
         _serve_desk(setup, log, desk, stop)
     finally:
         desk.close()
+        if isinstance(log.failure, SyncError):
+            _end_at_once(setup, log.failure)
+        log.close()
+        if log.failure is not None and is_full(log.failure):
+            suspend(setup)
+
+
+def _end_at_once(setup: CoordinatorSetup, failure: SyncError) -> None:
+    """End the process without closing its store: closing would sync again, and that may lie."""
+    _LOG.critical("%s", failure.diagnostics())
+    write_last_words(setup.state, failure)
+    os._exit(failure.exit_code)
 
 
 def _serve_desk(setup: CoordinatorSetup, log: Log, desk: Desk, stop: threading.Event) -> None:
@@ -110,7 +123,8 @@ def _serve_desk(setup: CoordinatorSetup, log: Log, desk: Desk, stop: threading.E
     try:
         front.start()
         outside.start()
-        clerk.start(Refusals(desk, clerk, folder=setup.state / "refused").serve)
+        refusals = Refusals(desk, clerk, folder=setup.state / "refused")
+        clerk.start(refusals.serve, Resumption(log, clerk).serve)
         link.start()
         Supervisor(setup, log, link, outside).serve(stop)
     finally:

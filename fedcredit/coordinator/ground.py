@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fedcredit.coordinator.certificates import check_certificate
 from fedcredit.coordinator.deployment import CoordinatorSetup
+from fedcredit.coordinator.ledger_place import hold_reserve, is_kept, open_store
 from fedcredit.coordinator.port import holder, listening
 from fedcredit.coordinator.superlink import HOST
 from fedcredit.coordinator.tls import days_left, fingerprint
@@ -17,8 +18,7 @@ from fedcredit_ledger.entry import SignedEntry
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.note import SigningKey
-from fedcredit_ledger.store import Store
-from fedcredit_ledger.verify import Level, verify_file
+from fedcredit_ledger.verify import Level, verify
 from fedcredit_parties.disk import SPARE_BYTES, disk_full, free_bytes, is_full
 from fedcredit_parties.errors import ConfigError, PartyError
 from fedcredit_parties.file_lock import holder_of
@@ -107,8 +107,9 @@ def open_log(setup: CoordinatorSetup) -> Log:
     """
     key = log_key(setup)
     signed = founding_entry(setup, key)
+    hold_reserve(setup)
     try:
-        log = Log(Store(setup.state / "ledger.db"), key, setup.config.origin)
+        log = open_stored_log(setup)
         if log.size == 0:
             log.found(signed)
     except LedgerError as error:
@@ -116,6 +117,25 @@ def open_log(setup: CoordinatorSetup) -> Log:
             raise ledger_full(setup) from error
         raise
     return log
+
+
+def open_stored_log(setup: CoordinatorSetup) -> Log:
+    """Open what is stored, and verify it; close the store again when it does not.
+
+    Raises
+    ------
+    ConfigError
+        When the log key is not usable.
+    LedgerError
+        When the stored ledger does not verify.
+    """
+    key = log_key(setup)
+    store = open_store(setup)
+    try:
+        return Log(store, key, setup.config.origin)
+    except LedgerError:
+        store.close()
+        raise
 
 
 def ledger_full(setup: CoordinatorSetup) -> PartyError:
@@ -210,16 +230,17 @@ def _programs() -> str:
 
 
 def _stored(setup: CoordinatorSetup) -> str:
-    path = setup.state / "ledger.db"
-    if not path.exists():
+    if not is_kept(setup):
         return "none yet: the first start founds it"
-    report = verify_file(path, level=Level.SIGNATURES)
+    with open_store(setup, read_only=True) as store:
+        report = verify(store, level=Level.SIGNATURES)
     # A young ledger has no quorum yet: it comes with the first run.
     wrong_ones = [finding for finding in report.findings if finding.code != "unwitnessed"]
     if wrong_ones:
         raise LedgerError(
             f"the stored ledger does not verify: {wrong_ones[0].sentence}",
-            remedy=f"keep a copy, then fedcredit ledger verify {path}",
+            remedy=f"keep it as it is, then fedcredit ledger backup {setup.path} -o FILE, "
+            "and fedcredit ledger verify FILE",
         )
     return f"{report.size} entries, {report.quorum_size} witnessed, verified to the last signature"
 

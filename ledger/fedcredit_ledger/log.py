@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import TracebackType
 
 from fedcredit_ledger.chain import NO_LEAF, Leaf
 from fedcredit_ledger.checkpoint import Checkpoint, TlogProof, open_checkpoint
@@ -24,13 +25,14 @@ from fedcredit_ledger.errors import (
     RejectedEntryError,
     RollbackError,
     SignatureError,
+    SyncError,
 )
+from fedcredit_ledger.ledger_store import LedgerStore
 from fedcredit_ledger.note import Note, Signature, SigningKey, VerifierKey
 from fedcredit_ledger.refused import Refused
 from fedcredit_ledger.replica import Replica
 from fedcredit_ledger.rules import MAX_DRIFT_S, State
 from fedcredit_ledger.state_keys import log_keys_at
-from fedcredit_ledger.store import Store
 
 MAX_BATCH = 256
 """Entries in one transaction."""
@@ -73,7 +75,7 @@ class Log:
 
     Parameters
     ----------
-    store : Store
+    store : LedgerStore
         Where it is kept. A store with leaves is replayed and checked first.
     signing_key : SigningKey
         The log key, named after the origin.
@@ -108,7 +110,7 @@ class Log:
 
     def __init__(
         self,
-        store: Store,
+        store: LedgerStore,
         signing_key: SigningKey,
         origin: str,
         clock: Callable[[], datetime] = utc_now,
@@ -170,10 +172,47 @@ class Log:
                 "the ledger is shorter than a witness has seen",
                 expected=f"at least {head.size} leaves",
                 found=str(self.size),
-                remedy="do not append: fetch the missing leaves from another member's copy",
+                remedy="fedcredit coordinator restore CONFIG FILE... fetches what is missing from "
+                "other members' copies",
             )
         if self._replica.root_at(head.size) != head.root:
-            raise ForkError(f"a witness has co-signed another history of {head.size} leaves")
+            raise ForkError(
+                f"a witness has seen another history of {head.size} leaves",
+                expected=head.root.hex(),
+                found=self._replica.root_at(head.size).hex(),
+                remedy="do not append: keep both and call the auditor",
+            )
+
+    def hear(self, note: bytes) -> int:
+        """Compare the store with a head that a member holds and this log has signed.
+
+        Parameters
+        ----------
+        note : bytes
+            The checkpoint; co-signatures are left aside.
+
+        Returns
+        -------
+        int
+            Its size.
+
+        Raises
+        ------
+        RollbackError, ForkError
+            When the store is an old copy, or another history. The log takes nothing more then.
+        MalformedEntryError, SignatureError, CheckpointError
+            When it is no head of this log.
+        """
+        parsed = Note.parse(note)
+        head = open_checkpoint(parsed, self._log_key(parsed))
+        with self._writer:
+            try:
+                self._compare(head)
+            except (RollbackError, ForkError) as error:
+                self._broken = f"{error.message}: the ledger is suspended"
+                self.failure = error
+                raise
+        return head.size
 
     @property
     def size(self) -> int:
@@ -199,6 +238,25 @@ class Log:
     def latest(self) -> Checkpoint:
         """The newest head."""
         return Checkpoint(self.origin, self._durable, self.root)
+
+    def close(self) -> None:
+        """Close the store and let others write it."""
+        with self._writer:
+            self._broken = self._broken or "the ledger is closed"
+            self._store.close()
+
+    def __enter__(self) -> "Log":
+        """Return the log itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close its store."""
+        self.close()
 
     def found(self, signed: SignedEntry) -> SubmitOutcome:
         """Take the founding entry as leaf 0 of an empty ledger.
@@ -418,12 +476,18 @@ class Log:
         with self._book:
             for candidate in self._candidates(size):
                 if self._count(candidate, signatures):
-                    self._store.add_cosignatures(
-                        candidate,
-                        [(f"{s.name}+{s.key_id.hex()}", s.line()) for s in signatures],
-                    )
+                    self._keep(candidate, signatures)
                     return candidate
         raise SignatureError("a co-signature verifies for none of the newest checkpoints")
+
+    def _keep(self, size: int, signatures: list[Signature]) -> None:
+        lines = [(f"{s.name}+{s.key_id.hex()}", s.line()) for s in signatures]
+        try:
+            self._store.add_cosignatures(size, lines)
+        except SyncError as error:
+            self._broken = f"{error.message}: the ledger is suspended"
+            self.failure = error
+            raise
 
     def _candidates(self, size: int | None) -> list[int]:
         if size is not None:

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fedcredit_ledger.errors import LedgerError
+from fedcredit_ledger.ledger_store import LedgerStore
 from fedcredit_ledger.merkle import Tree, leaf_hash
 from fedcredit_ledger.note import Note, Signature
-from fedcredit_ledger.store import Store
 from fedcredit_ledger.verify import Level, verify
 
 WIDTH = 256
@@ -66,7 +66,7 @@ def bundles(leaves: list[bytes]) -> Iterator[tuple[str, bytes]]:
         yield tile_path(ENTRIES, index, len(part)), content
 
 
-def export_tiles(store: Store, folder: Path, *, with_entries: bool = False) -> int:
+def export_tiles(store: LedgerStore, folder: Path, *, with_entries: bool = False) -> int:
     """Write the ledger under its newest quorum checkpoint into a folder; return its size.
 
     Parameters
@@ -105,7 +105,7 @@ def export_tiles(store: Store, folder: Path, *, with_entries: bool = False) -> i
     return size
 
 
-def _head(store: Store, size: int) -> bytes:
+def _head(store: LedgerStore, size: int) -> bytes:
     """Return the checkpoint of a size with its co-signatures."""
     bare = store.checkpoint(size)
     assert bare is not None, "the store was verified a moment ago"

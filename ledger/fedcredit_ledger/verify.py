@@ -30,6 +30,7 @@ from fedcredit_ledger.errors import (
     SignatureError,
 )
 from fedcredit_ledger.head_rules import read_head_rules
+from fedcredit_ledger.ledger_store import LedgerStore
 from fedcredit_ledger.merkle import Frontier, leaf_hash
 from fedcredit_ledger.note import Note, Signature, VerifierKey
 from fedcredit_ledger.replica import Replica
@@ -212,7 +213,7 @@ def verify_file(
 
 
 def verify(
-    store: Store,
+    store: LedgerStore,
     *,
     level: Level = Level.CHAIN,
     founding_entry: str | None = None,
@@ -268,7 +269,7 @@ def verify_openings(
 class _Verification:
     def __init__(
         self,
-        store: Store,
+        store: LedgerStore,
         level: Level,
         founding_entry: str | None,
         since: bytes,

@@ -8,10 +8,14 @@ from fedcredit import machine
 from fedcredit.coordinator.daemon import Supervisor
 from fedcredit.coordinator.deployment import CoordinatorSetup
 from fedcredit.coordinator.desk_store import DeskStore
-from fedcredit.coordinator.ground import open_log
+from fedcredit.coordinator.front import Desk
+from fedcredit.coordinator.ground import open_log, open_stored_log
+from fedcredit.coordinator.outside_witnesses import OutsideWitnesses
 from fedcredit.coordinator.superlink import SuperLink
+from fedcredit.coordinator.suspension import Resumption, suspend
 from fedcredit.machine import COORDINATOR, MachineTable
 from fedcredit.run_progress import Progress
+from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.entry import Entry, SignedEntry, format_time
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.log import Log
@@ -153,6 +157,8 @@ def test_a_coordinator_whose_ledger_takes_nothing_more_ends_by_name(tmp_path):
     folder = tmp_path / "federation"
     tables = {n: MachineTable(frame=f, bad_definition="bad") for n, f in bank_frames(3).items()}
     machine.found(folder, tables, features=())
+    config = folder / COORDINATOR / "coordinator.toml"
+    config.write_text("reserve_mib = 1\n" + config.read_text("utf-8"), "utf-8")
     with full_disk.small_disk(folder / COORDINATOR / "state", n_kib=8192) as disk:
         setup = CoordinatorSetup(folder / COORDINATOR / "coordinator.toml")
         log = open_log(setup)
@@ -170,7 +176,7 @@ def test_a_coordinator_whose_ledger_takes_nothing_more_ends_by_name(tmp_path):
                 log.submit([entry(bank, log, number)])
 
         with pytest.raises(DiskFullError, match="the ledger takes no entry") as full:
-            Undisturbed(setup, log, link).serve(threading.Event())
+            Undisturbed(setup, log, link, OutsideWitnesses(Desk(log))).serve(threading.Event())
 
     assert str(disk) in full.value.expected and full.value.exit_code == 71
 
@@ -192,3 +198,48 @@ def entry(author: Identity, log: Log, number: int) -> bytes:
         data={"act_type": "other", "act_digest": f"{number:064x}", "decision": "approve"},
     )
     return SignedEntry.sign(unsigned, author.signing).encode()
+
+
+def test_the_reserve_takes_the_last_word_and_the_next_start_the_first_one(tmp_path):
+    """What a full disk leaves: every confirmed entry, and one that says why nothing follows."""
+    folder = tmp_path / "federation"
+    tables = {n: MachineTable(frame=f, bad_definition="bad") for n, f in bank_frames(3).items()}
+    machine.found(folder, tables, features=())
+    config = folder / COORDINATOR / "coordinator.toml"
+    config.write_text("reserve_mib = 1\n" + config.read_text("utf-8"), "utf-8")
+    with full_disk.small_disk(folder / COORDINATOR / "state", n_kib=8192) as disk:
+        setup = CoordinatorSetup(config)
+        log = open_log(setup)
+        bank = PartySetup(folder / "bank-0" / "party.toml").identity
+        full_disk.fill(disk)
+        with pytest.raises(LedgerError):
+            for number in range(400):
+                log.submit([entry(bank, log, number)])
+        confirmed, failure = log.size, log.failure
+        log.close()
+
+        assert failure is not None and is_full(failure)
+        assert suspend(setup)
+        assert not suspend(setup), "there is one reserve, and one last word"
+        with open_stored_log(setup) as stopped:
+            assert stopped.size == confirmed + 1
+            assert Leaf.parse(stopped.leaves(confirmed, 1)[0]).signed.entry.data == {
+                "reason": "disk-full"
+            }
+            assert stopped.state.oversight.suspended is not None
+        full_disk.fill(disk)
+        with pytest.raises(DiskFullError, match="1 MiB are held in reserve"):
+            open_log(setup)
+        full_disk.free(disk)
+
+        with open_log(setup) as again:
+            desk = Desk(again)
+            clerk = setup.clerk(desk)
+            Resumption(again, clerk).serve(threading.Event())
+            Resumption(again, clerk).serve(threading.Event())
+            assert again.state.oversight.suspended is None
+            assert again.size == confirmed + 2
+            desk.close()
+        report = verify_file(disk / "ledger.db", level=Level.SIGNATURES)
+
+    assert [finding.code for finding in report.findings] in ([], ["unwitnessed"])
