@@ -18,23 +18,28 @@ from typing import Any
 
 from fedcredit_ledger import evidence_verifier
 from fedcredit_ledger.canonical import encode
-from fedcredit_ledger.checkpoint import Checkpoint, Policy, TlogProof
+from fedcredit_ledger.checkpoint import Checkpoint, TlogProof
 from fedcredit_ledger.entry import open_commitment
 from fedcredit_ledger.errors import EvidenceError, InvalidEvidenceError, LedgerError
-from fedcredit_ledger.evidence_flow import checklist, choose, index_names
+from fedcredit_ledger.evidence_flow import checklist, choose, index_names, with_references
 from fedcredit_ledger.evidence_verifier import (
+    ALWAYS,
+    KEY_TYPES,
+    REVOKED,
     YEAR_10000,
     Leaf,
+    Members,
     Proven,
     Refused,
     pack,
-    parse_key,
     parse_leaf,
 )
+from fedcredit_ledger.head_rules import read_head_rules
+from fedcredit_ledger.ledger_store import LedgerStore
 from fedcredit_ledger.merkle import Tree
 from fedcredit_ledger.note import Note, Signature
-from fedcredit_ledger.statement import disclosed, readme, statement
-from fedcredit_ledger.store import Store
+from fedcredit_ledger.state_keys import HeadRule, rule_at
+from fedcredit_ledger.statement import disclosed, key_file, readme, statement
 from fedcredit_ledger.verify import Level, verify
 
 Openings = Mapping[int, Sequence[Sequence[Any]]]
@@ -73,11 +78,10 @@ class Packer:
         When the ledger does not verify, or has no checkpoint with the witnesses' quorum.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: LedgerStore) -> None:
         report = verify(store, level=Level.SIGNATURES)
         report.must_be_clean(EvidenceError)
-        founding = parse_leaf(store.leaves(0, 1)[0], "entries/0.leaf")
-        self._heads = _quorum_heads(store, Policy(founding.data["witness_policy"]))
+        self._heads = _quorum_heads(store, read_head_rules(store.leaves()))
         if not self._heads:
             raise EvidenceError(
                 "no checkpoint has the witnesses' quorum", remedy="start the witnesses"
@@ -87,6 +91,7 @@ class Packer:
         self.leaves = [parse_leaf(raw, f"entries/{i}.leaf") for i, raw in enumerate(self._raws)]
         self._tree = Tree(leaf.hash for leaf in self.leaves)
         self._known = index_names(self.leaves)
+        self._changes = [leaf for leaf in self.leaves if leaf.type in KEY_TYPES]
 
     @property
     def size(self) -> int:
@@ -126,8 +131,10 @@ class Packer:
         appear as hashes.
         """
         leaves = choose(subject, self.leaves, self._known, places)
-        position = bisect_right(self._sizes, leaves[-1].place)
-        head = self._heads[position]
+        head = self._heads[bisect_right(self._sizes, leaves[-1].place)]
+        changes = [leaf for leaf in self._changes if leaf.place < head.checkpoint.size]
+        if changes:
+            leaves = with_references([*leaves, *changes], self.leaves, self._known)
         files = {"checkpoint": head.note}
         parsed = Note.parse(head.note)
         for leaf in leaves:
@@ -138,6 +145,7 @@ class Packer:
             ).encode()
         brackets = self._brackets(leaves, head, files)
         n_disclosed = _disclose(files, leaves, openings or {}, disclose)
+        members = _members(leaves)
         proven = Proven(
             subject=subject,
             origin=head.checkpoint.origin,
@@ -148,6 +156,8 @@ class Packer:
             witnesses=head.witnesses,
             brackets=brackets,
             leaves=leaves,
+            keys=members.history,
+            policy=evidence_verifier.rule_at(members.heads, head.checkpoint.size).lines,
             n_disclosed=n_disclosed,
             n_withheld=sum(len(leaf.data.get("commits", {})) for leaf in leaves) - n_disclosed,
             missing=[],
@@ -176,7 +186,11 @@ class Packer:
 
 
 def pack_evidence(
-    store: Store, subject: str, *, openings: Openings | None = None, disclose: Collection[str] = ()
+    store: LedgerStore,
+    subject: str,
+    *,
+    openings: Openings | None = None,
+    disclose: Collection[str] = (),
 ) -> bytes:
     """Return one package; see `Packer` for parameters, errors and disclosure."""
     return Packer(store).pack(subject, openings=openings, disclose=disclose)
@@ -221,10 +235,19 @@ def verify_evidence(raw: bytes, *, founding_entry: str = "", policy: str = "") -
     return proven
 
 
-def _quorum_heads(store: Store, policy: Policy) -> list[_Head]:
+def _members(leaves: Sequence[Leaf]) -> Members:
+    """Read keys and policies over time from entries that were verified."""
+    members = Members()
+    for leaf in leaves:
+        members.take(leaf, f"entries/{leaf.place}.leaf")
+    return members
+
+
+def _quorum_heads(store: LedgerStore, rules: Sequence[HeadRule]) -> list[_Head]:
     """Return the checkpoints that carry the quorum, oldest first; signatures are verified."""
     found = []
     for size in store.checkpoint_sizes():
+        policy = rule_at(rules, size).policy
         bare = store.checkpoint(size)
         assert bare is not None, "the store was verified a moment ago"
         note = Note.parse(bare)
@@ -274,13 +297,11 @@ def _whole(proven: Proven) -> dict[str, bytes]:
     """Return every file of a package, in order, made from its entries, heads and openings."""
     kinds = ("entries/", "brackets/", "openings/", "checkpoint")
     files = {name: raw for name, raw in proven.files.items() if name.startswith(kinds)}
-    founding = proven.leaves[0]
     listed = checklist(proven.subject, proven.leaves, disclosed(files))
     files["flow.txt"] = listed.encode()
-    lines = founding.data["witness_policy"]
-    files["policy"] = "".join(f"{line}\n" for line in lines).encode()
+    files["policy"] = "".join(f"{line}\n" for line in proven.policy).encode()
     files["verify.py"] = _verifier()
-    files |= _key_files(founding)
+    files |= _key_files(proven)
     complete = proven._replace(files=files)
     files["statement.html"] = statement(complete)
     files["README.txt"] = readme(complete)
@@ -294,21 +315,21 @@ def _verifier() -> bytes:
     return Path(evidence_verifier.__file__).read_bytes()
 
 
-def _key_files(founding: Leaf) -> dict[str, bytes]:
+def _key_files(proven: Proven) -> dict[str, bytes]:
     """Return keys/: a PEM for each key that signs in the package, and history.txt."""
-    data = founding.data
-    keys = [("log", "log", parse_key(data["log_vkey"], 1, "entries/0.leaf"))]
-    for founder in data["founders"]:
-        for use, kind in (("signing", 1), ("witness", 4)):
-            if f"{use}_vkey" in founder:
-                key = parse_key(founder[f"{use}_vkey"], kind, "entries/0.leaf")
-                keys.append((founder["party"], use, key))
+    has_revoked = {x.author for x in proven.leaves if x.type == REVOKED}
     files, history = {}, ""
-    for party, use, key in keys:
-        spki = base64.b64encode(_SPKI_ED25519 + key.public).decode()
-        pem = f"-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n"
-        files[f"keys/{party}-{key.id.hex()}.pem"] = pem.encode()
-        history += f"{key.vkey} party={party} use={use} valid_from=0 valid_to=- leaf=0\n"
+    for period in proven.keys:
+        key = period.key
+        if period.use != "recovery" or period.party in has_revoked:
+            spki = base64.b64encode(_SPKI_ED25519 + key.public).decode()
+            pem = f"-----BEGIN PUBLIC KEY-----\n{spki}\n-----END PUBLIC KEY-----\n"
+            files[key_file(period)] = pem.encode()
+        until = "-" if period.until == ALWAYS else str(period.until)
+        history += (
+            f"{key.vkey} party={period.party} use={period.use} valid_from={period.since} "
+            f"valid_to={until} leaf={period.leaf}\n"
+        )
     return {**files, "keys/history.txt": history.encode()}
 
 

@@ -2,11 +2,12 @@
 
     python3 -I -S verify.py PACKAGE.zip [--founding ID] [--policy FILE]
 
-Every byte of the archive is accounted for; every entry is signed by its author, stands in the tree
-under the checkpoint, was received when the witnesses' checkpoints around it say, and everything it
-refers to is in the package too. The checkpoint carries the witnesses' quorum. Without --founding
-(the entry id that the ledger begins with) or --policy (lines of a c2sp.org/tlog-policy), learned
-elsewhere, all of this holds only among the keys in the package. Formats: ledger/SPEC.md.
+Every byte of the archive is accounted for; every entry is signed by the keys that counted at its
+place, stands in the tree under the checkpoint, was received when the witnesses' checkpoints around
+it say, and everything it refers to is in the package too. The checkpoint carries the quorum.
+Without --founding (the entry id that the ledger begins with) or --policy (lines of a
+c2sp.org/tlog-policy), learned elsewhere, all of this holds only among the keys in the package.
+Formats: ledger/SPEC.md.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # written as Python 3.9 and later do, read by 3.8 too
 
 FORMAT = "fedcredit-evidence/v1"
 MAX_FILES, MAX_BYTES, DRIFT_S, YEAR_10000 = 50_000, 1 << 30, 600, 253_402_300_800
+ENDORSED_S = 30 * 86_400
 _NUMBER = r"(?:0|[1-9][0-9]{0,14})"
 _NAMES = re.compile(
     r"README\.txt|SHA256SUMS|checkpoint|flow\.txt|policy|statement\.html|verify\.py|"
@@ -197,6 +199,10 @@ def _signed(text: bytes, line: Line, key: Key, where: str) -> int:
     return seconds
 
 
+def _spell(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 @_of_file
 def canonical(raw: bytes, where: str) -> Any:
     """Read JSON that has one spelling only (ledger/SPEC.md, Canonical JSON)."""
@@ -220,8 +226,7 @@ def canonical(raw: bytes, where: str) -> Any:
 
     value = json.loads(raw.decode(), parse_float=refuse, parse_constant=refuse)
     check([value], 0)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    if text.encode() != raw:
+    if _spell(value).encode() != raw:
         raise Refused(where, "the JSON is not in its one spelling")
     return value
 
@@ -389,18 +394,20 @@ def parse_leaf(raw: bytes, where: str) -> Leaf:
 def names(leaf: Leaf) -> list[str]:
     """Return by what other entries refer to this one."""
     data, found = leaf.data, [leaf.id]
-    keys = {"run-proposed": "run", "he-context-published": "context"}
-    if leaf.type in keys:
-        found.append(f"{keys[leaf.type]} {data['run_id']}")
-    elif leaf.type in ("grant-issued", "dispute-filed", "query-made", "action-taken"):
-        kind = leaf.type.split("-")[0]
-        found.append(f"{kind} {data[kind + '_id']}")
-    elif leaf.type == "model-registered":
-        found.append(f"model {data['model_id']} {data['version']}")
-    elif leaf.type == "risk-list-published":
-        found.append(f"list {leaf.author} {data['list_digest']}")
-    elif leaf.type == "data-asset-registered":
-        found.append(f"asset {data['asset']}")
+    for kind, word, field in (
+        ("run-proposed", "run", "run_id"),
+        ("he-context-published", "context", "run_id"),
+        ("grant-issued", "grant", "grant_id"),
+        ("grants-sealed", "grant", "batch_id"),
+        ("data-asset-registered", "asset", "asset"),
+        ("query-made", "query", "query_id"),
+        ("action-taken", "action", "action_id"),
+        ("dispute-filed", "dispute", "dispute_id"),
+    ):
+        if leaf.type == kind:
+            found.append(f"{word} {data[field]}")
+    if leaf.type == "grants-sealed":
+        found.append(f"batch {leaf.author} {data['root']}")
     elif leaf.type == "round-attempted":
         found.append(f"attempt {data['run_id']} {data['round']} {data['attempt']}")
     return found
@@ -408,33 +415,205 @@ def names(leaf: Leaf) -> list[str]:
 
 def references(leaf: Leaf) -> list[str]:
     """Return what must stand in the package, earlier, for this entry to mean something."""
-    data = leaf.data
+    data, kind = leaf.data, leaf.type
     found = [data[name] for name in ("proposal", "aggregated", "about") if name in data]
-    cited = {
-        "query-answered": "query query_id", "report-issued": "query query_id",
-        "action-lifted": "action action_id", "dispute-resolved": "dispute dispute_id",
-        "model-retired": "model model_id version", "data-asset-retired": "asset asset",
-    }  # fmt: skip
-    kind, *fields = cited.get(leaf.type, "").split(" ")
-    if fields and fields[0] in data:
-        found.append(" ".join([kind, *(str(data[name]) for name in fields)]))
-    if leaf.type == "commitment-erased":
-        found.append(data["entry_id"])
-    elif leaf.type == "lookups-served":
-        found.append(f"list {leaf.author} {data['list_digest']}")
-    found += [*data.get("approvals", []), *data.get("contributions", [])]
+    for field in ("approvals", "contributions", "endorsements"):
+        found += data.get(field, [])
     found += [f"grant {name}" for name in data.get("grant_ids", [])]
-    if leaf.type == "grant-issued":
+    if "grants_root" in data and "grant_ids" not in data:
+        found.append(f"batch {leaf.author} {data['grants_root']}")
+    if kind in ("grant-issued", "grants-sealed"):
         found += [f"asset {name}" for name in data["assets"]]
     elif "grant_id" in data:
         found.append(f"grant {data['grant_id']}")
-    if leaf.type == "run-proposed":
+    if kind == "run-proposed":
         found.append(f"context {data['run_id']}")
-    elif "run_id" in data and leaf.type != "he-context-published":
+    elif "run_id" in data and kind != "he-context-published":
         found.append(f"run {data['run_id']}")
-    if "attempt" in data and leaf.type != "round-attempted":
+    if "query_id" in data and kind != "query-made":
+        found.append(f"query {data['query_id']}")
+    for word in ("dispute-resolved", "action-lifted"):
+        if kind == word:
+            noun = word.split("-")[0]
+            found.append(f"{noun} {data[noun + '_id']}")
+    if kind == "commitment-erased":
+        found.append(data["entry_id"])
+    if "attempt" in data and kind != "round-attempted":
         found.append(f"attempt {data['run_id']} {data['round']} {data['attempt']}")
     return found
+
+
+class Period(NamedTuple):
+    """A key, and from and up to which entry it signs (for the log and witnesses: size of head)."""
+
+    party: str
+    use: str
+    key: Key
+    since: int
+    until: int
+    leaf: int
+
+
+class HeadRule(NamedTuple):
+    """What a head is judged by, from a size on."""
+
+    since: int
+    log: Key
+    lines: list[str]
+    policy: Policy
+
+
+def rule_at(rules: Sequence[HeadRule], size: int) -> HeadRule:
+    """Return what a head of this size is judged by."""
+    return [rule for rule in rules if rule.since <= size][-1]
+
+
+FOUNDING, ROTATED, REVOKED = "federation-created", "party-key-rotated", "party-key-revoked"
+KEY_TYPES = (
+    "party-joined", "party-left", ROTATED, REVOKED, "policy-changed", "log-key-rotated",
+)  # fmt: skip
+ALWAYS = 1 << 62
+
+
+class Members:
+    """Who is a party and which keys count: read entry by entry, in the ledger's order."""
+
+    def __init__(self) -> None:
+        self.roles: dict[str, list[str]] = {}
+        self.keys: dict[tuple[str, str], Key] = {}
+        self.history: list[Period] = []
+        self.heads: list[HeadRule] = []
+        self.endorsed: dict[str, Leaf] = {}
+
+    def signers(self, leaf: Leaf, where: str) -> list[Key | None]:
+        """Return whose signatures the entry must carry, in order; None for a key that is not."""
+        data, own = leaf.data, self.keys.get((leaf.author, "signing"))
+        if leaf.type == FOUNDING:
+            rows = {row["party"]: row["signing_vkey"] for row in data["founders"]}
+            vkeys = [rows.pop(leaf.author, ""), *rows.values()]
+            return [parse_key(vkey, 1, where) if vkey else None for vkey in vkeys]
+        if leaf.type == "party-joined":
+            return [own, parse_key(data["signing_vkey"], 1, where)]
+        if leaf.type == "log-key-rotated":
+            return [own, parse_key(data["new_vkey"], 1, where)]
+        if leaf.type == REVOKED and data["party"] == leaf.author:
+            return [self.keys.get((leaf.author, "recovery"))]
+        if leaf.type != ROTATED:
+            return [own]
+        if data["use"] == "signing":
+            return [own, parse_key(data["new_vkey"], 1, where)]
+        old = self.keys.get((leaf.author, "witness"))
+        return [own, *([old] if old else []), parse_key(data["new_vkey"], 4, where)]
+
+    def take(self, leaf: Leaf, where: str) -> None:
+        """Let an entry, whose signatures are checked, take effect."""
+        data, here = leaf.data, leaf.place + 1
+        party = str(data.get("party", ""))
+        if leaf.type == "endorsement-given":
+            self.endorsed[leaf.id] = leaf
+        elif leaf.type == FOUNDING:
+            for row in data["founders"]:
+                self._enter(row, 0, leaf.place, where)
+            self._judge(0, data["log_vkey"], data["witness_policy"], leaf.place, where)
+        elif leaf.type == ROTATED:
+            if party != leaf.author or data["use"] not in ("signing", "witness"):
+                raise Refused(where, "a party rotates its own keys", leaf.author, party)
+            kind = 4 if data["use"] == "witness" else 1
+            self._end(party, data["use"], here)
+            self._begin(party, data["use"], data["new_vkey"], kind, here, leaf.place, where)
+            if kind == 4:
+                self._swap(data["old_vkey"], data["new_vkey"], leaf.place, where)
+        elif leaf.type in KEY_TYPES:
+            if leaf.author != party or leaf.type == "party-joined":
+                self._demand_quorum(leaf, party, where)
+            if leaf.type == "party-joined":
+                self._enter(data, here, leaf.place, where)
+            elif leaf.type == "party-left":
+                self.roles.pop(party, None)
+                for use in ("signing", "witness", "recovery"):
+                    self._end(party, use, here)
+            elif leaf.type == REVOKED:
+                for (name, use), key in list(self.keys.items()):
+                    if (name, key.vkey) == (party, data["vkey"]):
+                        self._end(name, use, here)
+            elif leaf.type == "log-key-rotated":
+                self._swap(self.heads[-1].log.vkey, data["new_vkey"], leaf.place, where)
+            elif data["policy"] == "witness":
+                log = self.heads[-1].log.vkey
+                self._judge(here, log, data["lines"], leaf.place, where)
+
+    def _enter(self, row: dict[str, Any], since: int, leaf: int, where: str) -> None:
+        self.roles[row["party"]] = row["roles"]
+        for use, kind in (("signing", 1), ("witness", 4), ("recovery", 1)):
+            self._end(row["party"], use, since)
+            if f"{use}_vkey" in row:
+                self._begin(row["party"], use, row[f"{use}_vkey"], kind, since, leaf, where)
+
+    def _begin(
+        self, party: str, use: str, vkey: str, kind: int, since: int, leaf: int, where: str
+    ) -> None:
+        key = parse_key(vkey, kind, where)
+        if key.name != party:
+            raise Refused(where, "a key is not named after its party", party, key.name)
+        self.keys[party, use] = key
+        self.history.append(Period(party, use, key, since, ALWAYS, leaf))
+
+    def _end(self, party: str, use: str, here: int) -> None:
+        self.keys.pop((party, use), None)
+        self.history = [
+            period._replace(until=here)
+            if period[:2] == (party, use) and period.until == ALWAYS
+            else period
+            for period in self.history
+        ]
+
+    def _swap(self, old: str, new: str, leaf: int, where: str) -> None:
+        """Go on with the same policy, one key in the place of another."""
+        rule = self.heads[-1]
+        lines = [" ".join(new if w == old else w for w in x.split(" ")) for x in rule.lines]
+        self._judge(leaf + 1, new if rule.log.vkey == old else rule.log.vkey, lines, leaf, where)
+
+    def _judge(self, since: int, log: str, lines: list[str], leaf: int, where: str) -> None:
+        key, policy = parse_key(log, 1, where), Policy(lines, where)
+        if [x.vkey for x in policy.logs] != [log]:
+            raise Refused(where, "the policy is for another log", log)
+        if not self.heads or self.heads[-1].log != key:
+            self._end("log", "log", since)
+            self.history.append(Period("log", "log", key, since, ALWAYS, leaf))
+        named = list(policy.witnesses.values())
+        self.history = [
+            p._replace(until=since)
+            if (p.use, p.until) == ("outside", ALWAYS) and p.key not in named
+            else p
+            for p in self.history
+        ]
+        known = {period.key for period in self.history if period.until == ALWAYS}
+        for other in named:
+            if other not in known:  # a witness that is no party
+                self.history.append(Period(other.name, "outside", other, since, ALWAYS, leaf))
+        self.heads.append(HeadRule(since, key, lines, policy))
+
+    def _demand_quorum(self, leaf: Leaf, about: str, where: str) -> None:
+        """Demand that the coordinator acts with n - (n-1)//3 of the parties, each by an entry."""
+        bare = {name: value for name, value in leaf.data.items() if name != "endorsements"}
+        act = _sha(_spell([leaf.type, bare]).encode()).hex()
+        wanted = {"act_type": leaf.type, "act_digest": act, "decision": "approve"}
+        voters = {
+            name
+            for name, roles in self.roles.items()
+            if {"data-holder", "witness"} & set(roles)
+            and "coordinator" not in roles
+            and name != about
+        }
+        given = set()
+        for name in leaf.data.get("endorsements", []):
+            word = self.endorsed.pop(name, None)  # it carries one act
+            if word and word.data == wanted and word.author in voters:
+                age = _seconds(leaf.received) - _seconds(word.body["time"])
+                given |= {word.author} if age <= ENDORSED_S else set()
+        needed = max(1, len(voters) - (len(voters) - 1) // 3)
+        if "coordinator" not in self.roles.get(leaf.author, []) or len(given) < needed:
+            raise Refused(where, f"{leaf.type} is not what the parties decided", f"{needed}")
 
 
 def _check_flow(subject: str, leaves: Sequence[Leaf]) -> None:
@@ -442,6 +621,8 @@ def _check_flow(subject: str, leaves: Sequence[Leaf]) -> None:
     known: dict[str, int] = {}
     released: dict[str, str] = {}
     opened: dict[str, int] = {}
+    slots: set[tuple[Any, ...]] = set()
+    sums: dict[str, str] = {}
     for leaf in leaves:
         where, run = f"entries/{leaf.place}.leaf", str(leaf.data.get("run_id"))
         for name in references(leaf):
@@ -450,7 +631,13 @@ def _check_flow(subject: str, leaves: Sequence[Leaf]) -> None:
         known.update((name, leaf.place) for name in names(leaf))
         if leaf.type == "run-proposed":
             released[run] = leaf.data["initial_digest"]
+        elif leaf.type == "round-aggregated":
+            sums[leaf.id] = leaf.data["aggregate_digest"]
         elif leaf.type == "round-opened":
+            slot = (run, leaf.data["round"], leaf.data["phase"], leaf.data["group"])
+            if slot in slots or leaf.data["aggregate_digest"] != sums.get(leaf.data["aggregated"]):
+                raise Refused(where, "opens a second time, or another sum than the one it names")
+            slots.add(slot)
             released[run], opened[run] = leaf.data["commits"]["result"], opened.get(run, 0) + 1
         elif subject != f"run {run}":
             continue
@@ -465,21 +652,25 @@ def _check_flow(subject: str, leaves: Sequence[Leaf]) -> None:
             )
 
 
-def _check_leaves(leaves: Sequence[Leaf], keys: dict[str, Key], founding: Leaf) -> None:
-    """Check author, signatures and both chains of every entry."""
+def _check_leaves(leaves: Sequence[Leaf]) -> Members:
+    """Check author, signatures and both chains of every entry; return the keys over time."""
+    members, founding = Members(), leaves[0]
     authors: dict[str, Leaf] = {}
     before: Leaf | None = None
     for leaf in leaves:
         where = f"entries/{leaf.place}.leaf"
-        signers = [leaf.author]
-        if leaf is founding:
-            signers += [f["party"] for f in leaf.data["founders"] if f["party"] != leaf.author]
-        elif leaf.type == founding.type or leaf.body["ledger"] != founding.body["ledger"]:
+        if leaf.body["ledger"] != founding.body["ledger"] or (
+            leaf.type == FOUNDING and leaf is not founding
+        ):
             raise Refused(where, "a second founding entry, or an entry of another ledger")
-        if len(leaf.lines) != len(signers) or not set(signers) <= set(keys):
-            raise Refused(where, "not signed by exactly its author", " ".join(signers))
+        signers = members.signers(leaf, where)
         for position, line in enumerate(leaf.lines):
-            _signed(leaf.text, line, keys[signers[position]], where)
+            key = signers[position] if position < len(signers) else None
+            if key is None or len(leaf.lines) != len(signers):
+                told = " ".join(key.name for key in signers if key)
+                raise Refused(where, "not signed by exactly those who must", told or leaf.author)
+            _signed(leaf.text, line, key, where)
+        members.take(leaf, where)
         last = authors.get(leaf.author)
         steps = leaf.body["author_seq"] - (last.body["author_seq"] if last else -1)
         if steps < 1 or (
@@ -492,29 +683,40 @@ def _check_leaves(leaves: Sequence[Leaf], keys: dict[str, Key], founding: Leaf) 
                 raise Refused(where, "does not name the leaf before it", found=leaf.prev)
         if before is not None and leaf.received < before.received:
             raise Refused(where, "received before an earlier entry", before.received, leaf.received)
+        drift = abs(_seconds(leaf.received) - _seconds(str(leaf.body["time"])))
+        if leaf is not founding and drift > DRIFT_S:
+            raise Refused(where, f"received {drift} s from when its author says it was written")
         before = leaf
+    return members
 
 
 def _open_head(
-    raw: bytes, log: Key, policy: Policy, where: str
+    raw: bytes, rules: Sequence[HeadRule], where: str
 ) -> tuple[int, bytes, dict[str, int]]:
     """Verify a checkpoint with its quorum; return size, root and who saw it when."""
     text, lines = parse_note(raw, where)
     origin, size, root = parse_text(text, where)
-    _signed(text, lines[0], log, where)
-    by_id = {(key.name, key.id): name for name, key in policy.witnesses.items()}
+    if not re.fullmatch(_NUMBER, size) or len(base64.b64decode(root, validate=True)) != 32:
+        raise Refused(where, "not a checkpoint", found=size)
+    rule = rule_at(rules, int(size))
+    _signed(text, lines[0], rule.log, where)
+    older = {(old.log.name, old.log.id): old.log for old in rules}
+    by_id = {(key.name, key.id): name for name, key in rule.policy.witnesses.items()}
     seen: dict[str, int] = {}
     for line in lines[1:]:
-        name = by_id.get(line[:2], "")
+        name, log = by_id.get(line[:2], ""), older.get(line[:2])
+        if log and log != rule.log:  # signed by a retired log key too, for a month
+            _signed(text, line, log, where)
+            continue
         if not name or name in seen:
             raise Refused(where, "a co-signature by no witness, or twice", found=line[0])
-        seen[name] = _signed(text, line, policy.witnesses[name], where)
+        seen[name] = _signed(text, line, rule.policy.witnesses[name], where)
         if seen[name] >= YEAR_10000:
             raise Refused(where, f"a co-signature of {name} states no time of ours")
-    if not policy.holds(seen):
+    if not rule.policy.holds(seen):
         raise Refused(where, "too few witnesses co-signed", "the quorum", " ".join(seen) or "none")
-    if origin != log.name or not re.fullmatch(_NUMBER, size) or len(base64.b64decode(root)) != 32:
-        raise Refused(where, "not a checkpoint of this ledger", log.name, origin)
+    if origin != rule.log.name:
+        raise Refused(where, "not a checkpoint of this ledger", rule.log.name, origin)
     return int(size), base64.b64decode(root, validate=True), seen
 
 
@@ -550,6 +752,8 @@ class Proven(NamedTuple):
     witnesses: dict[str, int]
     brackets: dict[int, tuple[int, int]]
     leaves: list[Leaf]
+    keys: list[Period]
+    policy: list[str]
     n_disclosed: int
     n_withheld: int
     missing: list[str]
@@ -576,27 +780,25 @@ def _check(files: Files, founding_entry: str, pinned: str, where: str) -> Proven
     places = sorted(int(n[8:-5]) for n in files if n.startswith("entries/") and n.endswith(".leaf"))
     leaves = [parse_leaf(files[f"entries/{i}.leaf"], f"entries/{i}.leaf") for i in places]
     founding, first = leaves[0], "entries/0.leaf"
-    if founding.type != "federation-created" or founding_entry not in ("", founding.id):
+    if founding.type != FOUNDING or founding_entry not in ("", founding.id):
         raise Refused(first, "another founding entry", founding_entry, founding.id)
-    log = parse_key(founding.data["log_vkey"], 1, first)
-    keys = {f["party"]: parse_key(f["signing_vkey"], 1, first) for f in founding.data["founders"]}
-    if parse_text(files["policy"], "policy") != founding.data["witness_policy"]:
-        raise Refused("policy", "not the policy of the founding entry")
-    lines = parse_text(files["policy"], "policy")
-    rule = Policy(lines, "policy")
-    if [key.vkey for key in rule.logs] != [log.vkey] or log.name != founding.body["ledger"]:
-        raise Refused("policy", "the policy is for another log", log.vkey)
-    size, root, seen = _open_head(files["checkpoint"], log, rule, "checkpoint")
+    members = _check_leaves(leaves)
+    if members.heads[0].log.name != founding.body["ledger"]:
+        raise Refused(first, "the log's key is not named after the ledger")
+    size, root, seen = _open_head(files["checkpoint"], members.heads, "checkpoint")
+    rule = rule_at(members.heads, size)
+    if parse_text(files["policy"], "policy") != rule.lines:
+        raise Refused("policy", "not the policy that the entries say for this checkpoint")
     if pinned:
         demanded = Policy(pinned.split("\n"), "pinned policy")
-        signed = {rule.witnesses[name].vkey for name in seen}
+        signed = {rule.policy.witnesses[name].vkey for name in seen}
         theirs = {name: 0 for name, key in demanded.witnesses.items() if key.vkey in signed}
-        if log.vkey not in {key.vkey for key in demanded.logs} or not demanded.holds(theirs):
+        if rule.log.vkey not in {key.vkey for key in demanded.logs} or not demanded.holds(theirs):
             raise Refused("checkpoint", "the pinned policy does not hold", found=" ".join(theirs))
     heads = {size: seen}
     for name in files:
         if name.startswith("brackets/") and name.endswith(".checkpoint"):
-            old, old_root, heads[old] = _open_head(files[name], log, rule, name)
+            old, old_root, heads[old] = _open_head(files[name], members.heads, name)
             text = files.get(f"brackets/{old}.consistency", b"").decode()
             proof = [base64.b64decode(line, validate=True) for line in text.split("\n")[:-1]]
             if name != f"brackets/{old}.checkpoint" or old >= size:
@@ -622,7 +824,6 @@ def _check(files: Files, founding_entry: str, pinned: str, where: str) -> Proven
         if not low - DRIFT_S <= _seconds(leaf.received) <= high + DRIFT_S:
             raise Refused(name[:-10] + "leaf", "received outside the witnesses' times around it")
         brackets[leaf.place] = (low, high)
-    _check_leaves(leaves, keys, founding)
     title, subject, *listed = parse_text(files["flow.txt"], "flow.txt")
     if title != FORMAT:
         raise Refused("flow.txt", "another format", FORMAT, title)
@@ -634,8 +835,8 @@ def _check(files: Files, founding_entry: str, pinned: str, where: str) -> Proven
     missing = [line for line in listed if line.startswith("missing ")]
     is_pinned = bool(founding_entry or pinned)
     return Proven(
-        subject, log.name, founding.id, is_pinned, size, root.hex(), seen, brackets, leaves,
-        disclosed, withheld, missing, files,
+        subject, rule.log.name, founding.id, is_pinned, size, root.hex(), seen, brackets, leaves,
+        members.history, rule.lines, disclosed, withheld, missing, files,
     )  # fmt: skip
 
 

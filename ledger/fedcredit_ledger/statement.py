@@ -9,19 +9,22 @@ that came from an entry is escaped. It is not the evidence: the entries are.
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from fedcredit_ledger.evidence_verifier import FORMAT, Leaf, Proven, parse_key
+from fedcredit_ledger.evidence_verifier import ALWAYS, FORMAT, REVOKED, Period, Policy, Proven
 from fedcredit_ledger.explain import MEANINGS
 
 _SAID = (
     "federation", "min_parties", "asset", "grant_id", "basis", "grantee", "purpose", "operations",
-    "valid_from", "valid_until", "reason", "request_kind", "parties", "decision", "grant_ids",
-    "roster", "round", "attempt", "phase", "group", "missing", "n_parties", "outcome", "rule",
-    "n_rounds", "error", "model_id", "version", "act_type", "code",
+    "categories", "columns", "holders", "data_from", "data_to", "max_uses", "valid_from",
+    "valid_until", "reason", "stage", "captured_at", "party", "use", "query_kind",
+    "request_kind", "parties", "decision", "grant_ids", "roster",
+    "round", "attempt", "phase", "group", "missing", "n_parties", "outcome", "rule", "n_rounds",
+    "error", "model_id", "version", "act_type", "code",
 )  # fmt: skip
 """Fields that the timeline repeats; digests and keys stay in the entries."""
 
@@ -95,7 +98,6 @@ def statement(proven: Proven) -> bytes:
     ----------
     The page repeats the entries and the values that the package discloses, and nothing else.
     """
-    founding = proven.leaves[0]
     latest = max(proven.witnesses.values(), default=0)
     facts = [
         ("事项 Subject", proven.subject),
@@ -124,8 +126,14 @@ def statement(proven: Proven) -> bytes:
         *(f"<p>{escape(zh)}<br><small>{escape(en)}</small></p>" for zh, en in _LEAVES_OPEN),
         _section("各方及密钥", "Parties and keys"),
         _table(
-            ("一方 Party", "角色 Roles", "用途 Use", "密钥指纹 Key fingerprint (SHA-256)"),
-            _keys(founding),
+            (
+                "一方 Party",
+                "角色 Roles",
+                "用途 Use",
+                "密钥指纹 Key fingerprint (SHA-256)",
+                "有效序号 Valid from – to",
+            ),
+            _keys(proven),
         ),
         _section("见证", "Witnesses"),
         _table(
@@ -175,20 +183,22 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "
     return f'<table class="{kind}">' + f"{f'<tr>{head}</tr>' if head else ''}\n{body}\n</table>"
 
 
-def _keys(founding: Leaf) -> list[tuple[str, str, str, str]]:
-    data = founding.data
-    rows = [("log", "coordinator", "log", _fingerprint(data["log_vkey"], 1))]
-    for founder in data["founders"]:
-        roles = ", ".join(founder["roles"])
-        rows.append((founder["party"], roles, "signing", _fingerprint(founder["signing_vkey"], 1)))
-        if "witness_vkey" in founder:
-            row = (founder["party"], roles, "witness", _fingerprint(founder["witness_vkey"], 4))
-            rows.append(row)
-    return rows
-
-
-def _fingerprint(vkey: str, kind: int) -> str:
-    return hashlib.sha256(parse_key(vkey, kind, "entries/0.leaf").public).hexdigest()
+def _keys(proven: Proven) -> Iterable[tuple[str, ...]]:
+    roles: dict[str, str] = {"log": "coordinator"}
+    for leaf in proven.leaves:
+        rows = leaf.data.get("founders", ()) if not leaf.place else ()
+        for row in (leaf.data,) if leaf.type == "party-joined" else rows:
+            roles[row["party"]] = ", ".join(row["roles"])
+    for period in proven.keys:
+        if period.use != "recovery":
+            until = "" if period.until == ALWAYS else str(period.until)
+            yield (
+                period.party,
+                roles.get(period.party, "witness"),
+                period.use,
+                hashlib.sha256(period.key.public).hexdigest(),
+                f"{period.since} – {until}",
+            )
 
 
 def _flow(lines: Sequence[str]) -> str:
@@ -217,7 +227,8 @@ def _timeline(proven: Proven) -> Iterable[tuple[str, ...]]:
 
 
 def _words(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    items = value if isinstance(value, list) else [value]
+    return ", ".join(str(x["name"] if isinstance(x, dict) and "name" in x else x) for x in items)
 
 
 def _meanings(kinds: Iterable[str]) -> Iterable[tuple[str, str, str]]:
@@ -250,10 +261,6 @@ def disclosed(files: Mapping[str, bytes]) -> dict[int, list[list[Any]]]:
 
 def readme(proven: Proven) -> bytes:
     """Return README.txt: what the package is, proves and does not, and how to check it by hand."""
-    last = proven.leaves[-1]
-    author = last.author
-    keys = {f["party"]: f["signing_vkey"] for f in proven.leaves[0].data["founders"]}
-    key_id = keys[author].split("+")[1]
     text = f"""\
 {FORMAT}
 
@@ -288,15 +295,68 @@ def readme(proven: Proven) -> bytes:
   sha256sum verify.py          先与另行取得的摘要核对 / compare with a digest you got elsewhere
   python3 -I -S verify.py PACKAGE.zip --founding ID
 
-手工核验 / BY HAND (OpenSSL 3.0, entry {last.place} by {author})
-
-  sha256sum -c SHA256SUMS
-  {{ printf '\\0'; cat entries/{last.place}.leaf; }} | sha256sum          # leaf hash
-  tail -n +5 entries/{last.place}.leaf | sed '/^$/,$d' > text           # what was signed
-  sed '1,/^$/d;q' entries/{last.place}.leaf | cut -d' ' -f3 | base64 -d | tail -c 64 > sig
-  openssl pkeyutl -verify -rawin -pubin -inkey keys/{author}-{key_id}.pem -in text -sigfile sig
-"""
+{_by_hand(proven)}"""
     return text.encode()
+
+
+def _by_hand(proven: Proven) -> str:
+    """Return commands for OpenSSL 3.0 and a shell, which stand in the folder of the files."""
+    leaf = [leaf for leaf in proven.leaves if leaf.type != REVOKED][-1]
+    place, author = leaf.place, leaf.author
+    (key_id,) = (
+        period.key.id.hex()
+        for period in proven.keys
+        if (period.party, period.use) == (author, "signing")
+        and period.since <= max(place, 0) < period.until
+    )
+    text = f"""\
+手工核验 / BY HAND (OpenSSL 3.0; entry {place} by {author})
+
+  # 文件与清单一致 / every file is as listed
+  sha256sum -c SHA256SUMS
+  # 作者签名 / the author signed: the text from line 5 to the empty line
+  tail -n +5 entries/{place}.leaf | sed '/^$/,$d' > text
+  sed '1,/^$/d;q' entries/{place}.leaf | cut -d' ' -f3 | base64 -d | tail -c 64 > sig
+  openssl pkeyutl -verify -rawin -pubin -inkey keys/{author}-{key_id}.pem -in text -sigfile sig
+  # 记录在账本中 / it stands in the ledger: the last two lines printed are the same
+  {{ printf '\\0'; cat entries/{place}.leaf; }} | sha256sum  # leaf hash
+  {{ printf '\\0'; cat entries/{place}.leaf; }} | openssl dgst -sha256 -binary > node
+  n={place} last=$(($(sed -n 2p checkpoint) - 1))
+  sed '1,2d;/^$/,$d' entries/{place}.tlog-proof > proof
+  while read -r line; do
+    echo "$line" | base64 -d > other
+    if [ $((n % 2)) = 1 ] || [ $n = $last ]; then
+      {{ printf '\\1'; cat other node; }} | openssl dgst -sha256 -binary > above
+      while [ $((n % 2)) = 0 ] && [ $n != 0 ]; do n=$((n / 2)) last=$((last / 2)); done
+    else
+      {{ printf '\\1'; cat node other; }} | openssl dgst -sha256 -binary > above
+    fi
+    mv above node
+    n=$((n / 2)) last=$((last / 2))
+  done < proof
+  base64 node
+  sed -n 3p checkpoint
+"""
+    if not proven.witnesses:
+        return text
+    name = sorted(proven.witnesses)[-1]
+    key = Policy(proven.policy, "policy").witnesses[name]
+    (file,) = {key_file(period) for period in proven.keys if period.key == key}
+    return f"""{text}\
+  # 见证方签名及时间 / a witness signed the checkpoint, and when
+  grep '^— {key.name} ' checkpoint | cut -d' ' -f3 | base64 -d > line
+  tail -c 64 line > sig
+  seconds=$(od -An -tu8 --endian=big -j4 -N8 line | tr -d ' ')
+  {{ printf 'cosignature/v1\\ntime %s\\n' "$seconds"; sed '/^$/,$d' checkpoint; }} > text
+  openssl pkeyutl -verify -rawin -pubin -inkey {file} -in text -sigfile sig
+  date -u -d "@$seconds" +%Y-%m-%dT%H:%M:%SZ
+"""
+
+
+def key_file(period: Period) -> str:
+    """Return the name of a key's file in a package; a witness outside may be named like a URL."""
+    party = re.sub("[^A-Za-z0-9._-]", "-", period.party)[:80]
+    return f"keys/{party}-{period.key.id.hex()}.pem"
 
 
 def _items(pairs: Sequence[tuple[str, str]]) -> str:

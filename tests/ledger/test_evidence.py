@@ -1,5 +1,6 @@
 """Evidence packages: what is in them, that they are made in one way only, what they disclose."""
 
+import base64
 import json
 import re
 import sqlite3
@@ -275,13 +276,19 @@ def test_the_hand_check_of_the_readme_works_as_it_says(package, tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(raw)
-    commands = files["README.txt"].decode().partition("BY HAND")[2].split("\n\n")[1]
+    commands = files["README.txt"].decode().partition("BY HAND")[2].partition("\n")[2]
 
     done = subprocess.run(
         ["sh", "-euc", commands], cwd=tmp_path, capture_output=True, text=True, check=False
     )
 
-    assert done.returncode == 0, done.stderr
-    assert "Signature Verified Successfully" in done.stdout
-    last = verify_evidence(package).leaves[-1]
-    assert f"{last.hash.hex()}  -" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+    n_listed = len(files) - 1
+    printed = done.stdout.splitlines()
+    assert all(line.endswith(": OK") for line in printed[:n_listed])
+    proven = verify_evidence(package)
+    signed, leaf_hash, node, root, cosigned, seen = printed[n_listed:]
+    assert signed == cosigned == "Signature Verified Successfully"
+    assert leaf_hash == f"{proven.leaves[-1].hash.hex()}  -"
+    assert node == root == base64.b64encode(bytes.fromhex(proven.root)).decode()
+    assert seen == "2026-11-23T16:00:20Z"

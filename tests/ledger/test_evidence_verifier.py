@@ -243,16 +243,17 @@ def test_no_changed_bit_leaves_the_leaf_of_the_specification_as_it_was():
 
 
 def test_the_checkpoint_of_the_specification_carries_its_quorum():
-    row, policy = vector("L2"), verifier.Policy(vector("L5")["lines"], "policy")
+    row, lines = vector("L2"), vector("L5")["lines"]
     log = verifier.parse_key(row["log_vkey"], 1, "key")
+    rules = [verifier.HeadRule(0, log, lines, verifier.Policy(lines, "policy"))]
 
-    size, root, seen = verifier._open_head(row["checkpoint"].encode(), log, policy, "checkpoint")
+    size, root, seen = verifier._open_head(row["checkpoint"].encode(), rules, "checkpoint")
 
     assert (size, root.hex()) == (5, row["root"])
     assert seen == {name: 1795449600 + i for i, name in enumerate(row["witness_vkeys"])}
     fewer = "".join(x for x in row["checkpoint"].splitlines(True) if "regulator" not in x)
     with pytest.raises(verifier.Refused, match="too few witnesses"):
-        verifier._open_head(fewer.encode(), log, policy, "checkpoint")
+        verifier._open_head(fewer.encode(), rules, "checkpoint")
 
 
 def test_the_archive_is_the_one_of_the_specification():

@@ -253,7 +253,7 @@ def test_statement_escapes_everything():
     hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&#x202e;"
     fed = SmallFederation()
     fed.register("bank-a")
-    fed.grant("bank-a", purpose=hostile)
+    fed.grant("bank-a", columns=[hostile])
     fed.witness()
 
     proven = verify_evidence(pack_evidence(fed.store, "grant grant-bank-a"))
