@@ -15,6 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from fedcredit.coordinator.admissions import Admissions
 from fedcredit.coordinator.app_hash import APP
 from fedcredit.coordinator.deployment import NODES, CoordinatorSetup, lock_of
 from fedcredit.coordinator.desk_store import DeskStore
@@ -79,7 +80,10 @@ def run(path: Path, stop: threading.Event) -> None:
 def _serve(setup: CoordinatorSetup, stop: threading.Event) -> None:
     check_certificates(setup)
     log = open_log(setup)
-    desk = Desk(log, store=DeskStore(setup.state / "desk"))
+    # Once witnesses have co-signed, one of them is heard before the first entry: what is stored may
+    # be an old copy together with its head file.
+    compare_first = log.quorum_size > 0 and len(log.state.with_role("witness")) > 0
+    desk = Desk(log, store=DeskStore(setup.state / "desk"), compare_first=compare_first)
     try:
         _serve_desk(setup, log, desk, stop)
     finally:
@@ -106,20 +110,22 @@ def _serve_desk(setup: CoordinatorSetup, log: Log, desk: Desk, stop: threading.E
         cert_file=setup.file(setup.config.cert_file),
         key_file=setup.file(setup.config.key_file),
     )
+    clerk = setup.clerk(desk)
     front = FrontServer(
         front_app(
             desk,
             superlink=f"https://127.0.0.1:{setup.config.superlink_port}",
             superlink_ca=setup.file(setup.config.ca_file).read_bytes(),
             memory=setup.state / "newest-requests.json",
+            admissions=Admissions(setup.state, clerk.ledger),
         ),
         host=setup.config.host,
         port=setup.config.port,
         cert_file=setup.file(setup.config.cert_file),
         key_file=setup.file(setup.config.key_file),
     )
-    clerk = setup.clerk(desk)
     outside = OutsideWitnesses(desk)
+    outside.compare()
     try:
         front.start()
         outside.start()
@@ -164,6 +170,7 @@ class Supervisor:
         self._began = 0.0
         self._n_started: Counter[str] = Counter()
         self._looked = 0.0
+        self._registered: tuple[str, ...] = ()
 
     def serve(self, stop: threading.Event) -> None:
         """Look after everything until `stop` is set."""
@@ -173,6 +180,8 @@ class Supervisor:
             try:
                 if time.monotonic() - self._looked > ALIVE_S:
                     self._look_after()
+                if self._log.state.with_role("data-holder") != self._registered:
+                    self._register()  # one has joined, or left
                 self._start_run()
             except SuperLinkError as error:
                 # It died between the look and the call: the next look starts it again.
@@ -187,10 +196,10 @@ class Supervisor:
 
     def _register(self) -> None:
         """Register every data holder's node key; their nodes may then connect."""
-        parties = self._log.state.parties
+        parties = dict(self._log.state.parties)
+        self._registered = self._log.state.with_role("data-holder")
         nodes = {
-            name: str(self._link.register(parties[name].node_key))
-            for name in self._log.state.with_role("data-holder")
+            name: str(self._link.register(parties[name].node_key)) for name in self._registered
         }
         part = self._setup.state / f"part-{NODES}"
         with kept_in(self._setup.state, "the parties' nodes were not noted"):

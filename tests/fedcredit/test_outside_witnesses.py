@@ -8,7 +8,8 @@ import pytest
 from fedcredit import founding
 from fedcredit.coordinator.front import Desk
 from fedcredit.coordinator.front_server import FrontServer
-from fedcredit.coordinator.outside_witnesses import Calls, OutsideWitnesses, own_lines
+from fedcredit.coordinator.outside_witness import Calls, own_lines
+from fedcredit.coordinator.outside_witnesses import OutsideWitnesses
 from fedcredit.witness.service import witness_app
 from fedcredit_ledger.errors import MalformedEntryError
 from fedcredit_ledger.log import Log
@@ -144,7 +145,7 @@ def told(witnesses: OutsideWitnesses, desk: Desk) -> str:
     """Wait until something is wrong with the regulator; return what."""
     waited = threading.Event()
     for _ in range(1000):
-        if problem := witnesses.standing["regulator"].problem:
+        if problem := witnesses.witnesses[0].standing.problem:
             return problem
         waited.wait(0.01)
     raise AssertionError("nothing is wrong")
@@ -264,7 +265,7 @@ def test_the_whole_way_over_http(calling: list[OutsideWitnesses]):
         ledger.desk.want(size)
 
         assert ledger.co_signed(size)
-        assert witnesses.standing["regulator"].problem == ""
+        assert witnesses.problem == ""
     finally:
         for one in calling:
             one.stop()

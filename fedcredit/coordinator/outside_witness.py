@@ -1,0 +1,262 @@
+"""One outside witness, as its coordinator calls it: over C2SP's own protocol, with proofs.
+
+What a witness answers is held to its form and to its key; what it does not answer, or answers
+otherwise, is told in words and ends nobody.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Protocol
+
+import httpx
+
+from fedcredit.errors import WitnessUnreachableError
+from fedcredit_ledger.checkpoint import Checkpoint
+from fedcredit_ledger.entry import format_time
+from fedcredit_ledger.errors import ForkError, LedgerError, MalformedEntryError, RollbackError
+from fedcredit_ledger.log import Log
+from fedcredit_ledger.note import Note, Signature, VerifierKey
+from fedcredit_ledger.tlog_witness import CONFLICT, UNPROVEN, AddCheckpoint, Answer
+
+CALL_S = 10.0
+"""How long one call of a witness may take."""
+
+MAX_ANSWER_BYTES = 64 * 1024
+
+_LOG = logging.getLogger(__name__)
+
+
+class Calls(Protocol):
+    """A way to one witness: `HttpCalls`, or the object itself (`TlogWitness`) in a simulation."""
+
+    def add_checkpoint(self, body: bytes) -> Answer:
+        """Hand in one request."""
+
+
+class HttpCalls:
+    """One witness at its submission prefix.
+
+    Parameters
+    ----------
+    url : str
+        The prefix, ``http://`` or ``https://``. What goes there is public and signed.
+
+    Disclosure
+    ----------
+    The witness and the network learn size and root of the ledger, and when they change.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/") + "/add-checkpoint"
+        self._client = httpx.Client(timeout=CALL_S, trust_env=False, follow_redirects=False)
+
+    def add_checkpoint(self, body: bytes) -> Answer:
+        """Hand in one request.
+
+        Raises
+        ------
+        WitnessUnreachableError
+            When nobody answers in time, or at too great a length.
+        """
+        until = time.monotonic() + CALL_S
+        read = b""
+        try:
+            with self._client.stream("POST", self._url, content=body) as answer:
+                for chunk in answer.iter_bytes():
+                    read += chunk
+                    if len(read) > MAX_ANSWER_BYTES or time.monotonic() > until:
+                        raise WitnessUnreachableError("its answer does not end")
+                kind = answer.headers.get("content-type", "")
+                return Answer(answer.status_code, read, kind)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise WitnessUnreachableError(f"no answer: {type(error).__name__}") from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class WitnessStanding:
+    """What the coordinator knows of one outside witness.
+
+    Attributes
+    ----------
+    size : int
+        Size of the newest head that it has co-signed, as far as it is known; 0 for none.
+    time : str
+        When it last co-signed; empty for never.
+    problem : str
+        Why its newest call brought nothing; empty when all is well.
+    disagrees : bool
+        It has said, by its answers, that this is not the ledger that it knows.
+    """
+
+    size: int = 0
+    time: str = ""
+    problem: str = ""
+    disagrees: bool = False
+
+
+class OutsideWitness:
+    """One witness that is no member.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the policy.
+    key : VerifierKey
+        Its co-signature key there.
+    url : str
+        Where it is called.
+    log : Log
+        The ledger.
+    calls : Calls
+        The way to it.
+    clock : callable
+        Returns the current time in UTC.
+
+    Attributes
+    ----------
+    standing : WitnessStanding
+    """
+
+    def __init__(
+        self,
+        name: str,
+        key: VerifierKey,
+        url: str,
+        *,
+        log: Log,
+        calls: Calls,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.name = name
+        self.key = key
+        self.url = url
+        self.standing = WitnessStanding()
+        self._log = log
+        self._calls = calls
+        self._clock = clock
+
+    def status(self) -> dict[str, object]:
+        """Return what is known, for people."""
+        known = self.standing
+        words = {"size": known.size, "time": known.time, "problem": known.problem}
+        return {"url": self.url} | {key: value for key, value in words.items() if value}
+
+    def show(self, note: bytes) -> bool:
+        """Show one head to the witness, and hand its co-signature to the log.
+
+        Parameters
+        ----------
+        note : bytes
+            A checkpoint of the log.
+
+        Returns
+        -------
+        bool
+            Whether it has co-signed; `standing` says why not.
+        """
+        head, old, disagrees = Checkpoint.parse(Note.parse(note).text), self.standing.size, False
+        try:
+            answer = self._ask(min(old, head.size), head, note)
+            if answer.status == CONFLICT:
+                old, disagrees = size_in(answer), True
+                if old > head.size:
+                    raise WitnessUnreachableError(
+                        f"it has co-signed {old} leaves, and this head has {head.size}"
+                    )
+                answer = self._ask(old, head, note)
+            if answer.status != 200:
+                disagrees = disagrees and answer.status in (CONFLICT, UNPROVEN)
+                reason = answer.body[:200].decode("ascii", "replace").strip()
+                raise WitnessUnreachableError(f"it answers {answer.status}: {reason}")
+            self._log.add_cosignatures(own_lines(answer.body, self.key))
+        except (WitnessUnreachableError, LedgerError) as error:
+            self._set(error.message, size=old, disagrees=disagrees)
+            return False
+        self._set("", size=head.size, time=format_time(self._clock()), disagrees=False)
+        return True
+
+    def compare(self) -> None:
+        """Compare the whole ledger with what the witness has co-signed.
+
+        A witness that does not answer is named in the process's log, and cannot be compared with.
+
+        Raises
+        ------
+        RollbackError
+            When it has co-signed a longer ledger.
+        ForkError
+            When the ledger does not continue what it has co-signed.
+        """
+        head, note = self._log.latest, self._log.checkpoint_note()
+        assert note is not None, "the ledger is founded"
+        if self.show(note) or not self.standing.disagrees:
+            return
+        size = self.standing.size
+        if size > head.size:
+            raise RollbackError(
+                f"the ledger is shorter than the witness {self.name} has seen",
+                expected=f"at least {size} leaves",
+                found=str(head.size),
+                remedy="do not append: fetch the missing leaves from a member's copy",
+            )
+        raise ForkError(
+            f"the ledger does not continue what the witness {self.name} has co-signed",
+            expected=f"a head that continues its {size} leaves",
+            found=self.standing.problem,
+            remedy="do not append: compare the ledger with the members' copies",
+        )
+
+    def _ask(self, old: int, head: Checkpoint, note: bytes) -> Answer:
+        proof = self._log.consistency(old, head.size) if old else ()
+        request = AddCheckpoint(old, tuple(proof), Note.parse(note))
+        return self._calls.add_checkpoint(request.encode())
+
+    def _set(self, problem: str, **changed: Any) -> None:
+        """Note how a call ended; what is new about it is written to the process's log once."""
+        before, self.standing = self.standing, replace(self.standing, problem=problem, **changed)
+        if problem and problem != before.problem:
+            _LOG.warning("outside witness %s: %s", self.name, problem)
+        elif before.problem and not problem:
+            _LOG.warning("outside witness %s co-signs again", self.name)
+
+
+def size_in(answer: Answer) -> int:
+    """Return the size that a witness names in a 409.
+
+    Raises
+    ------
+    WitnessUnreachableError
+        When it names none.
+    """
+    found = re.fullmatch(rb"(0|[1-9][0-9]{0,14})\n", answer.body)
+    if found is None:
+        raise WitnessUnreachableError("its 409 names no size")
+    return int(found[1])
+
+
+def own_lines(body: bytes, key: VerifierKey) -> bytes:
+    """Return the line of an answer that claims to be by `key`; others are passed over (C2SP).
+
+    Raises
+    ------
+    MalformedEntryError
+        When there is none, or one that is no signature line.
+    """
+    try:
+        lines = [Signature.parse(line) for line in body.decode().splitlines()]
+    except UnicodeDecodeError as error:
+        raise MalformedEntryError("an answer of a witness is not UTF-8") from error
+    own = [line.line() for line in lines if key.owns(line)]
+    if not own:
+        raise MalformedEntryError(
+            "an answer of a witness holds no line by its key", expected=key.vkey
+        )
+    return f"{own[0]}\n".encode()
