@@ -1,19 +1,17 @@
-"""A ledger file for readers: its entries in order, filtered, and the facts that a report cites.
+"""A ledger file for readers: its entries in order, and the facts that a report cites.
 
 Reading here decides nothing: what a line says is what the file says. Whether the file can be
 believed is the question of `fedcredit_ledger.verify`, which `facts` asks first.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from fedcredit_ledger.chain import Leaf
-from fedcredit_ledger.entry import open_commitment, parse_time
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.store import Store
 from fedcredit_ledger.verify import Level, Report, verify_file
@@ -29,6 +27,7 @@ class Line:
     author: str
     received: str
     data: dict[str, Any]
+    readers: tuple[str, ...] = ("all",)
 
     def fact(self) -> dict[str, object]:
         """Return what a report cites of an entry: everything but its data."""
@@ -39,31 +38,6 @@ class Line:
             "author": self.author,
             "received": self.received,
         }
-
-    def is_about(self, *, kind: str, run: str, grant: str, party: str) -> bool:
-        """Tell whether the entry passes every filter that is not empty.
-
-        Parameters
-        ----------
-        kind : str
-            Entry type.
-        run : str
-            A run's id or its beginning.
-        grant : str
-            A grant's id: the grant itself, its end, and the approvals that use it.
-        party : str
-            The author, or a party that the entry names.
-        """
-        data = self.data
-        grants = (data.get("grant_id"), *data.get("grant_ids", []))
-        named = [self.author, data.get("party"), data.get("author")]
-        named += [*data.get("parties", []), *data.get("holders", [])]
-        return (
-            (not kind or self.type == kind)
-            and (not run or str(data.get("run_id", "")).startswith(run))
-            and (not grant or grant in grants)
-            and (not party or party in named)
-        )
 
 
 def demand(path: Path) -> Path:
@@ -103,73 +77,8 @@ def lines(path: Path) -> Iterator[Line]:
                 author=entry.author,
                 received=leaf.received,
                 data=entry.data,
+                readers=tuple(entry.readers),
             )
-
-
-def since(lines_: Iterator[Line], moment: str) -> Iterator[Line]:
-    """Yield the entries received at `moment` or later.
-
-    Parameters
-    ----------
-    lines_ : iterator of Line
-        Entries.
-    moment : str
-        ``2026-11-23`` or ``2026-11-23T16:00:00`` in UTC.
-
-    Raises
-    ------
-    ValueError
-        When `moment` is neither.
-    """
-    start = _moment(moment)
-    return (line for line in lines_ if parse_time(line.received) >= start)
-
-
-def until(lines_: Iterator[Line], moment: str) -> Iterator[Line]:
-    """Yield the entries received before `moment`, which is written as in `since`.
-
-    Raises
-    ------
-    ValueError
-        When `moment` is not a moment.
-    """
-    end = _moment(moment)
-    return (line for line in lines_ if parse_time(line.received) < end)
-
-
-def about_subject(
-    lines_: Iterable[Line], value: object, openings: Mapping[int, Sequence[Sequence[Any]]]
-) -> Iterator[Line]:
-    """Yield the entries about one subject: who was allowed to use its data, and who did.
-
-    The ledger holds salted commitments only, so this needs the openings that the holder keeps.
-
-    Parameters
-    ----------
-    lines_ : iterable of Line
-        Entries in order.
-    value : object
-        What was committed to under the name ``subject``.
-    openings : mapping
-        ``[salt, name, value]`` by index of the entry.
-    """
-    grants: set[str] = set()
-    for line in lines_:
-        committed = line.data.get("commits", {}).get("subject", "")
-        is_its = any(
-            (name, found) == ("subject", value) and open_commitment(committed, salt, name, found)
-            for salt, name, found in openings.get(line.index, ())
-        )
-        if is_its and "grant_id" in line.data:
-            grants.add(str(line.data["grant_id"]))
-        cited = {line.data.get("grant_id"), *line.data.get("grant_ids", ())}
-        if is_its or grants & cited:
-            yield line
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def settle(path: Path) -> None:

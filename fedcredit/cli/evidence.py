@@ -26,6 +26,7 @@ def pack(
         Path | None, typer.Option("--ledger", help="Ledger file (default: the saved run's).")
     ] = None,
     grant: Annotated[str, typer.Option("--grant", help="A grant with its uses and end.")] = "",
+    query: Annotated[str, typer.Option("--query", help="A query, its answer, its reports.")] = "",
     entry: Annotated[
         list[str] | None, typer.Option("--entry", help="An entry, by index or id; may be repeated.")
     ] = None,
@@ -44,7 +45,7 @@ def pack(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a package about RUN (its id or its beginning), a grant, or entries: one ZIP.
+    """Write a package about RUN (its id or its beginning), a grant, query or entries: one ZIP.
 
     The ledger is verified to the last signature first. The same ledger gives the same bytes. What
     the entries only commit to stays withheld unless it is named with --disclose. With --batch every
@@ -57,8 +58,8 @@ def pack(
     from fedcredit_ledger.evidence import read_openings
 
     names = tuple(name for name in disclose.split(",") if name)
-    if sum(map(bool, (run, grant, entry, batch))) != 1:
-        raise typer.BadParameter("name one matter: RUN, --grant, --entry or --batch")
+    if sum(map(bool, (run, grant, query, entry, batch))) != 1:
+        raise typer.BadParameter("name one matter: RUN, --grant, --query, --entry or --batch")
     if batch is not None:
         if ledger is None or openings is None:
             raise typer.BadParameter("--batch needs --ledger and --openings")
@@ -66,14 +67,14 @@ def pack(
         return
     if ledger is None:
         if not run:
-            raise typer.BadParameter("--grant and --entry need --ledger")
+            raise typer.BadParameter("--grant, --query and --entry need --ledger")
         from fedcredit.job_store import FOLDER, JobStore
 
         ledger = JobStore(store or Path(FOLDER)).find(run).ledger
     if run:
         subject = f"run {evidence_file.run_of(ledger, run)}"
     else:
-        subject = f"grant {grant}" if grant else ""
+        subject = f"grant {grant}" if grant else f"query {query}" if query else ""
         subject = subject or f"entries {evidence_file.entries_of(ledger, entry or ())}"
     folder = openings or ledger.parent / evidence_file.OPENINGS
     proven = evidence_file.write(

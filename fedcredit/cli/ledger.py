@@ -7,33 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fedcredit.cli.entry_words import says
 from fedcredit.cli.output import AsJson, show_json, show_table, verb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fedcredit.ledger_file import Line
+    from fedcredit.ledger_view import Seen
+    from fedcredit_ledger.flows import Flow
 
 app = typer.Typer(help="Read and check what happened.", no_args_is_help=True, rich_markup_mode=None)
 
 File = Annotated[Path, typer.Argument(hidden=True)]
-
-SAID = {
-    "run-proposed": ("purpose", "request_kind"),
-    "run-approved": ("decision",),
-    "grant-issued": ("grant_id", "purpose", "valid_until"),
-    "grant-revoked": ("grant_id", "reason"),
-    "data-asset-registered": ("asset",),
-    "round-attempted": ("round", "phase"),
-    "round-contributed": ("round", "phase"),
-    "round-aggregated": ("round", "phase"),
-    "round-opened": ("round", "phase"),
-    "round-abandoned": ("round", "reason"),
-    "run-failed": ("error",),
-    "model-registered": ("model_id", "version"),
-    "entry-refused": ("author", "code"),
-}
-"""Entry type -> the fields that its line shows; ``--json`` shows every field."""
 
 
 @app.command("show")
@@ -43,6 +29,9 @@ def show(
     kind: Annotated[str, typer.Option("--type", help="Only entries of this type.")] = "",
     run: Annotated[str, typer.Option("--run", help="Only this run: its id or its start.")] = "",
     grant: Annotated[str, typer.Option("--grant", help="Only this grant and its uses.")] = "",
+    query: Annotated[str, typer.Option("--query", help="Only this query and its answer.")] = "",
+    dispute: Annotated[str, typer.Option("--dispute", help="Only this dispute.")] = "",
+    about: Annotated[str, typer.Option("--about", help="Only what cites this entry's id.")] = "",
     party: Annotated[str, typer.Option("--party", help="Only what it wrote or is named in.")] = "",
     since: Annotated[str, typer.Option("--since", help="Only from 2026-11-23[T16:00] on.")] = "",
     until: Annotated[str, typer.Option("--until", help="Only before 2026-11-24[T16:00].")] = "",
@@ -62,17 +51,26 @@ def show(
 
     Example: fedcredit ledger show demo/ledger.db --type round-opened
     """
-    from fedcredit import ledger_file
+    from fedcredit import ledger_file, ledger_view
 
-    found = ledger_file.lines(file)
-    if subject is not None:
-        found = _of_subject(found, subject, openings)
     try:
-        found = ledger_file.since(found, since) if since else found
-        found = ledger_file.until(found, until) if until else found
+        choice = ledger_view.Choice(
+            kind=kind,
+            run=run,
+            grant=grant,
+            query=query,
+            dispute=dispute,
+            about=about,
+            party=party,
+            since=since,
+            until=until,
+        )
     except ValueError:
         raise typer.BadParameter("a moment is written 2026-11-23 or 2026-11-23T16:00") from None
-    chosen = [line for line in found if line.is_about(kind=kind, run=run, grant=grant, party=party)]
+    found = ledger_file.lines(file)
+    if subject is not None:
+        found = (seen.line for seen in _of_subject(found, subject, openings)[0])
+    chosen = list(choice.of(found))
     if as_json:
         show_json([line.fact() | {"data": line.data} for line in chosen])
         return
@@ -82,9 +80,7 @@ def show(
             "received": line.received[:19].replace("T", " "),
             "author": line.author,
             "type": line.type,
-            "says": ", ".join(
-                str(line.data[name]) for name in SAID.get(line.type, ()) if name in line.data
-            ),
+            "says": says(line.type, line.data),
             "run": str(line.data.get("run_id", ""))[:8],
             "entry": line.entry_id[:12],
         }
@@ -93,14 +89,82 @@ def show(
     show_table(rows, right=("index",))
 
 
-def _of_subject(found: "Iterator[Line]", subject: Path, openings: Path | None) -> "Iterator[Line]":
-    from fedcredit import ledger_file
+def _of_subject(
+    lines: "Iterator[Line]", subject: Path, openings: Path | None
+) -> "tuple[list[Seen], str]":
+    """Return what is about the subject in a file, and the subject."""
+    from fedcredit import ledger_view
     from fedcredit_ledger.evidence import read_openings
 
     if openings is None or not openings.is_dir() or not subject.is_file():
         raise typer.BadParameter("--subject names a file, and --openings the folder of openings")
     value = subject.read_text(encoding="utf-8").strip()
-    return ledger_file.about_subject(found, value, read_openings(openings))
+    return list(ledger_view.of_subject(lines, value, read_openings(openings))), value
+
+
+@app.command("subject")
+@verb
+def subject_(
+    file: File,
+    subject: Annotated[
+        Path, typer.Option("--subject", show_default=False, help="File with a subject's token.")
+    ],
+    openings: Annotated[
+        Path,
+        typer.Option("--openings", metavar="DIR", show_default=False, help="What the holder kept."),
+    ],
+    out: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Also an evidence package."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer one person, from the ledger FILE: who used my data, when, for what.
+
+    Authorizations, queries, answers, reports, actions and disputes about the person, found by the
+    openings that the person's bank keeps. The package proves each entry and discloses the openings
+    that concern the person alone.
+
+    Example: fedcredit ledger subject copy.db --subject token.txt --openings bank-a/openings
+    """
+    from fedcredit import evidence_file, ledger_file
+
+    found, value = _of_subject(ledger_file.lines(file), subject, openings)
+    packed = 0
+    if out is not None and found:
+        kept = {seen.line.index: seen.openings for seen in found if seen.openings}
+        proven = evidence_file.write(
+            out,
+            file,
+            f"entries {','.join(seen.line.entry_id for seen in found)}",
+            openings=kept,
+            disclose={str(name) for opened in kept.values() for _, name, _ in opened},
+        )
+        ids = {leaf.id for leaf in proven.leaves}
+        packed = sum(seen.line.entry_id in ids for seen in found)
+    rows = [seen.row() for seen in found]
+    if as_json:
+        show_json({"entries": rows, "package": str(out) if packed else "", "n_packed": packed})
+        return
+    show_table(
+        [
+            {
+                "index": row["index"],
+                "when": row["when"][:19].replace("T", " "),
+                "what": row["what"],
+                "by": row["by"],
+                "used by": row["used_by"],
+                "for": row["purpose"],
+                "under": row["grant"],
+                "opened": ", ".join(name for name, v in row["opened"].items() if v != value),
+            }
+            for row in rows
+        ],
+        right=("index",),
+    )
+    if packed:
+        later = f", {len(rows) - packed} not yet under a quorum" if packed < len(rows) else ""
+        print(f"\n{out}: {packed} entries with their proofs{later}")
 
 
 @app.command("verify")
@@ -121,12 +185,15 @@ def verify(
         Path | None,
         typer.Option("--since", metavar="CHECKPOINT", help="Only what came after this head."),
     ] = None,
+    flow: Annotated[
+        bool, typer.Option("--flow", help="Also what is missing of each run, query, action, loan.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Check FILE, a ledger: links and tree; with --rules the rules, with --full every signature.
 
-    The process ends with the number of the first finding. An auditor who has only the ledger room
-    types ``python -m fedcredit_ledger verify`` instead.
+    The process ends with the number of the first finding; what --flow misses may still come, and is
+    none. Who has only the ledger room types ``python -m fedcredit_ledger verify``.
 
     Example: fedcredit ledger verify demo/ledger.db --full
     """
@@ -151,12 +218,28 @@ def verify(
     )
     if openings is not None and not report.findings:
         verify_openings(file, read_openings(openings), report)
+    listed = _flows(file, openings) if flow and not report.findings else []
     if as_json:
-        print(json.dumps(report.document(), indent=2))
+        told_of = {"flows": [one.document() for one in listed]} if flow else {}
+        print(json.dumps(report.document() | told_of, indent=2))
     else:
         print(describe(report))
+        for one in listed:
+            missing = ", ".join(one.missing) or "nothing"
+            print(f"{one.kind} {one.name}: missing {missing}")
     if report.exit_code:
         raise typer.Exit(report.exit_code)
+
+
+def _flows(file: Path, openings: Path | None) -> "list[Flow]":
+    from fedcredit_ledger.evidence import read_openings
+    from fedcredit_ledger.evidence_verifier import parse_leaf
+    from fedcredit_ledger.flows import flows
+    from fedcredit_ledger.store import Store
+
+    with Store(file, read_only=True) as store:
+        leaves = [parse_leaf(raw, f"entries/{i}.leaf") for i, raw in enumerate(store.leaves())]
+    return flows(leaves, read_openings(openings) if openings is not None else None)
 
 
 def _tell(n_checked: int, total: int) -> None:
@@ -211,7 +294,8 @@ def explain_number(
 ) -> None:
     """Lead FIGURE of RUN's report back to its round, parties, grants and policy.
 
-    FIGURE is named as in the report: auc.holdout, woe.COLUMN, points.COLUMN, participation.PARTY.
+    FIGURE is named as in the report, which shows the name where the pointer rests on a number:
+    auc.holdout, bins.COLUMN.2, points.COLUMN.2, coefficient.COLUMN, history.3, grant.PARTY, quorum.
     The ledger is verified to the last signature first.
 
     Example: fedcredit ledger explain-number 4727d98f auc.holdout --result demo/result.json

@@ -1,21 +1,22 @@
 """Which entries a package needs, and which of them are there: the checklist flow.txt.
 
-A subject is a run, a grant with its uses, named entries, or a case about one loan. `choose` finds
-the entries that are about it and everything they refer to, back to the founding entry; `checklist`
-says of each step that the flow demands whether it is present or missing, and of a case how complete
-it is and what is owed.
+A subject is a run, a grant with its uses, a query, named entries, or a case about one loan.
+`choose` finds the entries that are about it and everything they refer to, back to the founding
+entry; `checklist` says of each step that the flow demands whether it is present or missing, and of
+a case how complete it is and what is owed.
 """
 
-import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fedcredit_ledger.errors import EvidenceError
 from fedcredit_ledger.evidence_verifier import FORMAT, Leaf, names, references
-from fedcredit_ledger.facts import Fact, assess
+from fedcredit_ledger.facts import assess
+from fedcredit_ledger.flows import case_steps, facts_of, present, query_steps, run_steps
 from fedcredit_ledger.rules_runs import DIFFERENCING, differencing_digest
+from fedcredit_ledger.types_queries import QUERY_KINDS
 
-RUN, GRANT, ENTRIES, CASE = "run", "grant", "entries", "case"
+RUN, GRANT, QUERY, ENTRIES, CASE = "run", "grant", "query", "entries", "case"
 _REFUSALS = ("opening-refused", "disclosure-refused")
 
 
@@ -25,8 +26,10 @@ def index_names(leaves: Sequence[Leaf]) -> dict[str, list[int]]:
     for leaf in leaves:
         for name in names(leaf):
             known.setdefault(name, []).append(leaf.place)
-        if "grant_id" in leaf.data and leaf.type != "grant-issued":
+        if leaf.type in ("grant-narrowed", "grant-revoked"):
             known.setdefault(f"course of grant {leaf.data['grant_id']}", []).append(leaf.place)
+        elif leaf.type == "commitment-erased":
+            known.setdefault(f"erasures of {leaf.data['entry_id']}", []).append(leaf.place)
     return known
 
 
@@ -41,7 +44,7 @@ def choose(
     Parameters
     ----------
     subject : str
-        ``run ID``, ``grant ID``, ``entries ID,ID`` or ``case NUMBER``.
+        ``run ID``, ``grant ID``, ``query ID``, ``entries ID,ID`` or ``case NUMBER``.
     leaves : sequence of Leaf
         The whole ledger.
     known : mapping
@@ -69,8 +72,9 @@ def choose(
             found.add(place)
             for reference in references(leaves[place]):
                 queue += [i for i in known.get(reference, ()) if i < place]
-            for grant in leaves[place].data.get("grant_ids", ()):
+            for grant in _grants(leaves[place]):
                 queue += known.get(f"course of grant {grant}", ())
+            queue += known.get(f"erasures of {leaves[place].id}", ())
     return [leaves[place] for place in sorted(found)]
 
 
@@ -83,12 +87,16 @@ def _about(kind: str, name: str, leaves: Sequence[Leaf]) -> list[Leaf]:
         ends = [x for x in leaves if x.data.get("grant_id") == name]
         uses = [x for x in leaves if name in x.data.get("grant_ids", [])]
         runs = {x.data["run_id"] for x in uses}
+        queries = {x.data["query_id"] for x in ends if x.type == "query-made"}
         course = ("run-started", "run-finished", "run-failed")
         return issued and [
             *ends,
+            *(x for x in leaves if x.data.get("query_id") in queries),
             *uses,
             *(x for x in leaves if x.type in course and x.data["run_id"] in runs),
         ]
+    if kind == QUERY:
+        return _about_query(name, leaves)
     found = [leaf for leaf in leaves if leaf.data.get("run_id") == name]
     if not any(leaf.type == "run-proposed" for leaf in found):
         return []
@@ -100,6 +108,18 @@ def _about(kind: str, name: str, leaves: Sequence[Leaf]) -> list[Leaf]:
         elif data.get("act_type") == DIFFERENCING and data["act_digest"] == endorsed:
             found.append(leaf)
     return found
+
+
+def _about_query(name: str, leaves: Sequence[Leaf]) -> list[Leaf]:
+    """Return a query, its answer, its reports, and the look-ups counted on its day."""
+    found = [leaf for leaf in leaves if leaf.data.get("query_id") == name]
+    days = {
+        leaf.received[:10]
+        for leaf in found
+        if leaf.type == "query-made" and QUERY_KINDS[leaf.data["query_kind"]] == "lookup"
+    }
+    served = [x for x in leaves if x.type == "lookups-served" and x.data["day"] in days]
+    return [*found, *served]
 
 
 def checklist(
@@ -123,53 +143,23 @@ def checklist(
     """
     kind, _, name = subject.partition(" ")
     if kind == RUN:
-        lines = _run(name, leaves)
+        lines = run_steps([leaf for leaf in leaves if leaf.data.get("run_id") == name])
+    elif kind == QUERY:
+        lines = query_steps(name, leaves)
     elif kind == CASE:
         lines = _case(leaves, disclosed)
     elif kind == GRANT:
         cited = [x for x in leaves if name in (x.data.get("grant_id"), *_grants(x))]
-        lines = [_present(f"{x.type} by {x.author}", [x]) for x in cited]
+        lines = [present(f"{x.type} by {x.author}", [x]) for x in cited]
     else:
-        lines = [_present(x.type, [x]) for x in leaves if x.id in name.split(",")]
+        lines = [present(x.type, [x]) for x in leaves if x.id in name.split(",")]
     return "".join(f"{line}\n" for line in (FORMAT, subject, *lines))
 
 
-def facts_of(
-    leaves: Sequence[Leaf], disclosed: Mapping[int, Sequence[Sequence[Any]]]
-) -> list[Fact]:
-    """Return the sealed facts among entries, with the fields that are disclosed of each.
-
-    Raises
-    ------
-    EvidenceError
-        When they are not all about one contract, disclosed as such.
-    """
-    facts = [
-        Fact(
-            index=leaf.place,
-            stage=str(leaf.data["stage"]),
-            fields={str(name): value for _, name, value in disclosed.get(leaf.place, ())},
-        )
-        for leaf in leaves
-        if leaf.type == "fact-sealed"
-    ]
-    contracts = {json.dumps(fact.fields.get("contract")) for fact in facts}
-    if len(contracts) > 1 or "null" in contracts:
-        raise EvidenceError(
-            "the facts of the case are not all about one contract that is disclosed",
-            expected="the same contract disclosed of every fact",
-            found=f"{len(contracts)} contracts, or one withheld",
-            remedy="disclose the field contract of every fact of the case",
-        )
-    return facts
-
-
 def _case(leaves: Sequence[Leaf], disclosed: Mapping[int, Sequence[Sequence[Any]]]) -> list[str]:
-    facts = facts_of(leaves, disclosed)
-    found = assess(facts)
+    found = assess(facts_of(leaves, disclosed))
     return [
-        *(f"present {fact.stage}: entry {fact.index} (fact-sealed)" for fact in facts),
-        *(f"missing {what}" for what in found.missing),
+        *case_steps(leaves, disclosed),
         f"complete {found.score} of 100",
         f"claim {found.claim_fen} fen = principal {found.principal_fen} + interest "
         f"{found.interest_fen} + penalty {found.penalty_fen}",
@@ -178,58 +168,6 @@ def _case(leaves: Sequence[Leaf], disclosed: Mapping[int, Sequence[Sequence[Any]
 
 
 def _grants(leaf: Leaf) -> list[str]:
-    return [str(name) for name in leaf.data.get("grant_ids", [])]
-
-
-def _present(what: str, found: Sequence[Leaf]) -> str:
-    places = ", ".join(f"{leaf.place} ({leaf.type})" for leaf in found)
-    return f"present {what}: entry {places}" if found else f"missing {what}"
-
-
-def _run(run_id: str, leaves: Sequence[Leaf]) -> list[str]:
-    about = [leaf for leaf in leaves if leaf.data.get("run_id") == run_id]
-
-    def step(what: str, kinds: str, author: str = "", **fields: object) -> str:
-        return _present(
-            what,
-            [
-                leaf
-                for leaf in about
-                if leaf.type in kinds.split()
-                and author in ("", leaf.author)
-                and all(leaf.data[name] == value for name, value in fields.items())
-            ],
-        )
-
-    lines = [step("context", "he-context-published"), step("proposal", "run-proposed")]
-    for leaf in about:
-        if leaf.type == "run-proposed":
-            for party in leaf.data["parties"]:
-                lines.append(step(f"answer of {party}", "run-approved", party))
-    lines.append(step("start", "run-started"))
-    for leaf in about:
-        if leaf.type == "round-attempted":
-            lines += _attempt(leaf.data, about, step)
-    lines.append(step("end", "run-finished run-failed"))
-    if any(leaf.type == "run-finished" for leaf in about):
-        lines.append(step("model", "model-registered"))
-    return lines
-
-
-def _attempt(data: Mapping[str, Any], about: Sequence[Leaf], step: Callable[..., str]) -> list[str]:
-    number = {"round": data["round"], "attempt": data["attempt"]}
-    what = f"round {data['round']} attempt {data['attempt']}"
-    abandoned = [
-        x for x in about if x.type == "round-abandoned" and number.items() <= x.data.items()
-    ]
-    if abandoned:
-        return [_present(f"{what}: given up", abandoned)]
-    place = {"round": data["round"], "phase": data["phase"], "group": data["group"]}
-    return [
-        *(
-            step(f"{what}: contribution of {name}", "round-contributed", name, **number)
-            for name in data["roster"]
-        ),
-        step(f"{what}: sum", "round-aggregated", **number),
-        step(f"{what}: opening", "round-opened", **place),
-    ]
+    """Return the grants that an entry is under: a run's answers and contributions, a query."""
+    asked = [leaf.data["grant_id"]] if leaf.type == "query-made" else []
+    return [str(name) for name in (*leaf.data.get("grant_ids", []), *asked)]
