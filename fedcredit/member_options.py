@@ -9,8 +9,11 @@ ROLES = {
     "data-holder": ("data-holder", "witness"),
     "key-holder": ("key-holder",),
     "requester": ("result-user",),
+    "witness": ("witness",),
+    "regulator": ("regulator", "witness"),
+    "auditor": ("auditor",),
 }
-"""Roles in the ledger by ``role`` of party.toml: who has rows also witnesses."""
+"""Roles in the ledger by ``role`` of party.toml: who has rows, or supervises, also witnesses."""
 
 
 def check_name(name: str) -> None:
@@ -44,7 +47,7 @@ def check_member(name: str, role: str, coordinator: str | None) -> None:
             expected=f"--role: {', '.join(ROLES)}",
             found=ascii(role)[:80],
             remedy="who has rows is a data-holder, who keeps the key of runs the key-holder, "
-            "who asks a requester",
+            "who asks a requester; who only watches a witness, a regulator or an auditor",
         )
     if coordinator is not None and re.fullmatch(r"https://[^/\s]+", coordinator) is None:
         raise ConfigError(

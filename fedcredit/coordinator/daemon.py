@@ -196,8 +196,8 @@ class Supervisor:
 
     def _register(self) -> None:
         """Register every data holder's node key; their nodes may then connect."""
-        parties = dict(self._log.state.parties)
-        self._registered = self._log.state.with_role("data-holder")
+        parties = self._log.state.parties
+        self._registered = tuple(sorted(n for n, p in parties.items() if "data-holder" in p.roles))
         nodes = {
             name: str(self._link.register(parties[name].node_key)) for name in self._registered
         }

@@ -24,6 +24,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from fedcredit.coordinator.admissions import Admissions
 from fedcredit.coordinator.connections import admit
 from fedcredit.coordinator.desk_store import FullDeskError
 from fedcredit.coordinator.fleet_proxy import PREFIX, FleetProxy
@@ -33,7 +34,13 @@ from fedcredit.coordinator.gate import Gate, RefusedError
 from fedcredit.coordinator.sessions import Sessions
 from fedcredit_ledger.checkpoint import Checkpoint
 from fedcredit_ledger.entry import HEX_DIGEST, format_time
-from fedcredit_ledger.errors import LedgerError, MalformedEntryError
+from fedcredit_ledger.errors import (
+    ForkError,
+    LedgerError,
+    MalformedEntryError,
+    RejectedEntryError,
+    RollbackError,
+)
 from fedcredit_ledger.note import Note, Signature
 from fedcredit_parties.errors import MachineError, MalformedMessageError
 from fedcredit_parties.frames import pack, unpack
@@ -65,7 +72,8 @@ FEW, LINGER_S, LINGER_MOST_S = 8, 0.002, 0.03
 so long for each further member: the entries of a round come together, and n entries that are handed
 out one by one to n members are n * n answers."""
 
-MAX_SESSION_BYTES = 1_024
+MAX_SESSION_BYTES = 16_384
+"""A number, earlier ones, and a head with the co-signatures of all witnesses."""
 
 _THREADS = 16
 _CHUNK_BYTES = 2**18
@@ -79,6 +87,7 @@ def front_app(
     superlink_ca: bytes = b"",
     clock: Callable[[], datetime] = utc_now,
     memory: Path | None = None,
+    admissions: Admissions | None = None,
 ) -> Starlette:
     """Return the ASGI application of a desk.
 
@@ -94,6 +103,8 @@ def front_app(
         Returns the current time in UTC.
     memory : Path, optional
         File that lets a restarted front refuse requests that were answered before.
+    admissions : Admissions, optional
+        Answers those who are invited to join; without it nobody is.
 
     Raises
     ------
@@ -106,7 +117,7 @@ def front_app(
     ----------
     See `Desk`. Strangers learn the coordinator's time and nothing else.
     """
-    service = _Service(desk, clock, memory)
+    service = _Service(desk, clock, memory, admissions)
     proxy = FleetProxy(superlink, superlink_ca) if superlink else None
 
     @asynccontextmanager
@@ -146,11 +157,22 @@ class _Exact(Route):
 class _Service:
     """The calls of the front, over a desk."""
 
-    def __init__(self, desk: Desk, clock: Callable[[], datetime], memory: Path | None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        clock: Callable[[], datetime],
+        memory: Path | None,
+        admissions: Admissions | None,
+    ) -> None:
         self._desk = desk
         self._log = desk.log
+        self._admissions = admissions
         self._gate = Gate(
-            origin=desk.log.origin, state=lambda: desk.log.state, clock=clock, memory=memory
+            origin=desk.log.origin,
+            state=lambda: desk.log.state,
+            clock=clock,
+            memory=memory,
+            invited=self._invited,
         )
         self._clock = clock
         self._sessions = Sessions()
@@ -173,8 +195,10 @@ class _Service:
             ("/status", "GET", self._status),
         ]
         blob = self._admitted(self._blob)
+        join = self._admitted(self._join, from_invited=True)
         return [
             ("/blob/{digest}", {"GET", "PUT"}, blob),
+            ("/join", {"GET", "POST"}, join),
             *((path, {method}, self._admitted(answer)) for path, method, answer in table),
         ]
 
@@ -212,7 +236,10 @@ class _Service:
         """Do what writes or locks in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
-    def _admitted(self, answer: _Answer) -> _Endpoint:
+    def _invited(self, name: str) -> str:
+        return "" if self._admissions is None else self._admissions.key(name)
+
+    def _admitted(self, answer: _Answer, *, from_invited: bool = False) -> _Endpoint:
         """Wrap a call: signature first, then the answer; errors become numbers."""
 
         async def endpoint(request: Request) -> Response:
@@ -224,6 +251,7 @@ class _Service:
                     target.decode("latin-1"),
                     request.scope["headers"],
                     tuple(request.scope.get("client") or ("", 0)),
+                    from_invited=from_invited,
                 )
                 admit(request.scope)
                 if self._desk.closed:
@@ -284,8 +312,7 @@ class _Service:
         if not notes or any(not is_by(note, call.party) for note in notes):
             raise RefusedError(403)
         self._gate.afford_entries(call.party, len(notes))
-        outcomes = await self._beside(lambda: self._log.submit(notes))
-        self._desk.wake()
+        outcomes = await self._beside(lambda: self._desk.submit(notes))
         parts: list[bytes] = []
         for outcome in outcomes:
             parts += (outcome.receipt, outcome.code.encode(), outcome.detail.encode())
@@ -357,6 +384,23 @@ class _Service:
         self._desk.wake()
         return Response()
 
+    async def _join(self, call: Call) -> Response:
+        """Draft the entry that admits who is invited, and append it once it is co-signed."""
+        admissions = self._admissions
+        if admissions is None:
+            raise RefusedError(404)
+        note, code, detail = b"", "", ""
+        try:
+            if call.request.method == "GET":
+                note = await self._beside(lambda: admissions.draft(call.party))
+            else:
+                body = await call.body(MAX_NOTE_BYTES)
+                entry_id = await self._beside(lambda: admissions.accept(call.party, body))
+                note = entry_id.encode()
+        except RejectedEntryError as error:
+            code, detail = error.code, error.detail
+        return Response(pack([note, code.encode(), detail.encode()]), media_type=_OCTETS)
+
     # Blobs and inboxes
 
     async def _blob(self, call: Call) -> Response:
@@ -419,10 +463,12 @@ class _Service:
         try:
             said = json.loads(await call.body(MAX_SESSION_BYTES))
             session, earlier = said["session"], tuple(said["earlier"])
-        except (ValueError, TypeError, KeyError):
+            head = said.get("head", "").encode()
+        except (ValueError, TypeError, KeyError, AttributeError):
             raise RefusedError(400) from None
         if not all(isinstance(x, str) and len(x) <= 64 for x in (session, *earlier)):
             raise RefusedError(400)
+        await self._hear(call.party, head)
         heard_s = self._sessions.hello(call.party, session, earlier)
         if heard_s is None:
             return Response()
@@ -430,6 +476,16 @@ class _Service:
         return Response(
             json.dumps({"heard_s": heard_s}), status_code=409, media_type="application/json"
         )
+
+    async def _hear(self, party: str, head: bytes) -> None:
+        """Compare a head that a member holds with the ledger; an old copy ends the coordinator."""
+        try:
+            await self._beside(lambda: self._desk.hear(party, head))
+        except (RollbackError, ForkError) as error:
+            _LOG.error("%s holds a head of this log: %s", party, error)
+            raise
+        except LedgerError:
+            raise RefusedError(400) from None
 
     async def _status(self, call: Call) -> Response:
         head = self._log.latest

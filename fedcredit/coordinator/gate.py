@@ -95,6 +95,8 @@ class Gate:
         Returns the current time in UTC.
     memory : Path, optional
         File that lets a restarted gate refuse what was answered before; see `NewestRequests`.
+    invited : callable, optional
+        Returns the signing key of somebody who is to join and is no party; empty for nobody.
 
     Raises
     ------
@@ -113,10 +115,12 @@ class Gate:
         state: Callable[[], State],
         clock: Callable[[], datetime],
         memory: Path | None = None,
+        invited: Callable[[str], str] = lambda name: "",
     ) -> None:
         self.clock = clock
         self._origin = origin
         self._state = state
+        self._invited = invited
         self._seen: set[tuple[str, str]] = set()
         self._seen_until: deque[tuple[float, tuple[str, str]]] = deque()
         self._calls = Bucket(CALLS_PER_S, BURST)
@@ -134,6 +138,8 @@ class Gate:
         target: str,
         headers: Iterable[tuple[bytes, bytes]],
         peer: tuple[str, int] = ("", 0),
+        *,
+        from_invited: bool = False,
     ) -> SignedRequest:
         """Check everything but the body.
 
@@ -145,6 +151,9 @@ class Gate:
             The same.
         peer : (str, int)
             Address and port of the caller.
+        from_invited : bool, default False
+            Whether the call is for those who are invited to join, and for nobody else. Each of
+            these calls counts against its address as a stranger's.
 
         Raises
         ------
@@ -156,10 +165,12 @@ class Gate:
         if peer not in self._known and self._strange.left(peer[0]) < 1.0:
             raise RefusedError(429)
         try:
-            request = self._checked(method, target, headers)
+            request = self._checked(method, target, headers, from_invited)
         except RefusedError:
             self._strange.take(peer[0])
             raise
+        if from_invited:
+            self._strange.take(peer[0], STRANGE_PER_S)
         if not self._calls.take(request.party):
             raise RefusedError(429)
         if not self._newest.comes_after(request.party, parse_time(request.time)):
@@ -172,14 +183,21 @@ class Gate:
         return request
 
     def _checked(
-        self, method: str, target: str, headers: Iterable[tuple[bytes, bytes]]
+        self,
+        method: str,
+        target: str,
+        headers: Iterable[tuple[bytes, bytes]],
+        from_invited: bool,
     ) -> SignedRequest:
         now = self.clock()
         try:
             request = SignedRequest.parse(headers)
             age_s = (now - parse_time(request.time)).total_seconds()
             request.verify(
-                self._key(request.party), origin=self._origin, method=method, target=target
+                self._key(request.party, from_invited),
+                origin=self._origin,
+                method=method,
+                target=target,
             )
         except (LedgerError, MalformedMessageError):
             raise RefusedError(401) from None
@@ -198,9 +216,12 @@ class Gate:
         if not self._entries.take(party, n):
             raise RefusedError(429)
 
-    def _key(self, name: str) -> VerifierKey:
+    def _key(self, name: str, from_invited: bool) -> VerifierKey:
         party = self._state().parties.get(name)
-        return self._nobody if party is None else VerifierKey.parse(party.signing_vkey)
+        vkey = "" if party is None else party.signing_vkey
+        if from_invited:
+            vkey = "" if vkey else self._invited(name)
+        return VerifierKey.parse(vkey) if vkey else self._nobody
 
     def _is_first_time(self, request: SignedRequest) -> bool:
         now = time.monotonic()

@@ -20,7 +20,7 @@ from typing import Any
 
 from fedcredit_ledger.canonical import decode, encode
 from fedcredit_ledger.errors import MalformedEntryError
-from fedcredit_ledger.note import Note, Signature, SigningKey
+from fedcredit_ledger.note import CosignatureKey, Note, Signature, SigningKey
 
 HEADER = b"fedcredit-ledger-entry/v1\n"
 
@@ -126,10 +126,19 @@ class SignedEntry:
     note: Note
 
     @classmethod
-    def sign(cls, entry: Entry, key: SigningKey, *cosigners: SigningKey) -> "SignedEntry":
-        """Sign as the author, then as each co-signer, in the order given."""
-        text = entry.text()
-        return cls(entry, Note(text, tuple(k.sign(text) for k in (key, *cosigners))))
+    def sign(
+        cls, entry: Entry, key: SigningKey, *cosigners: SigningKey | CosignatureKey
+    ) -> "SignedEntry":
+        """Sign as the author, then as each co-signer, in the order given.
+
+        A witness key signs at the time that the entry states.
+        """
+        text, time_s = entry.text(), int(parse_time(entry.time).timestamp())
+        others = (
+            k.cosign(text, time_s) if isinstance(k, CosignatureKey) else k.sign(text)
+            for k in cosigners
+        )
+        return cls(entry, Note(text, (key.sign(text), *others)))
 
     @classmethod
     def parse(cls, data: bytes) -> "SignedEntry":

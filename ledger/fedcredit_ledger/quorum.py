@@ -4,7 +4,7 @@ A note fixes its author's number, and people need days, so nobody waits for co-s
 party writes ``endorsement-given`` over the digest of the act, and the act lists those entries.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fedcredit_ledger.entry import act_digest, parse_time
 from fedcredit_ledger.errors import RejectedEntryError
@@ -36,16 +36,16 @@ def quorum_of(n: int) -> int:
     return max(1, n - (n - 1) // 3)
 
 
-def approvals(state: State, incoming: Incoming, *, without: str = "") -> dict[str, str]:
-    """Return by voter the entry id of its newest word on the act, when that is a fresh approval.
+def endorsements_of(
+    state: State, kind: str, digest: str, *, now: datetime, without: str = ""
+) -> dict[str, str]:
+    """Return by voter the entry id of its newest word on an act, when that is a fresh approval.
 
     An endorsement that has carried one act carries no second one.
     """
-    kind = incoming.entry.type
-    digest = act_digest(kind, incoming.data)
     found = {}
     for name in voters(state, without=without):
-        if is_endorsed(state, incoming, name, kind, digest):
+        if is_endorsed(state, now, name, kind, digest):
             act = state.endorsements[name, kind, digest][0]
             if act.entry_id not in state.spent_endorsements:
                 found[name] = act.entry_id
@@ -62,12 +62,14 @@ def demand_quorum(state: State, incoming: Incoming, *, without: str = "") -> Non
         of exactly this act, or there are too few.
     """
     listed = set(incoming.data.get("endorsements", ()))
-    given = approvals(state, incoming, without=without)
+    kind = incoming.entry.type
+    digest = act_digest(kind, incoming.data)
+    given = endorsements_of(state, kind, digest, now=incoming.received, without=without)
     needed = quorum_of(len(voters(state, without=without)))
     if not listed <= set(given.values()):
         raise RejectedEntryError(
             "not-endorsed",
-            f"an endorsement is not a voter's newest approval of this {incoming.entry.type}, "
+            f"an endorsement is not a voter's newest approval of this {kind}, "
             f"or is older than {ENDORSEMENT_DAYS} days, or has carried an act already",
         )
     if len(listed) < needed:
@@ -81,9 +83,9 @@ def spend(state: State, act: Act) -> None:
     state.spent_endorsements.update(act.data.get("endorsements", ()))
 
 
-def is_endorsed(state: State, incoming: Incoming, party: str, act_type: str, digest: str) -> bool:
+def is_endorsed(state: State, now: datetime, party: str, act_type: str, digest: str) -> bool:
     """Tell whether a party's newest word on an act is an approval, and recent."""
     found = state.endorsements.get((party, act_type, digest))
     if found is None or found[0].data["decision"] != "approve":
         return False
-    return incoming.received - parse_time(found[1]) <= timedelta(days=ENDORSEMENT_DAYS)
+    return now - parse_time(found[1]) <= timedelta(days=ENDORSEMENT_DAYS)

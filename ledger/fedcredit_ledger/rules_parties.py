@@ -86,8 +86,10 @@ def party_left(state: State, incoming: Incoming) -> None:
         period.valid_to = incoming.index + 1
     for grant in state.grants.values():
         grant.revoked = grant.revoked or grant.issuer == name
+    for batch in state.batches.values():
+        batch.revoked = batch.revoked or batch.holder == name
     state.left[name] = incoming.act
-    del state.parties[name]
+    state.parties = {n: one for n, one in state.parties.items() if n != name}
 
 
 def party_key_rotated(state: State, incoming: Incoming) -> None:
@@ -159,7 +161,7 @@ def enter(state: State, row: Mapping[str, Any], leaf: int, *, valid_from: int) -
         if f"{use}_vkey" in row:
             _add_key(state, name, use, row[f"{use}_vkey"], leaf, valid_from)
     state.public_keys |= {row["mask_key"], row["node_key"]}
-    state.parties[name] = PartyState(
+    party = PartyState(
         name=name,
         roles=tuple(row["roles"]),
         signing_vkey=row["signing_vkey"],
@@ -168,6 +170,8 @@ def enter(state: State, row: Mapping[str, Any], leaf: int, *, valid_from: int) -
         node_key=row["node_key"],
         mask_key=row["mask_key"],
     )
+    # Another dictionary: other threads may be walking through the one before.
+    state.parties = {**state.parties, name: party}
 
 
 def current_keys(state: State, party: str) -> list[KeyPeriod]:

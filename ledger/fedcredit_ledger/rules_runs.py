@@ -14,10 +14,12 @@ from fedcredit_ledger.canonical import encode
 from fedcredit_ledger.errors import RejectedEntryError
 from fedcredit_ledger.incoming import Incoming, Rule
 from fedcredit_ledger.quorum import is_endorsed
-from fedcredit_ledger.rules_grants import demand_live_grants
+from fedcredit_ledger.rules_grants import demand_grants_root, demand_live_grants
+from fedcredit_ledger.rules_sealed import demand_live_batch
 from fedcredit_ledger.state import (
     ApprovalState,
     AttemptState,
+    BatchState,
     GrantState,
     MaskKeyState,
     RunState,
@@ -94,8 +96,10 @@ def run_approved(state: State, incoming: Incoming) -> None:
     incoming.demand_before(run.proposal["valid_until"], "the proposal's end")
     approves = data["decision"] == "approve"
     if approves:
-        if "grant_ids" not in data or "mask_epk" not in data:
-            raise RejectedEntryError("malformed", "an approval cites grant_ids and a mask_epk")
+        if "mask_epk" not in data or not {"grant_ids", "grants_root"} & set(data):
+            raise RejectedEntryError(
+                "malformed", "an approval cites grant_ids or a grants_root, and a mask_epk"
+            )
         _demand_fresh_key(state, data["mask_epk"])
         _demand_grants(state, incoming, run)
     run.approvals[incoming.author] = ApprovalState(
@@ -104,6 +108,7 @@ def run_approved(state: State, incoming: Incoming) -> None:
         decision=data["decision"],
         grant_ids=tuple(data.get("grant_ids", ())),
         mask_epk=data.get("mask_epk", ""),
+        grants_root=data.get("grants_root", ""),
     )
     if approves:
         _publish_key(state, run, incoming)
@@ -132,10 +137,7 @@ def run_started(state: State, incoming: Incoming) -> None:
     newest = max(run.approvals[name].index for name in roster)
     incoming.demand_witnessed(max(newest, run.proposed_index), "the newest approval")
     assets = frozenset(
-        asset
-        for name in roster
-        for grant_id in run.approvals[name].grant_ids
-        for asset in state.grants[grant_id].assets
+        asset for name in roster for asset in _assets_of(state, name, run.approvals[name])
     )
     _demand_no_differencing(state, incoming, run, roster, assets)
     run.status, run.started, run.roster, run.assets = "started", incoming.entry_id, roster, assets
@@ -204,16 +206,17 @@ def round_contributed(state: State, incoming: Incoming) -> None:
         if other.data["roster_digest"] != data["roster_digest"]:
             raise RejectedEntryError("roster-changed", "another party has another roster")
     _demand_fresh_key(state, data["mask_epk"])
-    if ("grant_ids" in data) == ("grants_root" in data):
-        raise RejectedEntryError("malformed", "a contribution cites grant_ids or a grants_root")
-    if "grants_root" in data:
-        raise RejectedEntryError("no-such-reference", "no sealed grants have this root")
-    if not set(data.get("grant_ids", ())) <= set(run.approvals[name].grant_ids):
+    approval = run.approvals[name]
+    if not set(data.get("grant_ids", ())) <= set(approval.grant_ids):
         raise RejectedEntryError("grant-scope", "a grant that the approval did not cite")
-    grants = _demand_grants(state, incoming, run)
+    if "grant_ids" not in data and data["grants_root"] != approval.grants_root:
+        raise RejectedEntryError("grant-scope", "a batch that the approval did not cite")
+    grants, batch = _demand_grants(state, incoming, run)
     for grant in grants:
         grant.used_by.add(run.run_id)
         grant.n_rounds += 1
+    if batch is not None:
+        batch.used_by.add(run.run_id)
     attempt.contributions[name] = incoming.act
     for key in run.mask_keys[name]:
         key.used = key.used or key.epk == attempt.mask_epks[name]
@@ -407,15 +410,35 @@ def _least_parties(run: RunState) -> int:
     return max(int(run.proposal["min_parties"]), two_thirds)
 
 
-def _demand_grants(state: State, incoming: Incoming, run: RunState) -> list[GrantState]:
-    return demand_live_grants(
+def _demand_grants(
+    state: State, incoming: Incoming, run: RunState
+) -> tuple[list[GrantState], BatchState | None]:
+    """Return the grants that are cited, or the sealed batch with the root in their place."""
+    data, purpose = incoming.data, run.proposal["purpose"]
+    if "grant_ids" not in data:
+        batch = demand_live_batch(
+            state, incoming, data["grants_root"], grantee=run.requester, purpose=purpose
+        )
+        return [], batch
+    grants = demand_live_grants(
         state,
         incoming,
-        incoming.data.get("grant_ids", ()),
+        data["grant_ids"],
         grantee=run.requester,
-        purpose=run.proposal["purpose"],
+        purpose=purpose,
         run_id=run.run_id,
     )
+    if "grants_root" in data:
+        demand_grants_root(grants, data["grants_root"])
+    return grants, None
+
+
+def _assets_of(state: State, name: str, approval: ApprovalState) -> Iterable[str]:
+    """Yield the assets that a holder's approval rests on."""
+    if not approval.grant_ids:
+        yield from state.sealed[name, approval.grants_root].assets
+    for grant_id in approval.grant_ids:
+        yield from state.grants[grant_id].assets
 
 
 def _demand_fresh_key(state: State, epk: str) -> None:
@@ -450,7 +473,7 @@ def _demand_no_differencing(
         if kind != (other.proposal["request_kind"], other.proposal.get("label_definition_digest")):
             continue
         for name in sorted(set(roster) ^ set(other.opened_roster)):
-            if not is_endorsed(state, incoming, name, DIFFERENCING, digest):
+            if not is_endorsed(state, incoming.received, name, DIFFERENCING, digest):
                 raise RejectedEntryError(
                     DIFFERENCING,
                     f"run {other.run_id} over the same data was opened for another roster, and "

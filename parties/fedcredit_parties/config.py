@@ -102,7 +102,7 @@ class PartyDraft(Config):
     ----------
     name : str
         Name in the ledger.
-    role : {"data-holder", "key-holder", "requester"}
+    role : {"data-holder", "key-holder", "requester", "witness", "regulator", "auditor"}
         What this member does.
     origin : str
         Origin line of the ledger.
@@ -119,7 +119,7 @@ class PartyDraft(Config):
     """
 
     name: Name
-    role: Literal["data-holder", "key-holder", "requester"]
+    role: Literal["data-holder", "key-holder", "requester", "witness", "regulator", "auditor"]
     origin: str | None = Field(default=None, min_length=1, max_length=200)
     coordinator: str | None = Field(default=None, pattern=r"^https://[^/\s]+$")
     ca_file: Path | None = None

@@ -161,7 +161,7 @@ def run(path: Path, stop: threading.Event) -> None:
     if setup.config.role == "requester":
         raise ConfigError(
             "a requester has no daemon",
-            expected="role data-holder or key-holder",
+            expected="any other role",
             found=setup.config.role,
             remedy="use the federation from a notebook: Federation.load(...)",
         )
@@ -180,15 +180,23 @@ def _serve(setup: PartySetup, stop: threading.Event) -> None:
     pulse = setup.front(patience_s=0.0)
     try:
         check_place(setup.config, setup.identity, member.ledger.state)
-        session = Session(setup.config.name, pulse, setup.state)
+        kept = member.ledger.kept
+        session = Session(setup.config.name, pulse, setup.state, head=lambda: kept.newest)
         session.begin(stop)
         if setup.config.role == "key-holder":
             _serve_key_holder(setup, member, session, stop)
+        elif setup.config.role in _WATCHERS:
+            member.start(member.follow, session.serve)
+            _until_stopped(setup, member, stop)
         else:
             _serve_data_holder(setup, member, session, stop)
     finally:
         member.stop()
         pulse.close()
+
+
+_WATCHERS = ("witness", "regulator", "auditor")
+"""Roles without rows and without a key of runs: they keep a copy, and co-sign what extends it."""
 
 
 def _when_reachable(setup: PartySetup, stop: threading.Event) -> Member | None:

@@ -245,7 +245,7 @@ class FrontClient:
             raise _odd("a status document", "other bytes")
         return found
 
-    def hello(self, session: str, earlier: Sequence[str]) -> float | None:
+    def hello(self, session: str, earlier: Sequence[str], head: bytes = b"") -> float | None:
         """Say that this daemon lives; return None, or how long ago another one was heard, in s.
 
         Parameters
@@ -254,8 +254,11 @@ class FrontClient:
             Number of this daemon's life, 32 hex digits.
         earlier : sequence of str
             Numbers of lives that have certainly ended and that this one follows.
+        head : bytes
+            The newest head that the log has signed for this member; empty for none.
         """
-        body = json.dumps({"earlier": list(earlier), "session": session}).encode()
+        said = {"earlier": list(earlier), "head": head.decode(), "session": session}
+        body = json.dumps(said).encode()
         response = self._request("POST", "/session", body, passed=frozenset({409}))
         if response.status_code == 200:
             return None
@@ -263,6 +266,35 @@ class FrontClient:
             return float(json.loads(response.content)["heard_s"])
         except (KeyError, TypeError, ValueError):
             raise _odd("how long ago the other daemon was heard", "other bytes") from None
+
+    def draft_to_join(self) -> SubmitAnswer:
+        """Ask, as somebody who is invited and no party yet, for the entry that admits this name.
+
+        Returns
+        -------
+        SubmitAnswer
+            Its note as ``receipt``; or the code why there is none.
+        """
+        return self._joining(self._call("GET", "/join"))
+
+    def join(self, note: bytes) -> SubmitAnswer:
+        """Hand in the entry that admits this name, co-signed.
+
+        Returns
+        -------
+        SubmitAnswer
+            The entry's id as ``receipt``; or the code of the rule that refused it.
+        """
+        return self._joining(self._call("POST", "/join", note))
+
+    @staticmethod
+    def _joining(body: bytes) -> SubmitAnswer:
+        parts = unpack(body, most=3)
+        try:
+            note, code, detail = parts
+            return SubmitAnswer(receipt=note, code=code.decode(), detail=detail.decode())
+        except ValueError:
+            raise _odd("a note, a code and a sentence", "other bytes") from None
 
     def leave(self) -> None:
         """Wait and be patient no longer: open calls are cut off, later ones are made once."""

@@ -15,8 +15,16 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from fedcredit_ledger.note import CosignatureKey, SigningKey
 
-ROLES = ("data-holder", "coordinator", "key-holder", "witness", "result-user")
-"""Roles a founder can have."""
+ROLES = (
+    "data-holder",
+    "coordinator",
+    "key-holder",
+    "witness",
+    "auditor",
+    "regulator",
+    "result-user",
+)
+"""Roles that a party can have."""
 
 
 @dataclass(frozen=True, kw_only=True)

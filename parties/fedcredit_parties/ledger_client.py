@@ -17,12 +17,13 @@ from typing import Any, TypeVar
 from fedcredit_ledger.checkpoint import Checkpoint
 from fedcredit_ledger.entry import Entry, SignedEntry, format_time
 from fedcredit_ledger.errors import QuorumError, RejectedEntryError
-from fedcredit_ledger.note import Note, SigningKey
+from fedcredit_ledger.note import CosignatureKey, Note, SigningKey
 from fedcredit_ledger.replica import Replica
 from fedcredit_ledger.rules import State
 from fedcredit_ledger.witness import Witness
 from fedcredit_parties.file_lock import exclusive
 from fedcredit_parties.front import Front
+from fedcredit_parties.kept_heads import KeptHeads
 from fedcredit_parties.long_poll import LongPoll
 
 T = TypeVar("T")
@@ -50,6 +51,8 @@ class LedgerClient:
         Returns the current time in UTC.
     pen : Path, optional
         Lock file shared by all processes that write as this author.
+    kept : KeptHeads, optional
+        What this member keeps of the ledger; kept in memory when absent.
 
     Attributes
     ----------
@@ -71,6 +74,7 @@ class LedgerClient:
         front: Front,
         clock: Callable[[], datetime],
         pen: Path | None = None,
+        kept: KeptHeads | None = None,
     ) -> None:
         self.key = key
         self.origin = origin
@@ -82,6 +86,7 @@ class LedgerClient:
         self._poll = LongPoll(self._news, lambda: self.replica.size, self._fetch)
         self._pen = threading.Lock()
         self._pen_file = pen
+        self.kept = KeptHeads(key.name, None) if kept is None else kept
         self.leaving = threading.Event()
 
     @property
@@ -130,44 +135,81 @@ class LedgerClient:
         data: Mapping[str, Any],
         *,
         readers: tuple[str, ...] = ("all",),
-        cosigners: tuple[SigningKey, ...] = (),
+        cosigners: tuple[SigningKey | CosignatureKey, ...] = (),
+        key: SigningKey | None = None,
     ) -> str:
         """Sign and submit one entry; return its id once it stands in the verified copy.
+
+        Parameters
+        ----------
+        kind, data, readers
+            As in the entry.
+        cosigners : tuple of keys
+            Further keys that the type demands, in its order.
+        key : SigningKey, optional
+            Another key of the author that the type demands in the first place.
 
         Raises
         ------
         RejectedEntryError
             With the code of the rule that refused it.
+        SignatureError, CheckpointError, InvalidEvidenceError
+            When the receipt is not signed by the log.
         """
         with self._pen, self._shared_pen():
-            with self._lock:
-                sequence, previous = self._next_number()
-                entry = Entry(
-                    author=self.key.name,
-                    author_seq=sequence,
-                    author_prev=previous,
-                    ledger=self.origin,
-                    type=kind,
-                    time=format_time(self.clock()),
-                    seen_size=self.replica.size,
-                    seen_root=self.replica.root.hex(),
-                    readers=list(readers),
-                    data=dict(data),
-                )
-            signed = SignedEntry.sign(entry, self.key, *cosigners)
-            if self._pen_file is not None:
-                self._pen_file.write_text(signed.id, "ascii")
-            (answer,) = self.front.submit([signed.encode()])
-            if answer.code:
-                raise RejectedEntryError(answer.code, answer.detail)
-            with self._lock:
-                seen, known = self.replica.size, signed.id in self.state.entry_index
-            if not known:
-                self.refresh(timeout_s=POLL_S, beyond=seen)
-            if signed.id not in self.state.entry_index:
-                self.refresh()
-            self.replica.find(signed.id)
-            return signed.id
+            entry = self._entry(kind, data, readers)
+            return self._submit(SignedEntry.sign(entry, key or self.key, *cosigners))
+
+    def draft(self, kind: str, data: Mapping[str, Any]) -> SignedEntry:
+        """Sign an entry that a co-signer elsewhere is to complete; nothing is submitted.
+
+        It holds for as long as this author writes nothing else, and 600 s at most.
+        """
+        with self._pen, self._shared_pen():
+            return SignedEntry.sign(self._entry(kind, data, ("all",)), self.key)
+
+    def hand_in(self, signed: SignedEntry) -> str:
+        """Submit an entry of this author that others have co-signed; return its id.
+
+        Raises
+        ------
+        RejectedEntryError
+            ``author-gap`` when this author has written something else since the draft.
+        """
+        with self._pen, self._shared_pen():
+            return self._submit(signed)
+
+    def _entry(self, kind: str, data: Mapping[str, Any], readers: tuple[str, ...]) -> Entry:
+        with self._lock:
+            sequence, previous = self._next_number()
+            return Entry(
+                author=self.key.name,
+                author_seq=sequence,
+                author_prev=previous,
+                ledger=self.origin,
+                type=kind,
+                time=format_time(self.clock()),
+                seen_size=self.replica.size,
+                seen_root=self.replica.root.hex(),
+                readers=list(readers),
+                data=dict(data),
+            )
+
+    def _submit(self, signed: SignedEntry) -> str:
+        if self._pen_file is not None:
+            self._pen_file.write_text(signed.id, "ascii")
+        (answer,) = self.front.submit([signed.encode()])
+        if answer.code:
+            raise RejectedEntryError(answer.code, answer.detail)
+        with self._lock:
+            seen, known = self.replica.size, signed.id in self.state.entry_index
+        if not known:
+            self.refresh(timeout_s=POLL_S, beyond=seen)
+        if signed.id not in self.state.entry_index:
+            self.refresh()
+        self.replica.find(signed.id)
+        self.kept.keep_receipt(answer.receipt, self.replica)
+        return signed.id
 
     @contextmanager
     def _shared_pen(self) -> Iterator[None]:
@@ -222,7 +264,9 @@ class LedgerClient:
         """
         self._reach(Checkpoint.parse(Note.parse(note).text).size)
         with self._lock:
-            return witness.cosign(note, self.replica)
+            line = witness.cosign(note, self.replica)
+        self.kept.keep_cosigned(note)
+        return line
 
     def witnessed(self, index: int, *, deadline: float) -> bytes:
         """Wait until leaf `index` is under a quorum checkpoint that this member verified.

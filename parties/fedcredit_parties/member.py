@@ -18,6 +18,7 @@ from fedcredit_parties.errors import DiskFullError, FrontUnreachableError, Party
 from fedcredit_parties.front import Front
 from fedcredit_parties.heads import Head, answer_heads
 from fedcredit_parties.identity import Identity
+from fedcredit_parties.kept_heads import KeptHeads
 from fedcredit_parties.ledger_client import POLL_S, LedgerClient
 from fedcredit_parties.mailbox import Mailbox
 from fedcredit_parties.trust import Trust
@@ -70,7 +71,8 @@ class Member:
     UntrustedFederationError
         When the ledger's founders are not the pinned ones.
     LedgerError
-        When the ledger does not verify, or is shorter than a head that this member co-signed.
+        When the ledger does not verify, or is shorter than a head that this member co-signed, or
+        than its newest receipt says.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Member:
             front=front,
             clock=clock,
             pen=None if state is None else state / "pen",
+            kept=KeptHeads(identity.name, state),
         )
         self.mailbox = Mailbox(
             key=identity.signing,
@@ -110,6 +113,7 @@ class Member:
         self._threads: list[threading.Thread] = []
         self.ledger.refresh()
         trust.check(self.ledger.state, member=identity.name)
+        self.ledger.kept.check(self.ledger.replica)
         path = None if state is None else state / "witness.json"
         self._seen = Witness(identity.witness, path=path, clock=clock)
         size, root = self._seen.head
@@ -171,6 +175,11 @@ class Member:
             if role in party.roles:
                 return name
         raise LedgerError(f"the founding entry names no {role}")
+
+    def follow(self, stop: threading.Event) -> None:
+        """Keep this member's verified copy of the ledger up to date until `stop` is set."""
+        while not stop.is_set():
+            self.ledger.refresh(timeout_s=POLL_S)
 
     def _witness(self, stop: threading.Event) -> None:
         """Co-sign what extends this member's own verified copy, and nothing else.

@@ -34,7 +34,7 @@ def check_place(config: PartyConfig, identity: Identity, state: State) -> tuple[
             party=identity.name,
             expected=f"one of {', '.join(sorted(state.parties))}",
             found=identity.name,
-            remedy="correct name and origin in party.toml, or have the party founded",
+            remedy="correct name and origin in party.toml, or join: fedcredit party join",
         )
     here = identity.founder()
     for field, name in _KEYS.items():
@@ -45,7 +45,8 @@ def check_place(config: PartyConfig, identity: Identity, state: State) -> tuple[
                 party=identity.name,
                 expected=f"fingerprint {fingerprint(theirs)}",
                 found=f"fingerprint {fingerprint(mine)}",
-                remedy="restore the identity folder that was founded from its backup",
+                remedy="restore the identity folder from its backup; when a rotation was cut off, "
+                "fedcredit party rotate-key completes it",
             )
     role = "result-user" if config.role == "requester" else config.role
     if role not in own.roles:

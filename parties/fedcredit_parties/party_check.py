@@ -230,7 +230,7 @@ def _ledger(setup: PartySetup, member: Member) -> list[Finding]:
 
 def _policy(setup: PartySetup, member: Member) -> str:
     founded, own = (
-        str(member.ledger.state.founding["disclosure_policy_digest"]),
+        member.ledger.state.disclosure_digest,
         setup.config.disclosure.digest(),
     )
     if founded != own:
@@ -239,6 +239,6 @@ def _policy(setup: PartySetup, member: Member) -> str:
             party=setup.config.name,
             expected=f"a policy with digest {founded[:12]}",
             found=own[:12],
-            remedy="copy the policy of the founding into party.toml",
+            remedy="copy the policy of the founding, or of policy-changed, into party.toml",
         )
-    return "as founded"
+    return "as the federation agreed"

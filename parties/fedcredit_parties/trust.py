@@ -32,7 +32,11 @@ class Trust:
     peers: Mapping[str, str]
 
     def check(self, state: State, *, member: str) -> None:
-        """Compare the ledger's founders with the pins.
+        """Compare the founders with the pins, as the founding entry names them.
+
+        What changed since, and who came later, follows from that entry by the rules of the ledger:
+        a rotated key is signed by the one before it, and nobody joins without the endorsements of
+        a quorum of the parties, most of whom are pinned here.
 
         Raises
         ------
@@ -41,14 +45,15 @@ class Trust:
             pinned one is missing.
         """
         pinned = dict(self.peers)
-        for name, party in state.parties.items():
+        for founder in state.founding["founders"]:
+            name, roles, vkey = founder["party"], founder["roles"], founder["signing_vkey"]
             key = pinned.pop(name, "")
             if name == member:
                 continue
-            if "key-holder" in party.roles:
-                self._same(name, self.key_holder, party.signing_vkey)
-            elif "data-holder" in party.roles:
-                self._same(name, key, party.signing_vkey)
+            if "key-holder" in roles:
+                self._same(name, self.key_holder, vkey)
+            elif "data-holder" in roles:
+                self._same(name, key, vkey)
         for name in sorted(pinned):
             self._same(name, pinned[name], "no such party in the founding entry")
 

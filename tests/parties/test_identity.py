@@ -53,7 +53,7 @@ def test_no_secret_stands_in_the_founder_row_or_the_representation() -> None:
 
 @pytest.mark.parametrize(
     "roles",
-    [(), ("auditor",), ("coordinator", "key-holder")],
+    [(), ("banker",), ("coordinator", "key-holder")],
     ids=["none", "unknown", "both locks"],
 )
 def test_roles_that_must_not_be_are_refused(roles: tuple[str, ...]) -> None:
