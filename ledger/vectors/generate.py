@@ -1,8 +1,8 @@
-"""Build the ledger's own conformance vectors (L1 to L5, L8) from their seeds and fields.
+"""Build the ledger's own conformance vectors from their seeds and fields.
 
-``python generate.py`` writes L1.json to L8.json beside itself; a test runs it and compares. The
-public vectors (J, M, N, C, E) come from elsewhere, are named with their source in each file, and
-are not generated.
+``python generate.py`` writes L1.json to L8.json, chain.json and bad/*.json beside itself; a test
+runs it and compares. The public vectors (J, M, N, W, T, P, E) come from elsewhere, are named with
+their source in each file, and are not generated.
 """
 
 import base64
@@ -11,17 +11,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bad_chains import bad_chains
+from chains import (
+    ORIGIN,
+    SIZE,
+    WITNESSES,
+    log_key,
+    party_key,
+    sound,
+    witness_key,
+)
+
 from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.checkpoint import Checkpoint, TlogProof
 from fedcredit_ledger.entry import Entry, SignedEntry, commit
 from fedcredit_ledger.evidence_verifier import pack
 from fedcredit_ledger.merkle import node_hash
-from fedcredit_ledger.note import CosignatureKey, Note, SigningKey
+from fedcredit_ledger.note import Note
 
 HERE = Path(__file__).resolve().parent
 
-ORIGIN = "ledger.example/fedcredit-demo"
-WITNESSES = ("bank-a", "bank-b", "bank-c", "regulator")
 FIRST_TIME_S = 1795449600
 
 BEFORE = {
@@ -31,11 +40,6 @@ BEFORE = {
     "author_prev": "6b2dbc578c30531feab31f818d2a728b5b7cf5062a058431e7cd0241807fdbc7",
 }
 """What stood in the ledger before the leaf of L1."""
-
-
-def seed(text: str) -> bytes:
-    """Return the seed that a vector key is made of."""
-    return hashlib.sha256(text.encode()).digest()
 
 
 def commitment() -> tuple[str, str]:
@@ -68,23 +72,12 @@ def leaf() -> Leaf:
             "valid_until": "2026-12-23T00:00:00.000Z",
         },
     )
-    key = SigningKey.from_seed("bank-a", seed("fedcredit vector key bank-a"))
     return Leaf(
         index=4,
         prev=str(BEFORE["last_leaf"]),
         received="2026-11-23T16:00:04.000Z",
-        signed=SignedEntry.sign(entry, key),
+        signed=SignedEntry.sign(entry, party_key("bank-a")),
     )
-
-
-def witness_key(name: str) -> CosignatureKey:
-    """Return the vector key of a witness."""
-    return CosignatureKey.from_seed(name, seed(f"fedcredit vector witness {name}"))
-
-
-def log_key() -> SigningKey:
-    """Return the vector key of the log."""
-    return SigningKey.from_seed(ORIGIN, seed("fedcredit vector log key"))
 
 
 def checkpoint() -> Note:
@@ -113,6 +106,7 @@ def build() -> dict[str, Any]:
     made, head = leaf(), checkpoint()
     proof = TlogProof(4, (bytes.fromhex(str(BEFORE["root"])),), head)
     digest, salt = commitment()
+    good = sound()
     return {
         "L1.json": {
             "what": "a leaf: a bank grants",
@@ -152,6 +146,14 @@ def build() -> dict[str, Any]:
             "zip": base64.b64encode(pack({"a.txt": b"x", "b/c": b"y"})).decode(),
             "sha256": hashlib.sha256(pack({"a.txt": b"x", "b/c": b"y"})).hexdigest(),
         },
+        "chain.json": {
+            "what": f"a sound ledger of {SIZE} leaves: one federation, one run of one round",
+            "founding_entry": good.ids[0],
+            "root": good.tree.root.hex(),
+            "leaves": [raw.decode() for raw in good.leaves],
+            "heads": [raw.decode() for raw in good.heads],
+        },
+        **{f"bad/{name}.json": bad.document(good) for name, bad in bad_chains().items()},
     }
 
 
@@ -161,5 +163,7 @@ def text(document: Any) -> str:
 
 
 if __name__ == "__main__":
+    for old in (HERE / "bad").glob("*.json"):
+        old.unlink()
     for name, document in build().items():
         (HERE / name).write_text(text(document), encoding="utf-8")

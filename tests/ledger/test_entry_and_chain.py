@@ -1,7 +1,6 @@
 """Entries and leaves to the byte, and links that do not hold."""
 
 import hashlib
-import importlib.util
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -39,15 +38,6 @@ def test_the_leaf_of_the_specification():
     )
     key = SigningKey.from_seed("bank-a", hashlib.sha256(b"fedcredit vector key bank-a").digest())
     key.verifier.verify(leaf.signed.note.text, leaf.signed.signatures[0])
-
-
-def test_the_generator_rebuilds_the_files():
-    spec = importlib.util.spec_from_file_location("vector_generator", VECTORS / "generate.py")
-    generator = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(generator)
-
-    for name, document in generator.build().items():
-        assert (VECTORS / name).read_text(encoding="utf-8") == generator.text(document)
 
 
 def test_a_commitment_by_the_specification():
