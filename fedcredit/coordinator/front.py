@@ -14,7 +14,8 @@ from typing import BinaryIO, TypeVar
 from fedcredit.coordinator.desk_store import Blob, Label, MemoryShelf, Shelf
 from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.entry import parse_time
-from fedcredit_ledger.log import Log
+from fedcredit_ledger.errors import LedgerError
+from fedcredit_ledger.log import Log, SubmitOutcome
 from fedcredit_parties.errors import MalformedMessageError
 from fedcredit_parties.front import SubmitAnswer
 
@@ -28,6 +29,9 @@ SPENT = timedelta(minutes=10)
 
 PAGE_BYTES = 2**20
 
+COMPARE_S = 60.0
+"""One wait of the coordinator's own member for a witness's head; then it waits again."""
+
 
 class Desk:
     """What all windows share: the log, the blobs, the inboxes.
@@ -38,6 +42,9 @@ class Desk:
         The sequencer.
     store : Shelf, optional
         Keeps blobs and notes; in memory when absent.
+    compare_first : bool, default False
+        Take no entry before a witness has said which head it has seen: the ledger's store may be an
+        old copy.
 
     Disclosure
     ----------
@@ -45,8 +52,11 @@ class Desk:
     sizes and times; it can open none of the latter two.
     """
 
-    def __init__(self, log: Log, *, store: Shelf | None = None) -> None:
+    def __init__(
+        self, log: Log, *, store: Shelf | None = None, compare_first: bool = False
+    ) -> None:
         self.log = log
+        self.is_compared = not compare_first
         self.closed = False
         self._shelf: Shelf = MemoryShelf() if store is None else store
         self._wanted = 0
@@ -84,6 +94,36 @@ class Desk:
         self.closed = True
         self.wake()
         self._shelf.close()
+
+    def submit(self, notes: list[bytes]) -> list[SubmitOutcome]:
+        """Append signed entries, in order.
+
+        Raises
+        ------
+        LedgerError
+            When nothing can be written, or no witness was heard yet.
+        """
+        if not self.is_compared:
+            raise LedgerError("no witness has said yet which ledger it has seen")
+        outcomes = self.log.submit(notes)
+        self.wake()
+        return outcomes
+
+    def hear(self, party: str, note: bytes) -> None:
+        """Compare the ledger with the newest head that a member holds; empty for none.
+
+        Raises
+        ------
+        RollbackError, ForkError
+            When this ledger is an old copy, or another. It takes nothing more.
+        MalformedEntryError, SignatureError, CheckpointError
+            When it is no head of this ledger's log.
+        """
+        if note:
+            self.log.hear(note)
+        if not self.is_compared and party in self.log.state.with_role("witness"):
+            self.is_compared = True
+            self.wake()
 
     def want(self, covering: int) -> None:
         """Ask the witnesses for a quorum over at least `covering` leaves.
@@ -180,8 +220,9 @@ class Window:
     def submit(self, notes: list[bytes]) -> list[SubmitAnswer]:
         """Append signed entries, in order."""
         self.n_bytes_sent += sum(map(len, notes))
-        outcomes = self._desk.log.submit(notes)
-        self._desk.wake()
+        while not (self._desk.is_compared or self._desk.closed or self._left):
+            self._wait(lambda: self._desk.is_compared or None, COMPARE_S)
+        outcomes = self._desk.submit(notes)
         return [SubmitAnswer(receipt=o.receipt, code=o.code, detail=o.detail) for o in outcomes]
 
     def leaves(self, start: int, *, timeout_s: float = 0.0) -> list[bytes]:

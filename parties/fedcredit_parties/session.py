@@ -15,6 +15,7 @@ import json
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from fedcredit_parties.disk import kept_in
@@ -42,16 +43,27 @@ class Session:
         Signed calls.
     state : Path
         The daemon's state folder, whose lock is held.
+    head : callable, optional
+        Returns the newest head that the log has signed for this member.
 
     Disclosure
     ----------
-    The coordinator learns when this daemon started and that it lives.
+    The coordinator learns when this daemon started, that it lives, and which of the log's own heads
+    it has seen.
     """
 
-    def __init__(self, name: str, front: FrontClient, state: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        front: FrontClient,
+        state: Path,
+        *,
+        head: Callable[[], bytes] = bytes,
+    ) -> None:
         self.id = secrets.token_hex(16)
         self._name = name
         self._front = front
+        self._head = head
         self._path = state / "sessions.json"
         self._earlier = self._read()
 
@@ -69,7 +81,7 @@ class Session:
         first: float | None = None
         while not stop.is_set():
             try:
-                heard_s = self._front.hello(self.id, self._earlier)
+                heard_s = self._front.hello(self.id, self._earlier, self._head())
             except FrontUnreachableError:
                 first = None  # the coordinator may have started anew
             else:
@@ -90,7 +102,7 @@ class Session:
             When the front has given the place to another.
         """
         while not stop.wait(BEAT_S):
-            heard_s = self._front.hello(self.id, ())
+            heard_s = self._front.hello(self.id, (), self._head())
             if heard_s is not None:
                 raise self._double(heard_s)
 

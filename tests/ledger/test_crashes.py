@@ -238,6 +238,8 @@ def flip(folder: Path, n_flips: int, rng: random.Random) -> Counter[str]:
         with closing(sqlite3.connect(trial / "plain.db")) as plain:
             try:
                 (n_leaves,) = plain.execute("SELECT COUNT(*) FROM leaf").fetchone()
+            except sqlite3.OperationalError:  # even the tables were in the lost part
+                n_leaves = 0
             except sqlite3.DatabaseError:
                 n_leaves = -1
         try:
