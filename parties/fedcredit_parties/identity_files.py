@@ -8,7 +8,9 @@ compare by telephone.
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -31,15 +33,6 @@ def save_identity(identity: Identity, folder: Path) -> None:
         When the folder holds one already: an identity is never overwritten.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    secret = {
-        "mask_key": identity.mask_key.private_bytes_raw().hex(),
-        "name": identity.name,
-        "node": f"{identity.node.private_numbers().private_value:096x}",
-        "recovery": identity.recovery.seed.hex(),
-        "roles": list(identity.roles),
-        "signing": identity.signing.seed.hex(),
-        "witness": identity.witness.seed.hex(),
-    }
     try:
         handle = os.open(folder / _FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -50,10 +43,22 @@ def save_identity(identity: Identity, folder: Path) -> None:
             remedy="keep it: a new identity is a new party; name another folder",
         ) from None
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        json.dump(secret, file)
+        json.dump(_secret(identity), file)
         file.flush()
         os.fsync(file.fileno())
     (folder / "founder.json").write_text(json.dumps(identity.founder(), indent=1), "utf-8")
+
+
+def _secret(identity: Identity) -> dict[str, Any]:
+    return {
+        "mask_key": identity.mask_key.private_bytes_raw().hex(),
+        "name": identity.name,
+        "node": f"{identity.node.private_numbers().private_value:096x}",
+        "recovery": identity.recovery.seed.hex(),
+        "roles": list(identity.roles),
+        "signing": identity.signing.seed.hex(),
+        "witness": identity.witness.seed.hex(),
+    }
 
 
 def load_identity(folder: Path) -> Identity:
@@ -96,6 +101,72 @@ def load_identity(folder: Path) -> Identity:
             f"{path.name} is not an identity",
             remedy="restore it from the backup made when the party was founded",
         ) from None
+
+
+def next_key(identity: Identity, folder: Path, use: str) -> SigningKey | CosignatureKey:
+    """Return the key that is to follow one in use; made, and on the disk, before it is returned.
+
+    Parameters
+    ----------
+    identity : Identity
+        The keys in use.
+    folder : Path
+        Where they lie.
+    use : str
+        ``signing`` or ``witness``.
+
+    Raises
+    ------
+    ConfigError
+        When the file of the next key is not one.
+    """
+    kind = CosignatureKey if use == "witness" else SigningKey
+    path = folder / f"next-{use}.key"
+    if not path.exists():
+        new = kind.generate(identity.name)
+        _write_whole(path, new.seed.hex())
+        return new
+    try:
+        return kind.from_seed(identity.name, bytes.fromhex(path.read_text("ascii")))
+    except (OSError, ValueError):
+        raise ConfigError(
+            f"{path.name} is not a key",
+            party=identity.name,
+            expected="64 hex digits, as rotate-key wrote them",
+            found="something else",
+            remedy="when the ledger does not hold the new key yet, remove the file and repeat",
+        ) from None
+
+
+def has_next(folder: Path, use: str) -> bool:
+    """Whether a rotation was begun and not completed."""
+    return (folder / f"next-{use}.key").exists()
+
+
+def adopt_next(identity: Identity, folder: Path, use: str) -> Identity:
+    """Put the next key in the place of the one in use, in one step; return the new identity."""
+    new = replace(identity, **{use: next_key(identity, folder, use)})
+    _write_whole(folder / _FILE, json.dumps(_secret(new)))
+    _write_whole(folder / "founder.json", json.dumps(new.founder(), indent=1))
+    (folder / f"next-{use}.key").unlink()
+    return new
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write a file that its owner alone may read, whole or not at all, and on the disk."""
+    part = path.with_name(f"part-{path.name}")
+    part.unlink(missing_ok=True)
+    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def vault_key(identity: Identity) -> bytes:

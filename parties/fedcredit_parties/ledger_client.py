@@ -160,16 +160,25 @@ class LedgerClient:
             entry = self._entry(kind, data, readers)
             return self._submit(SignedEntry.sign(entry, key or self.key, *cosigners))
 
-    def draft(self, kind: str, data: Mapping[str, Any]) -> SignedEntry:
-        """Sign an entry that a co-signer elsewhere is to complete; nothing is submitted.
+    def draft(
+        self,
+        kind: str,
+        data: Mapping[str, Any],
+        *,
+        cosigners: tuple[SigningKey | CosignatureKey, ...] = (),
+        key: SigningKey | None = None,
+    ) -> SignedEntry:
+        """Sign an entry, perhaps for a co-signer elsewhere; nothing is submitted.
 
-        It holds for as long as this author writes nothing else, and 600 s at most.
+        It holds for as long as this author writes nothing else, and 600 s at most. Parameters as in
+        `append`.
         """
         with self._pen, self._shared_pen():
-            return SignedEntry.sign(self._entry(kind, data, ("all",)), self.key)
+            entry = self._entry(kind, data, ("all",))
+            return SignedEntry.sign(entry, key or self.key, *cosigners)
 
     def hand_in(self, signed: SignedEntry) -> str:
-        """Submit an entry of this author that others have co-signed; return its id.
+        """Submit a drafted entry; return its id once it stands in the verified copy.
 
         Raises
         ------
@@ -178,6 +187,17 @@ class LedgerClient:
         """
         with self._pen, self._shared_pen():
             return self._submit(signed)
+
+    def hand_over(self, signed: SignedEntry) -> None:
+        """Submit a drafted entry after which the front knows this key no more.
+
+        Raises
+        ------
+        RejectedEntryError
+            As in `hand_in`.
+        """
+        with self._pen, self._shared_pen():
+            self._send(signed)
 
     def _entry(self, kind: str, data: Mapping[str, Any], readers: tuple[str, ...]) -> Entry:
         with self._lock:
@@ -195,12 +215,17 @@ class LedgerClient:
                 data=dict(data),
             )
 
-    def _submit(self, signed: SignedEntry) -> str:
+    def _send(self, signed: SignedEntry) -> bytes:
+        """Hand an entry in; return its receipt."""
         if self._pen_file is not None:
             self._pen_file.write_text(signed.id, "ascii")
         (answer,) = self.front.submit([signed.encode()])
         if answer.code:
             raise RejectedEntryError(answer.code, answer.detail)
+        return answer.receipt
+
+    def _submit(self, signed: SignedEntry) -> str:
+        receipt = self._send(signed)
         with self._lock:
             seen, known = self.replica.size, signed.id in self.state.entry_index
         if not known:
@@ -208,7 +233,7 @@ class LedgerClient:
         if signed.id not in self.state.entry_index:
             self.refresh()
         self.replica.find(signed.id)
-        self.kept.keep_receipt(answer.receipt, self.replica)
+        self.kept.keep_receipt(receipt, self.replica)
         return signed.id
 
     @contextmanager

@@ -8,11 +8,13 @@ be waiting for exactly that co-signature.
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fedcredit_ledger.errors import LedgerError
+from fedcredit_ledger.errors import ForkError, LedgerError, RollbackError
 from fedcredit_ledger.witness import Witness
+from fedcredit_parties.contradiction import keep, report
 from fedcredit_parties.disk import kept_in
 from fedcredit_parties.errors import DiskFullError, FrontUnreachableError, PartyError
 from fedcredit_parties.front import Front
@@ -113,11 +115,15 @@ class Member:
         self._threads: list[threading.Thread] = []
         self.ledger.refresh()
         trust.check(self.ledger.state, member=identity.name)
-        self.ledger.kept.check(self.ledger.replica)
         path = None if state is None else state / "witness.json"
         self._seen = Witness(identity.witness, path=path, clock=clock)
         size, root = self._seen.head
-        Head(size=size, root=root.hex()).check(self.ledger, whose=identity.name)
+        try:
+            self.ledger.kept.check(self.ledger.replica)
+            Head(size=size, root=root.hex()).check(self.ledger, whose=identity.name)
+        except (ForkError, RollbackError) as error:
+            self._keep_served(error)
+            raise
 
     @property
     def name(self) -> str:
@@ -196,9 +202,34 @@ class Member:
                 with kept_in(self._state or Path(), "no checkpoint was co-signed", party=self.name):
                     line = self.ledger.cosign(witness, note)
             except LedgerError as error:
+                self._keep_refused(note, error)
                 self.failures.append(error)
                 return
-            self.front.cosign(line)
+            if self._is_named(witness.size):
+                self.front.cosign(line)
+
+    def _keep_refused(self, offered: bytes, error: LedgerError) -> None:
+        """Keep a head that contradicts this member's copy, and report it."""
+        if self._state is None or not isinstance(error, ForkError | RollbackError):
+            return
+        held = self.ledger.kept.newest
+        path = keep(self._state, self.ledger, offered=offered, held=held, error=error)
+        report(self.ledger, path, accused=self.role("coordinator"), error=error)
+
+    def _keep_served(self, error: LedgerError) -> None:
+        """Keep the newest co-signed head of a ledger that is not the one this member knows."""
+        if self._state is None or not (held := self.ledger.kept.newest):
+            return
+        offered = b""
+        with suppress(FrontUnreachableError):
+            size = self.ledger.replica.size
+            offered = self.front.checkpoint(covering=size, timeout_s=0.0) or b""
+        keep(self._state, self.ledger, offered=offered, held=held, error=error)
+
+    def _is_named(self, size: int) -> bool:
+        """Whether the policy for heads of a size names this witness; one that has joined waits."""
+        policy = self.ledger.replica.head_rule(size).policy
+        return self.identity.witness.vkey in {key.vkey for key in policy.witnesses.values()}
 
     def _answer_heads(self, stop: threading.Event) -> None:
         """Tell members who ask which head this witness has co-signed."""
