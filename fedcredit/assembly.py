@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fedcredit.ledger_copy import save_ledger
+from fedcredit.ledger_file import TERMS
+from fedcredit.quorum import policy_in_force
 from fedcredit.requests import HorizontalJob
 from fedcredit.result_file import ResultFile
 from fedcredit.results import RELEASED, DisclosureStatement, TrainingResult
@@ -100,6 +102,7 @@ def assemble(
                 "started": run.started,
                 "finished": finished,
                 "model": registered,
+                "witness_policy": _witness_policy(facts),
                 "grants": _grants(member, run),
             },
             "checkpoint": checkpoint,
@@ -145,9 +148,12 @@ def scorecard(
     )
 
 
-def ledger_facts(member: Member) -> list[dict[str, object]]:
-    """Return index, id, type, author and received time of every entry of a verified copy."""
-    facts: list[dict[str, object]] = []
+def ledger_facts(member: Member) -> list[dict[str, Any]]:
+    """Return index, id, type, author and received time of every entry of a verified copy.
+
+    Of founding, grants and changes of policy also the data: a report says what they allow.
+    """
+    facts: list[dict[str, Any]] = []
     replica = member.ledger.replica
     for index in range(replica.size):
         leaf = Leaf.parse(replica.leaf(index))
@@ -159,9 +165,18 @@ def ledger_facts(member: Member) -> list[dict[str, object]]:
                 "type": entry.type,
                 "author": entry.author,
                 "received": leaf.received,
+                **({"data": entry.data} if entry.type in TERMS else {}),
             }
         )
     return facts
+
+
+def _witness_policy(facts: list[dict[str, Any]]) -> str | None:
+    """Return the entry that says whose signatures make the result final."""
+    policy = policy_in_force(
+        (fact["entry_id"], fact["type"], fact.get("data", {})) for fact in facts
+    )
+    return None if policy is None else policy.entry_id
 
 
 def _register(member: Member, run: RunState, model_json: str) -> str:

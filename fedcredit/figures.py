@@ -1,8 +1,9 @@
 """From a figure of a report back to where it came from: round, parties, grants, policy.
 
-Every figure that a report shows was released by one opening, and that opening stands in the ledger
+Every figure that was computed was released by one opening, and that opening stands in the ledger
 with the sum it opened, the contributions behind the sum, and the grants behind each contribution.
-`explain` walks that way and finds nothing in it that the ledger does not say.
+What a report says of the run itself (its roster, a grant, the quorum) leads to the openings it was
+for. `explain` walks that way and finds nothing in it that the ledger does not say.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,17 +11,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fedcredit.errors import ResultNotFoundError
+from fedcredit.figure_names import figures_of
 from fedcredit.ledger_file import Line
 from fedcredit.result_file import ResultFile
 from fedcredit_ledger.entry import open_commitment
 from fedcredit_ledger.errors import EvidenceError
-
-SAMPLE_VALUES = {
-    "auc": "auc", "ks": "ks", "gini": "gini", "brier": "brier", "n": "n",
-    "stability": "population_stability",
-}  # fmt: skip
-"""Figure -> field of the sample's metrics, where the figure is one number."""
-SAMPLE_TABLES = ("bands", "roc", "calibration")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,35 +99,6 @@ class Explanation:
         return asdict(self)
 
 
-def names(result: ResultFile) -> dict[str, str]:
-    """Return every figure of a result's report with the entry that it cites.
-
-    Parameters
-    ----------
-    result : ResultFile
-        A saved result.
-    """
-    found = dict(result.figures)
-    for sample, metrics in result.metrics.items():
-        if metrics.withheld is None:
-            entry = found.get(f"auc.{sample}", found.get("metrics", ""))
-            figures = (*SAMPLE_VALUES, *SAMPLE_TABLES)
-            found = {f"{name}.{sample}": entry for name in figures} | found
-    features = result.model.get("features")
-    points = found.get("points", found.get("coefficients", ""))
-    for feature in features if isinstance(features, list) else []:
-        name = feature.get("name") if isinstance(feature, dict) else feature
-        found |= {f"woe.{name}": found.get("bins", ""), f"points.{name}": points}
-    losses = [row.entry for row in result.history if row.log_loss is not None]
-    found |= {"history": result.entries.finished, "disclosure": result.entries.finished}
-    found |= {"log-loss": losses[-1]} if losses else {}
-    found |= {f"history.{row.round}": row.entry for row in result.history}
-    for party, part in result.participation.items():
-        if part.entries:
-            found.setdefault(f"participation.{party}", part.entries[-1])
-    return {name: entry for name, entry in found.items() if entry}
-
-
 def explain(
     figure: str,
     result: ResultFile,
@@ -160,21 +126,21 @@ def explain(
     EvidenceError
         When the ledger does not hold what the figure rests on.
     """
-    known = names(result)
+    known = figures_of(result)
     if figure not in known:
         alike = [name for name in known if name.split(".")[0] == figure.split(".")[0]]
         raise ResultNotFoundError(
             "the result has no figure of that name",
             expected=", ".join(sorted(alike or known)[:12]),
             found=figure,
-            remedy="a report writes the name of each figure beside it (data-figure)",
+            remedy="rest the pointer on the number in the report: it shows the figure's name",
         )
     trail = _Trail(result.run_id, lines, openings or {})
-    line = trail.entry(known[figure])
+    line = trail.entry(known[figure].entry)
     proposal = trail.one("run-proposed")
     return Explanation(
         figure=figure,
-        value=_value(figure, result),
+        value=known[figure].value,
         index=line.index,
         entry_id=line.entry_id,
         type=line.type,
@@ -189,14 +155,6 @@ def explain(
     )
 
 
-def _value(figure: str, result: ResultFile) -> float | None:
-    name, _, sample = figure.partition(".")
-    if name in SAMPLE_VALUES and sample in result.metrics:
-        value = getattr(result.metrics[sample], SAMPLE_VALUES[name])
-        return None if value is None else float(value)
-    return None
-
-
 class _Trail:
     """The entries of one run, by what leads to them."""
 
@@ -206,7 +164,8 @@ class _Trail:
         lines: Sequence[Line],
         openings: Mapping[int, Sequence[Sequence[Any]]],
     ) -> None:
-        self._lines = lines
+        issued = [line for line in lines if line.type == "grant-issued"]
+        self._granted = {str(line.data["grant_id"]): line.index for line in issued}
         self._by_id = {line.entry_id: line for line in lines}
         self._run = [line for line in lines if line.data.get("run_id") == run_id]
         self._shown = openings
@@ -245,10 +204,13 @@ class _Trail:
             for x in opened:
                 if place.items() <= x.data.items():
                     yield self._opening(x)
-        else:  # the run's end and its model rest on all of them
+        elif line.type == "grant-issued":
             for x in opened:
-                if x.index < line.index:
-                    yield self._opening(x)
+                opening = self._opening(x)
+                if any(line.data["grant_id"] in dict(c.grants) for c in opening.contributions):
+                    yield opening
+        else:  # what frames the run is about all of them
+            yield from map(self._opening, opened)
 
     def _opening(self, line: Line) -> Opening:
         data = line.data
@@ -276,9 +238,8 @@ class _Trail:
 
     def _grants(self, part: Line) -> Iterator[tuple[str, int]]:
         for name in part.data.get("grant_ids", ()):
-            for line in self._lines:
-                if line.type == "grant-issued" and line.data["grant_id"] == name:
-                    yield str(name), line.index
+            if name in self._granted:
+                yield str(name), self._granted[name]
 
     def _is_shown(self, line: Line) -> bool | None:
         for salt, name, value in self._shown.get(line.index, ()):

@@ -16,6 +16,9 @@ from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.store import Store
 from fedcredit_ledger.verify import Level, Report, verify_file
 
+TERMS = ("federation-created", "policy-changed", "grant-issued")
+"""Entries of which a report cites what they say: witnesses, quorum, grants."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -104,4 +107,6 @@ def facts(
     found = list(lines(path))
     report = verify_file(path, level=Level.SIGNATURES, founding_entry=founding_entry)
     report.must_be_clean()
-    return report, [line.fact() for line in found]
+    return report, [
+        line.fact() | ({"data": line.data} if line.type in TERMS else {}) for line in found
+    ]

@@ -8,7 +8,7 @@ not hold is worse than none.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -16,7 +16,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import fedcredit.charts as charts
+from fedcredit.allowed import Allowed
+from fedcredit.card import Card, CoefficientRow, PointsRow
 from fedcredit.errors import JobError
+from fedcredit.figure_names import figures_of
+from fedcredit.quorum import Quorum, policy_in_force
 from fedcredit.result_file import Disclosure, ResultFile, SampleMetrics
 
 SAMPLE_TITLES = {"holdout": "Hold-out", "oot": "Out of time", "train": "Training"}
@@ -41,87 +45,7 @@ class LedgerFact:
     type: str
     author: str
     received: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class PointsRow:
-    """One bin of one feature in the points table."""
-
-    feature: str
-    bin: str
-    n: int
-    bads: int
-    woe: float
-    iv: float
-    coefficient: float
-    points: int
-
-    @property
-    def bad_rate(self) -> float:
-        """Bads over subjects; zero for an empty bin."""
-        return self.bads / self.n if self.n else 0.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class CoefficientRow:
-    """One term of the regression with its Wald statistics."""
-
-    term: str
-    coefficient: float
-    standard_error: float
-    wald_z: float
-    p_value: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Card:
-    """What the report shows of a scorecard: two tables, its scale and what was left out."""
-
-    points: tuple[PointsRow, ...]
-    coefficients: tuple[CoefficientRow, ...]
-    dropped: Mapping[str, str]
-    scale: str
-
-    @classmethod
-    def of(cls, model_json: str) -> "Card":
-        """Read a scorecard from its JSON form.
-
-        Raises
-        ------
-        ValueError
-            From ``Scorecard.from_json``, when the text is not a scorecard.
-        """
-        from fedcredit_models.scorecard import Scorecard
-
-        model = Scorecard.from_json(model_json)
-        return cls(
-            points=tuple(
-                PointsRow(
-                    feature=str(row["feature"]),
-                    bin=str(row["bin"]),
-                    n=int(row["n"]),
-                    bads=int(row["bads"]),
-                    woe=float(row["woe"]),
-                    iv=float(row["iv"]),
-                    coefficient=float(row["coefficient"]),
-                    points=int(row["points"]),
-                )
-                for row in model.table().to_dict(orient="records")
-            ),
-            coefficients=tuple(
-                CoefficientRow(
-                    term=str(row["term"]),
-                    coefficient=float(row["coefficient"]),
-                    standard_error=float(row["standard_error"]),
-                    wald_z=float(row["wald_z"]),
-                    p_value=float(row["p_value"]),
-                )
-                for row in model.summary().to_dict(orient="records")
-            ),
-            dropped=dict(model.dropped),
-            scale=f"{model.base_score:g} points at odds {model.base_odds:g} : 1, "
-            f"{model.pdo:g} points double the odds",
-        )
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,25 +81,23 @@ class _Sample:
     distribution: Markup
     roc: Markup
     calibration: Markup
-    bands_entry: str
-    roc_entry: str
-    calibration_entry: str
 
 
 class _Citations:
     """Hands out entry ids for figures and remembers which were cited."""
 
-    def __init__(self, result: ResultFile, facts: Iterable[Mapping[str, object]]) -> None:
-        self.figures = result.figures
+    def __init__(
+        self, result: ResultFile, card: Card, facts: Iterable[Mapping[str, object]]
+    ) -> None:
+        self.figures = {name: figure.entry for name, figure in figures_of(result, card).items()}
         self.by_id = {fact.entry_id: fact for fact in map(_fact, facts)}
         self.cited: set[str] = set()
 
-    def of(self, *names: str) -> str:
-        """Return the entry of the first figure name that the result knows."""
-        for name in names:
-            if name in self.figures:
-                return self.cite(self.figures[name])
-        raise JobError(f"the saved result names no ledger entry for the figure {names[0]}")
+    def of(self, name: str) -> str:
+        """Return the entry of a figure."""
+        if name not in self.figures:
+            raise JobError(f"the saved result names no ledger entry for the figure {name}")
+        return self.cite(self.figures[name])
 
     def cite(self, entry_id: str) -> str:
         """Remember the citation of an entry that the ledger holds."""
@@ -199,6 +121,7 @@ def _fact(raw: Mapping[str, object]) -> LedgerFact:
         type=str(raw["type"]),
         author=str(raw["author"]),
         received=str(raw["received"]),
+        data=data if isinstance(data := raw.get("data"), Mapping) else {},
     )
 
 
@@ -208,6 +131,7 @@ def render(
     *,
     card: Card | None = None,
     verify_command: str = "fedcredit ledger verify ledger.db --full",
+    evidence: str = "",
 ) -> str:
     """Return the report of a saved result as one HTML page.
 
@@ -217,11 +141,14 @@ def render(
         The saved result.
     facts : iterable of mapping
         The ledger's entries as ``{"index", "entry_id", "type", "author", "received"}``, read
-        from a ledger that the caller has verified.
+        from a ledger that the caller has verified. Grants and quorum are told of those that bring
+        their ``"data"``.
     card : Card, optional
         The scorecard's tables; read from the result's model when absent.
     verify_command : str
         What a reader types to check the ledger beside the report.
+    evidence : str
+        Name of the evidence package beside the report; empty when there is none.
 
     Raises
     ------
@@ -235,7 +162,7 @@ def render(
     page learns all of it.
     """
     card = card or Card.of(result.model_json())
-    citations = _Citations(result, facts)
+    citations = _Citations(result, card, facts)
     features = _features(card.points)
     samples = [
         _sample(name, result.metrics[name], citations)
@@ -249,30 +176,31 @@ def render(
         "card": card,
         "features": features,
         "suspicious": [feature for feature in features if feature.iv >= IV_BANDS[-1][0]],
+        "entry_of": citations.of,
         "bins_entry": citations.of("bins"),
-        "points_entry": citations.of("points", "coefficients"),
+        "points_entry": citations.of("points"),
         "coefficients_entry": citations.of("coefficients"),
-        "errors_entry": citations.of("standard_errors", "coefficients"),
+        "errors_entry": citations.of("standard_errors"),
         "forest": _forest(card.coefficients),
         "held": [row.term for row in card.coefficients if row.standard_error == 0],
         "loss_chart": charts.loss_curve(losses) if losses else None,
-        "history_entry": citations.cite(result.entries.finished),
-        "loss_entry": citations.cite(
-            [row.entry for row in result.history if row.log_loss is not None][-1]
-        )
-        if losses
-        else None,
+        "history_entry": citations.of("history"),
+        "loss_entry": citations.of("log-loss") if losses else None,
         "history": [(row, citations.cite(row.entry)) for row in result.history],
         "phase_words": PHASE_WORDS,
         "participation": _participation(result, citations),
         "disclosure": _disclosure(result, citations),
-        "disclosure_entry": citations.cite(result.entries.finished),
+        "disclosure_entry": citations.of("disclosure"),
+        "grants": _grants(result, citations),
         "run_entries": _run_entries(result, citations),
         "verify_command": verify_command,
         "head": _head(result.checkpoint),
+        "quorum": _quorum(result, citations),
+        "founding_entry": next(iter(citations.by_id), ""),
+        "evidence": evidence,
     }
-    page["cited"] = citations.listed()
-    page["index_of"] = {fact.entry_id: fact.index for fact in citations.listed()}
+    page["cited"] = citations.listed
+    page["index_of"] = {fact.entry_id: fact.index for fact in citations.by_id.values()}
     return _environment().get_template("report.html.jinja").render(page)
 
 
@@ -347,7 +275,6 @@ def _sample(name: str, metrics: SampleMetrics, citations: _Citations) -> _Sample
         for band in metrics.bands
     ]
     withheld = metrics.withheld is not None
-    entry = "" if withheld else citations.of(f"auc.{name}", "metrics")
     return _Sample(
         name=name,
         title=SAMPLE_TITLES[name],
@@ -362,11 +289,6 @@ def _sample(name: str, metrics: SampleMetrics, citations: _Citations) -> _Sample
         )
         if metrics.calibration
         else Markup(""),
-        bands_entry=citations.of(f"bands.{name}", f"auc.{name}") if bands else entry,
-        roc_entry=citations.of(f"roc.{name}", f"auc.{name}") if metrics.roc else entry,
-        calibration_entry=citations.of(f"calibration.{name}", f"auc.{name}")
-        if metrics.calibration
-        else entry,
     )
 
 
@@ -374,7 +296,7 @@ def _stats(sample: str, metrics: SampleMetrics, citations: _Citations) -> Iterab
     """Yield the headline numbers of a sample that were released."""
 
     def stat(name: str, title: str, value: str, note: str = "") -> _Stat:
-        entry = citations.of(f"{name}.{sample}", f"auc.{sample}", "metrics")
+        entry = citations.of(f"{name}.{sample}")
         return _Stat(name=f"{name}.{sample}", title=title, value=value, note=note, entry=entry)
 
     if metrics.auc is not None:
@@ -406,7 +328,6 @@ def _participation(result: ResultFile, citations: _Citations) -> list[dict[str, 
     parts = []
     for party, row in sorted(result.participation.items()):
         entries = [citations.cite(entry) for entry in row.entries]
-        names = (f"participation.{party}",)
         parts.append(
             {
                 "party": party,
@@ -414,9 +335,7 @@ def _participation(result: ResultFile, citations: _Citations) -> list[dict[str, 
                 "n_contributions": row.n_contributions,
                 "entries": entries,
                 "share": 100 * row.bytes_sent / most,
-                "entry": citations.of(*names)
-                if names[0] in result.figures or not entries
-                else entries[-1],
+                "entry": citations.of(f"participation.{party}"),
             }
         )
     return parts
@@ -432,6 +351,26 @@ def _disclosure(
     return [
         (rows[0], tuple(citations.cite(row.entry) for row in rows)) for rows in grouped.values()
     ]
+
+
+def _grants(result: ResultFile, citations: _Citations) -> list[Allowed]:
+    """Return the run's grants, as far as the facts say what they allow."""
+    facts = (citations.by_id.get(entry) for _, entry in sorted(result.entries.grants.items()))
+    return [
+        Allowed.of(citations.cite(fact.entry_id), fact.author, fact.data)
+        for fact in facts
+        if fact is not None and fact.data
+    ]
+
+
+def _quorum(result: ResultFile, citations: _Citations) -> Quorum | None:
+    """Return how the result's checkpoint stands to the witness policy, where the facts have it."""
+    policy = policy_in_force(
+        (fact.entry_id, fact.type, fact.data) for fact in citations.by_id.values()
+    )
+    if policy is None or "quorum" not in citations.figures:
+        return None
+    return Quorum.of(policy.lines, result.checkpoint.encode())
 
 
 def _run_entries(result: ResultFile, citations: _Citations) -> list[tuple[str, str]]:

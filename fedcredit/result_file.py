@@ -103,6 +103,7 @@ class RunEntries(_Part):
     started: Hex64
     finished: Hex64
     model: Hex64 | None = None
+    witness_policy: Hex64 | None = None
     grants: dict[str, Hex64] = {}
 
 

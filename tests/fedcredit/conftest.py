@@ -11,7 +11,7 @@ import pytest
 from fedcredit import demo
 from fedcredit.demo_outcome import Outcome
 from fedcredit.demo_people import people
-from fedcredit.report import Card, CoefficientRow, PointsRow
+from fedcredit.card import Card, CoefficientRow, PointsRow
 from fedcredit.result_file import ResultFile
 
 TYPES = (

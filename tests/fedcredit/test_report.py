@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from fedcredit.card import Card, PointsRow
 from fedcredit.charts import wilson
 from fedcredit.errors import JobError
 from fedcredit.ledger_file import lines
-from fedcredit.report import Card, PointsRow, render
+from fedcredit.report import render
 from fedcredit.result_file import ResultFile
 from tests.fedcredit.conftest import Demonstration
 

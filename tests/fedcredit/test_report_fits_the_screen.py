@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from fedcredit.report import Card, PointsRow, render
+from fedcredit.card import Card, PointsRow
+from fedcredit.report import render
 from fedcredit.result_file import ResultFile
 from fedcredit.screenshot import WIDTHS, Browser, find_browser, print_a4, shoot
 from tests.fedcredit.conftest import Demonstration
