@@ -1,10 +1,12 @@
-"""The demonstration: three banks, one scorecard, told while it happens.
+"""The demonstration: four banks, one scorecard, told while it happens.
 
-Everything that is told has happened: keys are made, sums are masked and encrypted, the ledger is
-written and then verified from its file. What a demonstration adds is one operator who has all rows,
-and therefore can compare with each bank alone and with the pool that nobody may build.
+Everything that is told has happened: keys are made, grants signed, sums masked and encrypted; a
+regulator witnesses the ledger, which is then verified from its file, and so is the evidence packed
+from it. What a demonstration adds is one operator who has all rows, and therefore can compare with
+each bank alone and with the pool that nobody may build.
 """
 
+import shlex
 import shutil
 import tempfile
 import time
@@ -13,16 +15,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from fedcredit import evidence_file, ledger_file
+from fedcredit import demo_evidence, demo_ledger, evidence_file, ledger_file
 from fedcredit.comparison import compare
 from fedcredit.demo_ground import PURPOSE, SEED, Daemons, InProcess
 from fedcredit.demo_outcome import Outcome, number
 from fedcredit.demo_people import People
+from fedcredit.demo_telling import LATE_S, Rounds, Telling
 from fedcredit.errors import JobError
+from fedcredit.federation import Federation
+from fedcredit.quorum import Quorum
 from fedcredit.report import render
 from fedcredit.requests import HorizontalJob
-from fedcredit.run_progress import Progress
+from fedcredit.results import TrainingResult
 from fedcredit_ledger.errors import LedgerError
+from fedcredit_ledger.verify import Report
 from fedcredit_models.schema import Schema
 from fedcredit_parties.errors import PartyError
 from fedcredit_parties.file_lock import holder_of, only_one
@@ -44,17 +50,6 @@ EXPECTED = (PartyError, JobError, LedgerError)
 
 DEADLINE_S = 300
 """After so long the run fails by rule."""
-
-LATE_S = 5.0
-"""A wait of this length is told."""
-
-TOLD = {
-    "quantiles": "bin edges: each bank counts its customers on a fine grid",
-    "bins": "bins: goods and bads in each, over all banks together",
-    "newton": "Newton step: each bank sends a gradient and a Hessian",
-    "metrics": "judgement: scores counted on the hold-out and in training",
-}
-"""Phase -> what happens in it."""
 
 
 def run(
@@ -91,7 +86,7 @@ def run(
             remedy=f"fedcredit federation down {out / KEPT}, then remove it; or name another --out",
         )
     out.parent.mkdir(parents=True, exist_ok=True)
-    telling = _Telling(stream)
+    telling = Telling(stream)
     with _workshop(out.parent) as work:
         ground = InProcess(who) if in_process else Daemons(who, work / KEPT, telling.detail)
         try:
@@ -108,127 +103,121 @@ def run(
 
 
 def _run(
-    who: People, ground: InProcess | Daemons, *, work: Path, out: Path, telling: "_Telling"
+    who: People, ground: InProcess | Daemons, *, work: Path, out: Path, telling: Telling
 ) -> Outcome:
     job = HorizontalJob(
         purpose=PURPOSE, label=who.label, features=who.features, run_deadline_s=DEADLINE_S
     )
-    telling.step(f"1. The people: {who.source}")
+    _tell_people(who, telling)
+    telling.step("The federation", "seven members make keys; nobody sees another's secret ones")
+    telling.detail(
+        "four banks (rows), a coordinator (adds), a key holder (opens), an analyst (asks)"
+    )
+    telling.detail(
+        "and from outside a regulator: it sees no data, and signs what the ledger was, and when"
+    )
+    telling.detail(ground.words)
+    with ground.federation() as federation:
+        demo_ledger.let_grant(ground, federation, work / LEDGER, telling)
+        schema = _declared(federation, job, telling)
+        telling.lap("starting")
+        result = _computed(federation, job, ground, work=work, telling=telling)
+        telling.lap("the run")
+    telling.lap("stopping")
+    result.save(work)
+    founding = str(result.facts[0]["entry_id"])
+    verified, quorum = _checked(result, founding, work=work, telling=telling)
+    telling.lap("the check")
+    telling.step("The worth", "each bank fits a card alone, and the forbidden pool fits one, too")
+    compared = compare(
+        who.frames, result.model, job=job, schema=schema, policy=federation.policy, seed=SEED
+    )
+    telling.detail(f"all are judged on {number(compared.n_holdout)} people who trained no card")
+    telling.lap("comparing")
+    verdict = _proven(result.run_id, founding, work=work, telling=telling)
+    telling.lap("the evidence")
+    return Outcome(
+        result=result.file,
+        comparison=compared,
+        verified=verified,
+        quorum=quorum,
+        verdict=verdict,
+        folder=out,
+        spent=telling.spent,
+    )
+
+
+def _declared(federation: Federation, job: HorizontalJob, telling: Telling) -> Schema:
+    """Return the declared columns that the job uses."""
+    declared = federation.schema(job)
+    kept = tuple(f for f in declared.features if f.name in job.features)
+    n_numbers = sum(feature.kind == "numeric" for feature in kept)
+    telling.detail(
+        f"the columns are declared: {n_numbers} numbers with bounds, "
+        f"{len(kept) - n_numbers} categories with levels"
+    )
+    return Schema(features=kept, label=job.label)
+
+
+def _computed(
+    federation: Federation,
+    job: HorizontalJob,
+    ground: InProcess | Daemons,
+    *,
+    work: Path,
+    telling: Telling,
+) -> TrainingResult:
+    """Run the job; the ledger is saved, of a run that fails as well."""
+    telling.step("The run", "in every round each bank adds up its own rows, masks and encrypts")
+    telling.detail("the sum; the coordinator adds what it cannot read; the key holder opens")
+    telling.detail("the total and hands out one function of it")
+    try:
+        result = federation.run(job, progress=Rounds(telling, ground.check))
+    except EXPECTED:
+        # Where it cannot be had, the error that stopped the run says more than this one.
+        with suppress(*EXPECTED):
+            federation.save_ledger(work / LEDGER, timeout_s=LATE_S)
+        raise
+    federation.save_ledger(work / LEDGER)
+    telling.detail(f"done: run {result.run_id}")
+    return result
+
+
+def _checked(
+    result: TrainingResult, founding: str, *, work: Path, telling: Telling
+) -> tuple[Report, Quorum]:
+    """Verify the ledger's file, and write the report that cites it."""
+    telling.step("The check", "the ledger's file is read again, every signature and rule replayed")
+    verified, facts = ledger_file.facts(work / LEDGER, founding_entry=founding)
+    page = render(result.file, facts, evidence=EVIDENCE)
+    (work / "report.html").write_text(page, encoding="utf-8")
+    telling.detail(f"{verified.size} entries, {len(verified.findings) or 'no'} findings")
+    return verified, demo_ledger.tell_course(work / LEDGER, result.run_id, telling)
+
+
+def _proven(run_id: str, founding: str, *, work: Path, telling: Telling) -> list[str]:
+    """Pack the evidence, and let its own verifier judge it; return what that printed."""
+    telling.step("The evidence", "packed for somebody who has neither the ledger nor FedCredit")
+    packed = evidence_file.write(work / EVIDENCE, work / LEDGER, f"run {run_id}")
+    telling.detail(
+        f"{EVIDENCE}: {len(packed.leaves)} entries with their proofs, all keys, a statement to"
+    )
+    telling.detail("read, and a verifier of one file, which now judges it without FedCredit:")
+    telling.detail(f"$ {shlex.join(demo_evidence.command(EVIDENCE, founding))}")
+    verdict = demo_evidence.verify_alone(work / EVIDENCE, founding_entry=founding)
+    for line in verdict:
+        telling.detail(line)
+    return verdict
+
+
+def _tell_people(who: People, telling: Telling) -> None:
+    telling.step("The people", who.source)
     for name, frame in who.frames.items():
         y = frame[who.label]
         bads = f"{y.mean():6.1%} bad" if y.isin((0, 1)).all() and len(y) else ""
         telling.detail(f"{name}  {number(len(frame)):>7} rows  {bads}   {who.rules[name]}")
     for name, reason in who.left_out.items():
         telling.detail(f"left out: {name}, {reason}")
-    telling.step(
-        "2. The federation: six members make their keys; nobody sees another's secret ones"
-    )
-    telling.detail(
-        "three banks (rows), a coordinator (adds), a key holder (opens), an analyst (asks)"
-    )
-    telling.detail(ground.words)
-    with ground.federation() as federation:
-        telling.detail(
-            "each bank signs a grant: this analyst, this purpose, this table, thirty days"
-        )
-        declared = federation.schema(job)
-        kept = tuple(f for f in declared.features if f.name in who.features)
-        schema = Schema(features=kept, label=who.label)
-        n_numbers = sum(feature.kind == "numeric" for feature in kept)
-        telling.detail(
-            f"the columns are declared: {n_numbers} numbers with bounds, "
-            f"{len(kept) - n_numbers} categories with levels"
-        )
-        telling.lap("starting")
-        telling.step(
-            "3. The run: in every round each bank adds up its own rows, masks and encrypts the"
-        )
-        telling.detail(
-            "sum; the coordinator adds what it cannot read; the key holder opens the total and"
-        )
-        telling.detail("hands out one function of it")
-        try:
-            result = federation.run(job, progress=_Rounds(telling, ground))
-        except EXPECTED:
-            # Where it cannot be had, the error that stopped the run says more than this one.
-            with suppress(*EXPECTED):
-                federation.save_ledger(work / LEDGER, timeout_s=LATE_S)
-            raise
-        federation.save_ledger(work / LEDGER)
-        policy = federation.policy
-        telling.detail(f"done: run {result.run_id}")
-        telling.lap("the run")
-    telling.lap("stopping")
-    result.save(work)
-    telling.step("4. The check: the ledger's file is read again, every signature and rule replayed")
-    founding = str(result.facts[0]["entry_id"])
-    verified, facts = ledger_file.facts(work / LEDGER, founding_entry=founding)
-    telling.detail(f"{verified.size} entries, {len(verified.findings) or 'no'} findings")
-    (work / "report.html").write_text(render(result.file, facts), encoding="utf-8")
-    evidence_file.write(work / EVIDENCE, work / LEDGER, f"run {result.run_id}")
-    proven = evidence_file.read(work / EVIDENCE, founding_entry=founding)
-    telling.detail(f"{len(proven.leaves)} of them packed as evidence, which verifies on its own")
-    telling.lap("the check")
-    telling.step("5. The worth of it: what each bank learns alone, and what the pool would learn\n")
-    compared = compare(who.frames, result.model, job=job, schema=schema, policy=policy, seed=SEED)
-    telling.lap("comparing")
-    return Outcome(
-        result=result.file,
-        comparison=compared,
-        verified=verified,
-        folder=out,
-        spent=telling.spent,
-    )
-
-
-class _Telling:
-    """Tells the steps, and keeps how long each part has taken.
-
-    Attributes
-    ----------
-    spent : dict of str to float
-        Part -> seconds.
-    """
-
-    def __init__(self, stream: TextIO) -> None:
-        self.spent: dict[str, float] = {}
-        self._stream = stream
-        self._since = time.monotonic()
-
-    def step(self, text: str) -> None:
-        """Tell what begins."""
-        print(text if text.startswith("1") else f"\n{text}", file=self._stream, flush=True)
-
-    def detail(self, text: str) -> None:
-        """Tell something of the step."""
-        print(f"   {text}", file=self._stream, flush=True)
-
-    def lap(self, part: str) -> None:
-        """Count the time since the last lap as that of `part`."""
-        now = time.monotonic()
-        self.spent[part] = now - self._since
-        self._since = now
-
-
-class _Rounds:
-    """Tells every round once, when it begins, and for whom it waits when that takes long."""
-
-    def __init__(self, telling: _Telling, ground: InProcess | Daemons) -> None:
-        self._telling = telling
-        self._ground = ground
-        self._told = 0
-        self._waited: tuple[object, ...] = ()
-
-    def __call__(self, progress: Progress) -> None:
-        self._ground.check()
-        if progress.round > self._told and progress.phase in TOLD:
-            self._told = progress.round
-            loss = "" if progress.log_loss is None else f" (log loss {progress.log_loss:.6f})"
-            self._telling.detail(f"round {progress.round:>2}  {TOLD[progress.phase]}{loss}")
-        waited = (progress.round, *progress.waiting_for)
-        if progress.waiting_s > LATE_S and waited != self._waited:
-            self._waited = waited
-            self._telling.detail(f"          waiting for {', '.join(progress.waiting_for)}")
 
 
 @contextmanager

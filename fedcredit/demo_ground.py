@@ -18,7 +18,7 @@ from fedcredit.errors import CoordinatorError
 from fedcredit.federation import Federation
 from fedcredit.machine import COORDINATOR, Machine, MachineTable
 from fedcredit.requests import DEFAULT_DEFINITION
-from fedcredit.simulation import split_key
+from fedcredit.simulation import REGULATOR, split_key
 from fedcredit_parties.errors import FrontUnreachableError
 
 SEED = 7
@@ -40,17 +40,30 @@ class InProcess:
     """
 
     words = "all of them in this one process, with keys and ledger copies of their own"
+    late = ""
 
     def __init__(self, who: People) -> None:
         self._who = who
+
+    @property
+    def early(self) -> tuple[str, ...]:
+        """Banks that are there from the beginning: all."""
+        return tuple(self._who.frames)
 
     @contextmanager
     def federation(self) -> Iterator[Federation]:
         """Found the federation; it ends with the context."""
         with Federation.simulate(
-            self._who.frames, seed=SEED, purposes=(PURPOSE,), quiet=True
+            self._who.frames, seed=SEED, purposes=(), quiet=True, regulator=True
         ) as federation:
             yield federation
+
+    def grant(self, federation: Federation, name: str) -> None:
+        """Let a bank allow the demonstration's purpose."""
+        federation.grant(name, purpose=PURPOSE)
+
+    def complete(self) -> None:
+        """Do nothing: nobody is late."""
 
     def check(self) -> None:
         """Do nothing: the federation looks after its own members."""
@@ -73,11 +86,20 @@ class Daemons:
         Where the members' folders are made.
     tell : callable
         Told what has been started.
+
+    Attributes
+    ----------
+    early : tuple of str
+        Banks that are there from the beginning.
+    late : str
+        The bank that is started after the others' grants are final.
     """
 
     words = "each but the analyst a process of its own, over TLS, reachable on this machine only"
 
     def __init__(self, who: People, folder: Path, tell: Callable[[str], None]) -> None:
+        *early, self.late = who.frames
+        self.early = tuple(early)
         self._who = who
         self._folder = folder
         self._tell = tell
@@ -85,7 +107,7 @@ class Daemons:
 
     @contextmanager
     def federation(self) -> Iterator[Federation]:
-        """Found, start, grant, connect; every process has ended when the context has."""
+        """Found, start all but the late bank, connect; all ends with the context."""
         declared = Declared.infer(self._who.frames)
         path = machines.found(
             self._folder,
@@ -96,17 +118,30 @@ class Daemons:
             features=[f for name, f in declared.features.items() if name != self._who.label],
             name="demo",
             split_key=split_key(SEED),
+            external_witnesses=(REGULATOR,),
         )
         self._machine = Machine(self._folder, tethered=True)
         try:
-            self._machine.up()
-            self._tell(f"started: {', '.join(self._machine.names)}")
-            for name in self._who.frames:
-                self._machine.grant(name, purpose=PURPOSE)
+            self._machine.up(but=(self.late,))
+            started = [name for name in self._machine.names if name != self.late]
+            self._tell(f"started: {', '.join(started)}")
             with Federation.load(path, quiet=True) as federation:
                 yield federation
         finally:
             self._machine.down(within_s=LEAVE_S)
+
+    def grant(self, federation: Federation, name: str) -> None:
+        """Let a bank allow the demonstration's purpose, as its operator."""
+        self._running.grant(name, purpose=PURPOSE)
+
+    def complete(self) -> None:
+        """Start the late bank."""
+        self._running.up()
+
+    @property
+    def _running(self) -> Machine:
+        assert self._machine is not None, "the federation was founded"
+        return self._machine
 
     def check(self) -> None:
         """Raise when a daemon has ended: nobody would answer for it before the deadline.
@@ -116,8 +151,7 @@ class Daemons:
         CoordinatorError
             Naming the member.
         """
-        assert self._machine is not None, "the federation was founded"
-        for name in self._machine.ended():
+        for name in self._running.ended():
             raise CoordinatorError(
                 f"the process of {name} has ended",
                 party=name,

@@ -1,11 +1,12 @@
 """What the demonstration found, for people and for programs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fedcredit.comparison import Comparison
+from fedcredit.quorum import Quorum
 from fedcredit.result_file import ResultFile
 from fedcredit_ledger.verify import Report
 
@@ -13,6 +14,11 @@ from fedcredit_ledger.verify import Report
 def number(value: float) -> str:
     """Write a whole number with spaces between thousands."""
     return f"{value:,.0f}".replace(",", " ")
+
+
+def listed(names: Sequence[str], last: str = "and") -> str:
+    """Write names as in a sentence: ``a, b and c``."""
+    return f" {last} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +33,10 @@ class Outcome:
         Alone, federated, pooled.
     verified : Report
         Verification of the ledger's file.
+    quorum : Quorum
+        Who has seen the head over all of it.
+    verdict : sequence of str
+        What the evidence's own verifier printed.
     folder : Path
         Where ledger, result and report lie.
     spent : mapping of str to float
@@ -36,6 +46,8 @@ class Outcome:
     result: ResultFile
     comparison: Comparison
     verified: Report
+    quorum: Quorum
+    verdict: Sequence[str]
     folder: Path
     spent: Mapping[str, float]
 
@@ -58,7 +70,9 @@ class Outcome:
             "checkpoint": self.result.checkpoint,
             "ledger": {"file": str(self.folder / "ledger.db"), **self.verified.document()},
             "report": str(self.folder / "report.html"),
+            "quorum": asdict(self.quorum),
             "evidence": str(self.folder / "demo.evidence.zip"),
+            "verdict": list(self.verdict),
             "result": str(self.folder / "result.json"),
             "seconds": round(self.seconds, 2),
             "spent": {part: round(value, 2) for part, value in self.spent.items()},
@@ -90,8 +104,11 @@ class Outcome:
             "ledger": f"{self.folder / 'ledger.db'}, {number(self.verified.size)} entries, "
             f"verified to the last signature: {n_findings or 'no'} findings",
             "head": f"{origin} size {size} root {root}",
+            "final": f"signed by {listed(self.quorum.signed)}"
+            if self.quorum.is_final
+            else "not yet: the witnesses' quorum has not signed",
             "report": f"{self.folder / 'report.html'}",
-            "evidence": f"{self.folder / 'demo.evidence.zip'}, for somebody who has none of this",
+            "evidence": f"{self.folder / 'demo.evidence.zip'}, {self.verdict[-1]}",
             "took": f"{self.seconds:.1f} s: "
             + ", ".join(f"{part} {value:.1f}" for part, value in self.spent.items()),
         }

@@ -17,11 +17,14 @@ from fedcredit_parties.errors import DataError
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "data" / "barcelona_credit.csv"
 EXAMPLE_RULES = {
-    "bank-0": "35 years and older",
-    "bank-1": "26 to 34 years",
-    "bank-2": "25 years and younger",
+    "bank-0": "45 years and older",
+    "bank-1": "35 to 44 years",
+    "bank-2": "26 to 34 years",
+    "bank-3": "25 years and younger",
 }
-SHARES = {"bank-0": 0.5, "bank-1": 0.3, "bank-2": 0.2}
+OLDEST = {"bank-3": 25, "bank-2": 34, "bank-1": 44, "bank-0": 200}
+"""Bank -> age in years of its oldest customers."""
+SHARES = {"bank-0": 0.4, "bank-1": 0.3, "bank-2": 0.2, "bank-3": 0.1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +81,7 @@ def people(data: Path | None = None, label: str = "") -> People:
                 remedy="fedcredit demo --data FILE.csv --label COLUMN",
             )
         table = read_table(EXAMPLE, party="")
-        bank = pd.cut(table["age_years"], [0, 25, 34, 200], labels=["bank-2", "bank-1", "bank-0"])
+        bank = pd.cut(table["age_years"], [0, *OLDEST.values()], labels=list(OLDEST))
         rules, label = EXAMPLE_RULES, "bad"
         source = "examples/data/barcelona_credit.csv, loan applicants in Barcelona"
     else:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,19 +70,24 @@ class Machine:
         """Everybody with a daemon, the coordinator first, witnesses that are no members last."""
         return [COORDINATOR, *self.members, *self.witnesses]
 
-    def up(self) -> None:
+    def up(self, *, but: Collection[str] = ()) -> None:
         """Start what does not run, and wait until everything answers.
+
+        Parameters
+        ----------
+        but : collection of str
+            Who is not started yet.
 
         Raises
         ------
         CoordinatorError
             When a process ends or does not answer within a minute, with its last words.
         """
-        for name in self.names:
+        waiting = [name for name in self.names if name not in but]
+        for name in waiting:
             if self.process(name) is None and not self._is_starting(name):
                 self.start(name)
         deadline = time.monotonic() + START_S
-        waiting = self.names
         while waiting:
             waiting = [name for name in waiting if not self.is_ready(name)]
             gone = [name for name in self.ended() if name in waiting]

@@ -1,4 +1,4 @@
-"""``fedcredit demo``: three banks, one scorecard, live and in plain words."""
+"""``fedcredit demo``: four banks, one scorecard, live and in plain words."""
 
 import sys
 from pathlib import Path
@@ -34,11 +34,11 @@ def demo(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Let three banks fit one scorecard on real loan applicants, and show what happens.
+    """Let four banks fit one scorecard on real loan applicants, and show what happens.
 
-    Starts three banks, a key holder and a coordinator as separate processes that talk over TLS on
-    this machine, and ends them. Writes the ledger, the result and the report into demo/, then
-    compares: each bank alone, federated, pooled.
+    Starts four banks, a key holder, a coordinator and a regulator as separate processes on this
+    machine, and ends them. Writes ledger, result, report and evidence into demo/, verifies the
+    evidence without FedCredit, and compares: each bank alone, federated, pooled.
 
     Example: fedcredit demo --data customers.csv --label default_90d
     """
@@ -65,6 +65,7 @@ def demo(
     if as_json:
         show_json(outcome.document())
     else:
+        print(file=sys.stderr)
         print(outcome.text())
     if outcome.ledger_exit_code:
         raise typer.Exit(outcome.ledger_exit_code)

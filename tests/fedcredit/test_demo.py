@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -11,8 +12,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from fedcredit import demo, demo_people
+from fedcredit.demo_evidence import verify_alone
 from fedcredit.demo_people import people
 from fedcredit.ledger_file import lines
+from fedcredit_ledger.errors import InvalidEvidenceError
+from fedcredit_ledger.store import Store
 from fedcredit_models.scorecard import Scorecard
 from fedcredit_parties.errors import DataError, NoBadsError, SchemaMismatchError
 from fedcredit_parties.file_lock import only_one
@@ -31,7 +35,9 @@ def test_ledger_result_and_report_are_written(demonstration: Demonstration) -> N
 def test_it_says_where_the_time_went(demonstration: Demonstration) -> None:
     outcome = demonstration.outcome
 
-    assert list(outcome.spent) == ["starting", "the run", "stopping", "the check", "comparing"]
+    assert list(outcome.spent) == [
+        "starting", "the run", "stopping", "the check", "comparing", "the evidence",
+    ]  # fmt: skip
     assert outcome.seconds == pytest.approx(sum(outcome.spent.values()))
     assert f"the run {outcome.spent['the run']:.1f}" in outcome.text()
 
@@ -65,10 +71,10 @@ def test_the_banks_are_those_of_the_data_sheet() -> None:
     frames = people().frames
 
     assert {name: len(frame) for name, frame in frames.items()} == {
-        "bank-0": 2363, "bank-1": 1389, "bank-2": 702,
+        "bank-0": 1156, "bank-1": 1207, "bank-2": 1389, "bank-3": 702,
     }  # fmt: skip
     assert {name: int(frame["bad"].sum()) for name, frame in frames.items()} == {
-        "bank-0": 625, "bank-1": 369, "bank-2": 260,
+        "bank-0": 244, "bank-1": 381, "bank-2": 369, "bank-3": 260,
     }  # fmt: skip
 
 
@@ -76,15 +82,17 @@ def test_the_federated_card_is_the_pooled_one(demonstration: Demonstration) -> N
     compared = demonstration.outcome.comparison
     rows = {row.model: row for row in compared.rows}
 
-    assert list(rows) == ["bank-0 alone", "bank-1 alone", "bank-2 alone", "federated", "pooled"]
+    alone = [f"bank-{number} alone" for number in range(4)]
+    assert list(rows) == [*alone, "federated", "pooled"]
+    assert all(row.auc is not None for row in rows.values())
     assert compared.has_equal_bins
     assert compared.coefficient_difference is not None
     assert compared.coefficient_difference < 1e-6
     assert rows["federated"].auc == pytest.approx(rows["pooled"].auc, abs=1e-9)
     assert rows["federated"].ks == pytest.approx(rows["pooled"].ks, abs=1e-9)
-    alone = sum(row.n_train for name, row in rows.items() if name.endswith("alone"))
-    assert alone == rows["pooled"].n_train == rows["federated"].n_train
-    assert alone + compared.n_holdout == 4454
+    n_train = sum(rows[name].n_train for name in alone)
+    assert n_train == rows["pooled"].n_train == rows["federated"].n_train
+    assert n_train + compared.n_holdout == 4454
 
 
 def test_released_metrics_are_those_of_the_rows_within_the_stated_bound(
@@ -117,10 +125,63 @@ def test_the_saved_model_ranks_as_the_run_said(demonstration: Demonstration) -> 
 def test_it_tells_every_step_and_every_phase(demonstration: Demonstration) -> None:
     told = demonstration.told
 
-    assert [line[0] for line in told.splitlines() if line[:1].isdigit()] == list("12345")
+    assert [line[0] for line in told.splitlines() if line[:1].isdigit()] == list("1234567")
     for words in ("bin edges", "bins: goods and bads", "Newton step", "judgement"):
         assert words in told
-    assert "26.4% bad   35 years and older" in told
+    assert "21.1% bad   45 years and older" in told
+
+
+def test_it_tells_every_grant_with_what_it_allows(demonstration: Demonstration) -> None:
+    issued = [x for x in lines(demonstration.folder / "ledger.db") if x.type == "grant-issued"]
+
+    assert sorted(grant.author for grant in issued) == ["bank-0", "bank-1", "bank-2", "bank-3"]
+    for grant in issued:
+        assert (
+            f"{grant.author}  entry {grant.index:>3}  analyst: sums over all columns of "
+            f"{grant.author}/table, modelling, until {grant.data['valid_until'][:10]}"
+        ) in demonstration.told
+
+
+def test_the_result_is_final_by_three_of_four_banks_and_the_regulator(
+    demonstration: Demonstration,
+) -> None:
+    quorum, told = demonstration.outcome.quorum, demonstration.told
+    with Store(demonstration.folder / "ledger.db", read_only=True) as store:
+        signed = {line.split(" ")[1] for line in store.cosignatures(store.size)}
+
+    banks = {"bank-0", "bank-1", "bank-2", "bank-3"}
+    assert quorum.is_final
+    assert set(quorum.signed) == signed
+    assert "regulator" in signed
+    assert len(signed & banks) >= 3
+    assert set(quorum.may_be_late) == banks
+    assert quorum.never_late == ("regulator",)
+    assert "3 of 4 (bank-0, bank-1, bank-2, bank-3) and regulator" in told
+    assert "so any one of bank-0, bank-1, bank-2 or bank-3 may be late" in told
+
+
+def test_its_last_step_is_the_verdict_of_a_verifier_that_knows_nothing_of_fedcredit(
+    demonstration: Demonstration,
+) -> None:
+    told = demonstration.told.splitlines()
+    founding = next(lines(demonstration.folder / "ledger.db")).entry_id
+
+    command = f"   $ python3 -I -S verify.py demo.evidence.zip --founding {founding}"
+    verdict = told[told.index(command) + 1 :]
+    assert [line.strip() for line in verdict] == list(demonstration.outcome.verdict)
+    assert verdict[-2:] == [f"   founding entry {founding} (as pinned)", "   VALID: no findings"]
+
+
+def test_a_package_that_its_own_verifier_refuses_stops_the_demonstration(
+    demonstration: Demonstration, tmp_path: Path
+) -> None:
+    package = tmp_path / "demo.evidence.zip"
+    shutil.copyfile(demonstration.folder / "demo.evidence.zip", package)
+
+    with pytest.raises(InvalidEvidenceError, match="its own verifier refuses it") as caught:
+        verify_alone(package, founding_entry="0" * 64)
+
+    assert "another founding entry" in caught.value.found
 
 
 def test_the_table_ends_with_bytes_head_verification_and_report(
@@ -186,8 +247,8 @@ def test_rows_are_dealt_by_the_hash_of_their_number(table: Path) -> None:
         digest = hashlib.sha256(f"fedcredit-demo/v1 row {row}".encode()).hexdigest()
         return int(digest[:16], 16) / 2**64
 
-    assert [i for i in range(600) if drawn(i) < 0.5] == frames["bank-0"].index.tolist()
-    assert [i for i in range(600) if 0.8 <= drawn(i)] == frames["bank-2"].index.tolist()
+    assert [i for i in range(600) if drawn(i) < 0.4] == frames["bank-0"].index.tolist()
+    assert [i for i in range(600) if 0.9 <= drawn(i)] == frames["bank-3"].index.tolist()
     assert sum(len(frame) for frame in frames.values()) == 600
 
 

@@ -1,26 +1,25 @@
 """Every figure of a report leads back to its round, its parties, their grants and the policy."""
 
-import html
-import re
+import json
 from pathlib import Path
 
 import pytest
 
 from fedcredit import evidence_file, figures
 from fedcredit.errors import ResultNotFoundError
+from fedcredit.figure_names import figures_of
 from fedcredit.ledger_file import Line, lines
 from fedcredit.result_file import ResultFile
 from fedcredit_ledger.errors import EvidenceError
 from tests.fedcredit.command_line import fedcredit
 from tests.fedcredit.conftest import Demonstration
+from tests.fedcredit.page import Numbers
 
 
 @pytest.fixture(scope="module")
-def shown(demonstration: Demonstration) -> dict[str, str]:
-    """Every figure that the demonstration's report shows, with the entry beside it."""
-    page = (demonstration.folder / "report.html").read_text("utf-8")
-    found = re.findall(r'data-figure="([^"]+)" data-entry="([^"]+)"', page)
-    return {html.unescape(name): entry for name, entry in found}
+def page(demonstration: Demonstration) -> Numbers:
+    """Every number that the demonstration's report shows."""
+    return Numbers.read(demonstration.folder / "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -33,11 +32,35 @@ def entries(demonstration: Demonstration) -> list[Line]:
     return list(lines(demonstration.folder / "ledger.db"))
 
 
-def test_every_figure_of_the_report_is_explained(
-    shown: dict[str, str], result: ResultFile, entries: list[Line]
+def test_every_number_of_the_report_stands_in_a_figure_of_its_result(
+    page: Numbers, result: ResultFile
 ) -> None:
-    assert len(shown) > 40
-    for name, entry in shown.items():
+    assert page.bare == []
+    assert page.entries.keys() <= figures_of(result).keys()
+    assert sum(map(len, page.shown.values())) > 1000
+    for name in (
+        "auc.holdout", "ks.train", "bands.holdout", "roc.train", "iv.income_cu", "scale", "parties",
+        "bins.income_cu.2", "points.income_cu.2", "coefficient.income_cu", "coefficient.intercept",
+        "standard_error.income_cu", "history.3", "participation.bank-3", "grant.bank-3", "quorum",
+        "checkpoint",
+    ):  # fmt: skip
+        assert name in page.entries
+
+
+def test_a_number_without_a_figure_would_be_found(demonstration: Demonstration) -> None:
+    text = (demonstration.folder / "report.html").read_text("utf-8")
+
+    stray = Numbers(text.replace("<h2>Points</h2>", "<h2>Points</h2><p>KS 0.5113 at best</p>"))
+    unmarked = Numbers(text.replace('data-figure="auc.holdout"', "", 1))
+
+    assert stray.bare == ["KS 0.5113 at best"]
+    assert len(unmarked.bare) == 2  # the number, and how exact it is
+
+
+def test_every_figure_of_the_report_is_explained(
+    page: Numbers, result: ResultFile, entries: list[Line]
+) -> None:
+    for name, entry in page.entries.items():
         told = figures.explain(name, result, entries)
         assert told.entry_id == entry, name
         assert told.openings, name
@@ -52,6 +75,43 @@ def test_every_figure_of_the_report_is_explained(
                     assert entries[index].data["grant_id"] == grant
                     assert entries[index].author == part.party
                 assert part.grants, name
+
+
+def test_a_figure_that_is_one_number_has_the_value_that_is_printed(
+    page: Numbers, result: ResultFile, entries: list[Line]
+) -> None:
+    model = result.model
+    saved = json.loads(json.dumps(model))
+    names = ["intercept", *(table["feature"]["name"] for table in saved["tables"])]
+    slopes = dict(zip(names, saved["coefficients"], strict=True))
+    expected = {f"coefficient.{name}": f"{slope:.4f}" for name, slope in slopes.items()}
+    expected |= {f"auc.{name}": f"{part.auc:.4f}" for name, part in result.metrics.items()}
+
+    for name, text in expected.items():
+        assert f"{figures.explain(name, result, entries).value:.4f}" == text
+        assert page.shown[name][0].replace("\N{MINUS SIGN}", "-") == text
+    bins = figures.explain("points.income_cu.1", result, entries)
+    assert page.shown["points.income_cu.1"] == [f"{bins.value:.0f}".replace("-", "\N{MINUS SIGN}")]
+    assert figures.explain("bins.income_cu.1", result, entries).value is None
+
+
+def test_what_frames_a_run_leads_to_the_openings_that_it_was_for(
+    result: ResultFile, entries: list[Line]
+) -> None:
+    opened = [row.entry for row in result.history]
+
+    told = {
+        name: figures.explain(name, result, entries)
+        for name in ("parties", "quorum", "grant.bank-1", "checkpoint", "scale")
+    }
+
+    assert {name: one.type for name, one in told.items()} == {
+        "parties": "run-started", "quorum": "federation-created", "grant.bank-1": "grant-issued",
+        "checkpoint": "model-registered", "scale": "run-proposed",
+    }  # fmt: skip
+    for one in told.values():
+        assert [opening.entry_id for opening in one.openings] == opened
+    assert told["parties"].value == 4
 
 
 def test_the_phase_of_an_opening_is_the_one_that_releases_such_figures(
