@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fedcredit import founding
+from fedcredit.errors import FoundingError
 from fedcredit.founding_exchange import (
     FoundingSignature,
     founder_document,
@@ -153,7 +154,9 @@ class Founder:
             )
         return cls(path=path.resolve(), config=config, identity=identity)
 
-    def check(self, file: FoundingFile, known: Sequence[Path] = ()) -> dict[str, str]:
+    def check(
+        self, file: FoundingFile, known: Sequence[Path] = (), *, is_founder: bool = True
+    ) -> dict[str, str]:
         """Refuse a draft or founding that is not what this member made and knows.
 
         Parameters
@@ -162,6 +165,8 @@ class Founder:
             What the coordinator sent; its parts are checked already.
         known : sequence of Path
             Founder files that came from their owners, not through the coordinator.
+        is_founder : bool, default True
+            Whether this member founds; one that joins later is not in the file.
 
         Returns
         -------
@@ -175,8 +180,17 @@ class Founder:
         FoundingError
             When it pins another Flower app than the one that is installed here.
         """
-        rows = [self.identity.founder(), *(read_founder(path) for path in known)]
+        own = [self.identity.founder()] if is_founder else []
+        rows = [*own, *(read_founder(path) for path in known)]
         founders = {row["party"]: row for row in file.founders}
+        if not is_founder and self.config.name in founders:
+            raise FoundingError(
+                f"a founder of {file.name} has the name {self.config.name}",
+                party=self.config.name,
+                expected="a name that no founder has",
+                found=self.config.name,
+                remedy="a founder uses party trust; who joins later takes another name",
+            )
         for row in rows:
             name = row["party"]
             if founders.get(name) != row:
@@ -189,7 +203,8 @@ class Founder:
                     "somebody has put other keys in this place",
                 )
         file.terms.check_app(name=file.name, party=file.coordinator)
-        words = {row["party"]: "compared" for row in rows} | {self.config.name: "own"}
+        words = {row["party"]: "compared" for row in rows}
+        words |= {row["party"]: "own" for row in own}
         return {name: words.get(name, "not compared") for name in founders}
 
     def cosign(self, draft: FoundingFile) -> FoundingSignature:

@@ -11,13 +11,17 @@ import typer.core
 
 from fedcredit import __version__
 from fedcredit.cli import (
+    audit,
     coordinator,
     demo,
+    dispute,
     evidence,
     federation,
     grant,
     job,
     ledger,
+    membership,
+    openings,
     party,
     witness,
 )
@@ -40,7 +44,11 @@ app.add_typer(job.app, name="job")
 app.add_typer(grant.app, name="grant")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(openings.app, name="openings")
+app.add_typer(dispute.app, name="dispute")
+app.add_typer(audit.app, name="audit")
 app.add_typer(federation.app, name="federation")
+membership.add_to(party.app, coordinator.app)
 app.add_typer(party.app, name="party")
 app.add_typer(coordinator.app, name="coordinator")
 app.add_typer(witness.app, name="witness")

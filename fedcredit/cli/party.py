@@ -27,7 +27,9 @@ Known = Annotated[
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New folder of this member.")],
     name: Annotated[str, typer.Option(help="Name in the ledger: small letters, digits, hyphens.")],
-    role: Annotated[str, typer.Option(help="data-holder, key-holder or requester.")],
+    role: Annotated[
+        str, typer.Option(help="data-holder, key-holder, requester, witness, regulator, auditor.")
+    ],
     table: Annotated[
         list[Path] | None, typer.Option(help="CSV or Parquet file of a data holder.")
     ] = None,
