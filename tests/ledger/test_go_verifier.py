@@ -11,7 +11,39 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.small_packages import files_of, finished_federation, packed_anew, run_package
+from fedcredit_ledger.evidence import Packer, pack_evidence, read_openings, verify_evidence
+from fedcredit_ledger.facts import NEEDED
+from fedcredit_ledger.note import SigningKey
+from tests.docs.test_verify_evidence_runs import example
+from tests.fedcredit.test_evidence_batch import Bank
+from tests.ledger.long_life import LongLife
+from tests.ledger.small_federation import seed
+from tests.ledger.small_packages import (
+    files_of,
+    finished_federation,
+    granted_federation,
+    packed_anew,
+    run_package,
+)
+from tests.ledger.vector_files import BAD, CHAIN, WrittenLedger, vector
+
+UNKNOWN_TO_GO = {
+    "a-fraction",
+    "a-key-twice",
+    "a-space-in-the-json",
+    "a-text-that-turns",
+    "backdated",
+    "doubled-entry",
+    "forged-aggregate",
+    "heads-that-do-not-continue",
+    "nine-levels",
+    "one-number-twice",
+    "played-later",
+    "second-opening",
+    "two-forms-of-a-letter",
+    "without-its-quorum",
+}
+"""The program reads no canonical JSON, times, brackets or flow; verify.py refuses these."""
 
 SOURCE = Path(__file__).parents[2] / "ledger" / "vectors" / "go" / "main.go"
 GOPATH = Path("/usr/share/gocode")  # where Debian keeps Go's packages
@@ -39,6 +71,10 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "verify"
 
 
+def test_the_program_stays_short_enough_to_be_read() -> None:
+    assert len(SOURCE.read_text(encoding="utf-8").splitlines()) < 200
+
+
 def verify(program: Path, package: bytes, founding: str) -> tuple[int, str]:
     path = program.with_name("case.zip")
     path.write_bytes(package)
@@ -55,6 +91,55 @@ def test_gos_note_and_tlog_packages_accept_what_is_packed_here(program: Path) ->
 
     assert said == "21 entries under a checkpoint of 21 leaves, 4 witnesses: VALID\n"
     assert code == 0
+
+
+def test_they_accept_every_kind_of_package(program: Path, tmp_path: Path) -> None:
+    granted, bank = granted_federation(), Bank(tmp_path)
+    bank.lend("K-1")
+    bank.fed.witness()
+    kept = {"openings": read_openings(bank.openings), "disclose": NEEDED}
+    case = Packer(bank.fed.store).pack("case 1", places=range(1, 10), **kept)
+    packages = {
+        "grant": (pack_evidence(granted.store, "grant grant-bank-a"), granted.founding.id),
+        "case": (case, bank.fed.founding.id),
+        "disclosed run": (example(), verify_evidence(example()).founding_entry),
+        "sound vector": (WrittenLedger.good().package(), CHAIN["founding_entry"]),
+    }
+
+    for what, (package, founding) in packages.items():
+        assert verify(program, package, founding)[0] == 0, what
+
+
+def test_they_follow_keys_and_policies_that_changed_on_the_way(program: Path) -> None:
+    life = LongLife()
+    package = pack_evidence(life.fed.store, f"entries {','.join(life.said)}")
+
+    code, said = verify(program, package, life.fed.founding.id)
+
+    assert said.endswith("leaves, 5 witnesses: VALID\n"), said
+    assert code == 0
+    files = files_of(package)
+    place = max(int(name[8:-5]) for name in files if name.endswith(".leaf"))
+    head = files[f"entries/{place}.leaf"].rpartition(b"\n\n")[0]
+    text = head.split(b"\n", 4)[4] + b"\n"
+    retired = SigningKey.from_seed("bank-b", seed("signing bank-b")).sign(text).line().encode()
+    forged = head + b"\n\n" + retired + b"\n"
+    code, said = verify(
+        program, packed_anew(files | {f"entries/{place}.leaf": forged}), life.fed.founding.id
+    )
+    assert (code, said.partition(": ")[2].partition(":")[0]) == (59, f"entries/{place}.leaf")
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_they_refuse_the_bad_ledgers_whose_signatures_or_tree_are_wrong(
+    program: Path, name: str
+) -> None:
+    package, row = WrittenLedger.bad(name).package(), vector(f"bad/{name}")
+    founding = row.get("founding_entry", CHAIN["founding_entry"])
+
+    code, _ = verify(program, package, founding)
+
+    assert code == (0 if name in UNKNOWN_TO_GO or not row["package"] else 59), name
 
 
 def test_they_refuse_what_is_changed(program: Path) -> None:

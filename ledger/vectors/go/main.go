@@ -1,12 +1,11 @@
-// Command verify checks an evidence package with Go's own note and tlog packages, unmodified.
-//
-// With Debian's packages golang-go and golang-golang-x-mod-dev:
+// Command verify checks an evidence package with Go's own note and tlog packages, unmodified. With
+// Debian's golang-go and golang-golang-x-mod-dev (elsewhere, "go mod init" and "go mod tidy" first):
 //
 //	GO111MODULE=off GOPATH=/usr/share/gocode go run main.go PACKAGE.zip FOUNDING_ENTRY_ID
 //
-// Elsewhere "go mod init verify" and "go mod tidy" fetch golang.org/x/mod first.
-// It shares no line with FedCredit. It checks the digests, every entry's signatures, its place in
-// the tree, and the log's and the witnesses' signatures under every checkpoint; not the rules.
+// It shares no line with FedCredit. It checks the digests, every entry's signatures by the keys that
+// earlier entries brought, its place in the tree, and the log's and the witnesses' signatures under
+// the checkpoint; not the rules, nor that the parties agreed to a change of policy.
 package main
 
 import (
@@ -20,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -27,142 +27,173 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
-type founder struct {
-	Party   string `json:"party"`
-	Signing string `json:"signing_vkey"`
+type party struct {
+	Party    string
+	Signing  string `json:"signing_vkey"`
+	Recovery string `json:"recovery_vkey"`
 }
 
 type entry struct {
-	Author string `json:"author"`
-	Type   string `json:"type"`
-	Data   struct {
-		Log      string    `json:"log_vkey"`
-		Founders []founder `json:"founders"`
-		Policy   []string  `json:"witness_policy"`
-	} `json:"data"`
+	Author, Type string
+	Data         struct {
+		party
+		Founders          []party
+		Use, Vkey, Policy string
+		Lines             []string
+		Log               string   `json:"log_vkey"`
+		Witnesses         []string `json:"witness_policy"`
+		Old               string   `json:"old_vkey"`
+		New               string   `json:"new_vkey"`
+	}
 }
+
+// What the entries so far say: the parties' keys, the log's key, whose co-signatures are needed.
+var (
+	signing, recovery = map[string]string{}, map[string]string{}
+	log, policy       = "", []string{}
+	at                = "archive" // the file that is being read, for messages
+)
 
 func demand(good bool, format string, values ...interface{}) {
 	if !good {
-		fmt.Fprintf(os.Stderr, "INVALID: "+format+"\n", values...)
+		fmt.Fprintf(os.Stderr, "INVALID: "+at+": "+format+"\n", values...)
 		os.Exit(59)
 	}
 }
 
+func must[T any](value T, err error) T {
+	demand(err == nil, "%v", err)
+	return value
+}
+
 // read returns the files of the package after checking SHA256SUMS.
 func read(path string) map[string][]byte {
-	archive, err := zip.OpenReader(path)
-	demand(err == nil, "archive: %v", err)
 	files := map[string][]byte{}
-	for _, file := range archive.File {
-		stream, err := file.Open()
-		demand(err == nil, "%s: %v", file.Name, err)
-		data, err := io.ReadAll(stream)
-		demand(err == nil && files[file.Name] == nil, "%s: damaged, or twice", file.Name)
-		files[file.Name] = data
+	for _, file := range must(zip.OpenReader(path)).File {
+		files[file.Name] = append(files[file.Name], must(io.ReadAll(must(file.Open())))...)
 	}
-	lines := strings.Split(strings.TrimSpace(string(files["SHA256SUMS"])), "\n")
-	demand(len(lines) == len(files)-1, "SHA256SUMS: another number of files")
-	for _, line := range lines {
-		parts := strings.SplitN(line, "  ", 2)
-		demand(len(parts) == 2, "SHA256SUMS: a line is not of its form")
-		sum := sha256.Sum256(files[parts[1]])
-		demand(fmt.Sprintf("%x", sum) == parts[0], "%s: another digest", parts[1])
+	at = "SHA256SUMS"
+	lines := strings.Split(string(files[at]), "\n")
+	demand(len(lines) == len(files), "another number of files")
+	for _, line := range lines[:len(lines)-1] {
+		digest, name, _ := strings.Cut(line, "  ")
+		demand(fmt.Sprintf("%x", sha256.Sum256(files[name])) == digest, "%s: another digest", name)
 	}
 	return files
 }
 
 // parse splits a leaf into the author's note, its body and the id of the entry.
-func parse(name string, leaf []byte) (string, entry, string) {
+func parse(leaf []byte) (string, entry, string) {
 	parts := bytes.SplitN(leaf, []byte("\n"), 5)
-	demand(len(parts) == 5, "%s: no leaf", name)
+	demand(len(parts) == 5, "no leaf")
 	text := parts[4][:bytes.LastIndex(parts[4], []byte("\n\n"))+1]
-	lines := strings.SplitN(string(text), "\n", 3)
-	demand(lines[0] == "fedcredit-ledger-entry/v1", "%s: no entry", name)
+	first, rest, _ := strings.Cut(string(text), "\n")
 	var body entry
-	demand(json.Unmarshal([]byte(lines[1]), &body) == nil, "%s: no JSON", name)
+	demand(first == "fedcredit-ledger-entry/v1" && json.Unmarshal([]byte(rest), &body) == nil, "no entry")
 	return string(parts[4]), body, fmt.Sprintf("%x", sha256.Sum256(text))
 }
 
-// cosigned counts the lines of a checkpoint that witnesses of the policy signed (cosignature/v1).
-func cosigned(head *note.Note, text string, policy []string) int {
-	count := 0
+// open verifies a note by Ed25519 keys; it counts the lines by a policy's witnesses that verify.
+func open(raw []byte, vkeys []string, policy []string) (opened *note.Note, count int) {
+	known := []note.Verifier{}
+	for _, vkey := range vkeys {
+		known = append(known, must(note.NewVerifier(vkey)))
+	}
+	opened = must(note.Open(raw, note.VerifierList(known...)))
+	demand(len(opened.Sigs) == len(vkeys), "a signature is missing")
 	for _, line := range policy {
-		words := strings.Fields(line)
-		if len(words) < 3 || words[0] != "witness" {
-			continue
-		}
+		words := append(strings.Fields(line), "", "")
 		vkey := strings.SplitN(words[2], "+", 3)
-		key, _ := base64.StdEncoding.DecodeString(vkey[2])
-		for _, signature := range head.UnverifiedSigs {
-			raw, _ := base64.StdEncoding.DecodeString(signature.Base64)
-			if signature.Name != vkey[0] || fmt.Sprintf("%08x", signature.Hash) != vkey[1] {
-				continue
+		for _, line := range opened.UnverifiedSigs {
+			if words[0] == "witness" && fmt.Sprintf("%s+%08x", line.Name, line.Hash) == vkey[0]+"+"+vkey[1] {
+				key := must(base64.StdEncoding.DecodeString(vkey[2]))
+				raw := must(base64.StdEncoding.DecodeString(line.Base64))
+				seconds := binary.BigEndian.Uint64(raw[4:12])
+				message := fmt.Sprintf("cosignature/v1\ntime %d\n%s", seconds, opened.Text)
+				demand(ed25519.Verify(key[1:], []byte(message), raw[12:]), "the co-signature of %s does not verify", line.Name)
+				count++
 			}
-			seconds := binary.BigEndian.Uint64(raw[4:12])
-			message := fmt.Sprintf("cosignature/v1\ntime %d\n", seconds) + text
-			good := ed25519.Verify(ed25519.PublicKey(key[1:]), []byte(message), raw[12:])
-			demand(good, "checkpoint: the co-signature of %s does not verify", vkey[0])
-			count++
 		}
 	}
-	return count
+	return opened, count
+}
+
+// signers returns whose signatures an entry must carry: keys of parties, then lines of witnesses.
+func signers(body entry) (keys []string, witnesses []string) {
+	keys = []string{signing[body.Author]}
+	switch {
+	case body.Type == "federation-created":
+		keys = nil
+		for _, member := range body.Data.Founders {
+			keys = append(keys, member.Signing)
+		}
+	case body.Type == "party-key-revoked" && body.Data.Party == body.Author:
+		keys = []string{recovery[body.Author]}
+	case body.Type == "party-key-rotated" && body.Data.Use == "witness":
+		witnesses = []string{"witness old " + body.Data.Old, "witness new " + body.Data.New}
+	case body.Data.Signing+body.Data.New != "": // who joins, and a new key, sign too
+		keys = append(keys, body.Data.Signing+body.Data.New)
+	}
+	return keys, witnesses
+}
+
+// apply lets an entry, whose signatures are checked, change keys and policy.
+func apply(body entry) {
+	data := body.Data
+	for _, member := range append(data.Founders, data.party) {
+		if member.Signing != "" {
+			signing[member.Party], recovery[member.Party] = member.Signing, member.Recovery
+		}
+	}
+	switch {
+	case body.Type == "federation-created":
+		log, policy = data.Log, data.Witnesses
+	case body.Type == "policy-changed" && data.Policy == "witness":
+		policy = data.Lines
+	case body.Type == "party-key-rotated" && data.Use == "signing":
+		signing[data.Party] = data.New
+	case body.Type == "party-left" || data.Vkey != "" && data.Vkey == signing[data.Party]:
+		delete(signing, data.Party)
+	case data.New != "":
+		log = strings.Replace(log, data.Old, data.New, 1)
+		policy = strings.Split(strings.ReplaceAll(strings.Join(policy, "\n"), data.Old, data.New), "\n")
+	}
 }
 
 func main() {
 	demand(len(os.Args) == 3, "usage: verify PACKAGE.zip FOUNDING_ENTRY_ID")
 	files := read(os.Args[1])
-	_, founding, id := parse("entries/0.leaf", files["entries/0.leaf"])
-	demand(id == os.Args[2], "entries/0.leaf: another founding entry")
-	log, err := note.NewVerifier(founding.Data.Log)
-	demand(err == nil, "log key: %v", err)
-	keys := map[string]note.Verifier{}
-	all := []note.Verifier{}
-	for _, member := range founding.Data.Founders {
-		key, err := note.NewVerifier(member.Signing)
-		demand(err == nil, "key of %s: %v", member.Party, err)
-		keys[member.Party] = key
-		all = append(all, key)
+	places := []int{}
+	for name := range files {
+		if number := strings.TrimSuffix(name, ".leaf"); number != name {
+			places = append(places, must(strconv.Atoi(strings.TrimPrefix(number, "entries/"))))
+		}
 	}
-
-	head, err := note.Open(files["checkpoint"], note.VerifierList(log))
-	demand(err == nil, "checkpoint: %v", err)
+	sort.Ints(places)
+	for _, place := range places {
+		at = fmt.Sprintf("entries/%d.leaf", place)
+		text, body, id := parse(files[at])
+		demand(place > 0 || id == os.Args[2], "another founding entry")
+		keys, witnesses := signers(body)
+		opened, count := open([]byte(text), keys, witnesses)
+		demand(len(opened.UnverifiedSigs) == count, "signed by a stranger")
+		apply(body)
+	}
+	at = "checkpoint"
+	head, witnesses := open(files[at], []string{log}, policy)
 	lines := strings.Split(head.Text, "\n")
-	size, err := strconv.ParseInt(lines[1], 10, 64)
-	demand(err == nil && lines[0] == log.Name(), "checkpoint: not of this ledger")
-	root, err := tlog.ParseHash(lines[2])
-	demand(err == nil, "checkpoint: %v", err)
-	witnesses := cosigned(head, head.Text, founding.Data.Policy)
-
-	entries := 0
-	for name, leaf := range files {
-		if !strings.HasSuffix(name, ".leaf") {
-			continue
-		}
-		text, body, _ := parse(name, leaf)
-		signers := note.VerifierList(keys[body.Author])
-		if body.Type == "federation-created" {
-			signers = note.VerifierList(all...)
-		}
-		opened, err := note.Open([]byte(text), signers)
-		demand(err == nil && len(opened.UnverifiedSigs) == 0, "%s: %v", name, err)
-
-		proof := strings.Split(string(files[strings.TrimSuffix(name, "leaf")+"tlog-proof"]), "\n")
-		index, err := strconv.ParseInt(strings.TrimPrefix(proof[1], "index "), 10, 64)
-		demand(err == nil && name == fmt.Sprintf("entries/%d.leaf", index), "%s: another index", name)
+	demand(strings.HasPrefix(log, lines[0]+"+"), "not of this ledger")
+	size, root := must(strconv.ParseInt(lines[1], 10, 64)), must(tlog.ParseHash(lines[2]))
+	for _, place := range places {
+		hash := tlog.RecordHash(files[fmt.Sprintf("entries/%d.leaf", place)])
+		at = fmt.Sprintf("entries/%d.tlog-proof", place)
+		proof := strings.Split(string(files[at]), "\n")
+		demand(len(proof) > 2 && proof[1] == fmt.Sprintf("index %d", place), "another index")
 		path := tlog.RecordProof{}
-		for _, line := range proof[2:] {
-			if line == "" {
-				break
-			}
-			hash, err := tlog.ParseHash(line)
-			demand(err == nil, "%s: %v", name, err)
-			path = append(path, hash)
+		for i := 2; i < len(proof) && proof[i] != ""; i++ {
+			path = append(path, must(tlog.ParseHash(proof[i])))
 		}
-		err = tlog.CheckRecord(path, size, root, index, tlog.RecordHash(leaf))
-		demand(err == nil, "%s: %v", name, err)
-		entries++
+		demand(tlog.CheckRecord(path, size, root, int64(place), hash) == nil, "does not lead from the leaf to the root")
 	}
-	fmt.Printf("%d entries under a checkpoint of %d leaves, %d witnesses: VALID\n",
-		entries, size, witnesses)
+	fmt.Printf("%d entries under a checkpoint of %d leaves, %d witnesses: VALID\n", len(places), size, witnesses)
 }
