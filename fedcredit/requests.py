@@ -27,6 +27,16 @@ _EXAMPLES = {"purpose": 'purpose = "modelling"', "label": 'label = "bad"'}
 
 DEFAULT_DEFINITION = "the label column is 1"
 
+Purpose = Literal[
+    "loan_origination",
+    "post_loan",
+    "modelling",
+    "blacklist_check",
+    "fraud_intervention",
+    "evidence",
+]
+"""The ledger's closed list of purposes."""
+
 
 class HorizontalJob(BaseModel):
     """Fit one scorecard on the rows of several parties that hold the same columns.
@@ -34,7 +44,8 @@ class HorizontalJob(BaseModel):
     Parameters
     ----------
     purpose : str
-        What the grants must allow, such as ``"modelling"``.
+        What the grants must allow: ``"modelling"``, ``"loan_origination"``, ``"post_loan"``,
+        ``"blacklist_check"``, ``"fraud_intervention"`` or ``"evidence"``.
     label : str
         0/1 column, 1 = bad.
     features : sequence of str, optional
@@ -75,7 +86,7 @@ class HorizontalJob(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     kind: Literal["horizontal"] = "horizontal"
-    purpose: str = Field(pattern=r"^[a-z0-9_-]{1,64}$")
+    purpose: Purpose
     label: str = Field(min_length=1)
     features: tuple[str, ...] = ()
     model: Scorecard = Field(default_factory=Scorecard)
@@ -308,8 +319,6 @@ def wrong_fields(error: ValidationError, *under: str, names: Iterable[str] = ())
             )
         elif found["type"] == "missing":
             said = "is missing" + (f": write {_EXAMPLES[path]}" if path in _EXAMPLES else "")
-        elif found["type"] == "string_pattern_mismatch" and found["loc"] == ("purpose",):
-            said = "must be a word of a-z, 0-9, _ and -, such as 'modelling'"
         lines.append(f"{path} - {said}" if found["loc"] or under else said)
     return lines
 

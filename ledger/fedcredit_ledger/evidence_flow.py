@@ -18,6 +18,7 @@ from fedcredit_ledger.types_queries import QUERY_KINDS
 
 RUN, GRANT, QUERY, ENTRIES, CASE = "run", "grant", "query", "entries", "case"
 _REFUSALS = ("opening-refused", "disclosure-refused")
+_GIVEN = {"grant-issued": "grant_id", "grants-sealed": "batch_id"}
 
 
 def index_names(leaves: Sequence[Leaf]) -> dict[str, list[int]]:
@@ -65,6 +66,13 @@ def choose(
             found=name,
             remedy="fedcredit ledger show FILE lists what the ledger holds",
         )
+    return with_references(wanted, leaves, known)
+
+
+def with_references(
+    wanted: Sequence[Leaf], leaves: Sequence[Leaf], known: Mapping[str, Sequence[int]]
+) -> list[Leaf]:
+    """Return entries with everything that they refer to, back to the founding entry, in order."""
     found, queue = {0}, [leaf.place for leaf in wanted]
     while queue:
         place = queue.pop()
@@ -83,9 +91,9 @@ def _about(kind: str, name: str, leaves: Sequence[Leaf]) -> list[Leaf]:
         ids = set(name.split(","))
         return [leaf for leaf in leaves if leaf.id in ids] if name else []
     if kind == GRANT:
-        issued = [x for x in leaves if x.type == "grant-issued" and x.data["grant_id"] == name]
-        ends = [x for x in leaves if x.data.get("grant_id") == name]
-        uses = [x for x in leaves if name in x.data.get("grant_ids", [])]
+        issued = [x for x in leaves if name == x.data.get(_GIVEN.get(x.type, ""))]
+        ends = [x for x in leaves if x in issued or x.data.get("grant_id") == name]
+        uses = _uses(name, leaves)
         runs = {x.data["run_id"] for x in uses}
         queries = {x.data["query_id"] for x in ends if x.type == "query-made"}
         course = ("run-started", "run-finished", "run-failed")
@@ -149,7 +157,10 @@ def checklist(
     elif kind == CASE:
         lines = _case(leaves, disclosed)
     elif kind == GRANT:
-        cited = [x for x in leaves if name in (x.data.get("grant_id"), *_grants(x))]
+        course = (name, *(x.id for x in _uses(name, leaves)))
+        cited = [
+            x for x in leaves if {x.data.get("grant_id"), x.data.get("batch_id"), x.id} & {*course}
+        ]
         lines = [present(f"{x.type} by {x.author}", [x]) for x in cited]
     else:
         lines = [present(x.type, [x]) for x in leaves if x.id in name.split(",")]
@@ -164,6 +175,20 @@ def _case(leaves: Sequence[Leaf], disclosed: Mapping[int, Sequence[Sequence[Any]
         f"claim {found.claim_fen} fen = principal {found.principal_fen} + interest "
         f"{found.interest_fen} + penalty {found.penalty_fen}",
         f"stated {found.stated_fen} fen",
+    ]
+
+
+def _uses(name: str, leaves: Sequence[Leaf]) -> list[Leaf]:
+    """Return the approvals and contributions under a grant, or under a batch's root."""
+    sealed = {
+        f"sealed {leaf.author} {leaf.data['root']}"
+        for leaf in leaves
+        if leaf.type == "grants-sealed" and leaf.data["batch_id"] == name
+    }
+    return [
+        leaf
+        for leaf in leaves
+        if name in leaf.data.get("grant_ids", ()) or sealed & {*references(leaf)}
     ]
 
 

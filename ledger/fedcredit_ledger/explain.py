@@ -62,7 +62,7 @@ MEANINGS: dict[str, Meaning] = {
     "grants-sealed": Meaning(
         "authorizations of subjects sealed",
         "封存多份个人授权",
-        "The holder fixed a set of subjects' authorizations for this grantee and purpose, by one root.",
+        "The holder fixed a set of subjects' authorizations for this use, by one root over all.",
         "数据提供方以一个根值固定了一组面向该被授权方和目的的个人授权。",
         "Whose they are, and that they were given: that takes each one's own proof and document.",
         "不显示授权人，也不证明其确已授权：须逐份出示证明和授权书。",

@@ -22,6 +22,7 @@ from fedcredit_ledger import (
     rules_queries,
     rules_results,
     rules_runs,
+    rules_sealed,
 )
 from fedcredit_ledger.entry import (
     MAX_ENTRY_BYTES,
@@ -38,6 +39,7 @@ from fedcredit_ledger.state import (
     ApprovalState,
     AssetState,
     AttemptState,
+    BatchState,
     ContributionState,
     GrantState,
     MaskKeyState,
@@ -53,6 +55,7 @@ __all__ = [
     "ApprovalState",
     "AssetState",
     "AttemptState",
+    "BatchState",
     "ContributionState",
     "GrantState",
     "MaskKeyState",
@@ -73,6 +76,7 @@ _RULES: Mapping[str, Rule] = {
     **rules_parties.RULES,
     **rules_policy.RULES,
     **rules_grants.RULES,
+    **rules_sealed.RULES,
     **rules_runs.RULES,
     **rules_queries.RULES,
     **rules_results.RULES,

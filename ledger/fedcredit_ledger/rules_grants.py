@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fedcredit_ledger.authorization import EVERY, grant_leaf, lacking, root_over
 from fedcredit_ledger.entry import parse_time
 from fedcredit_ledger.errors import RejectedEntryError
 from fedcredit_ledger.incoming import Incoming, Rule
 from fedcredit_ledger.state import AssetState, GrantState, State
 
-_SETS = ("categories", "holders", "assets", "operations")
+_SETS = ("categories", "columns", "holders", "assets", "operations")
 _LATER = ("data_from", "valid_from")
 _EARLIER = ("data_to", "valid_until")
 _SMALLER = ("max_uses", "max_rounds", "epsilon_micro", "delta_nano")
-_EVERY = "all"
 
 
 def data_asset_registered(state: State, incoming: Incoming) -> None:
@@ -46,22 +46,22 @@ def data_asset_retired(state: State, incoming: Incoming) -> None:
 
 
 def grant_issued(state: State, incoming: Incoming) -> None:
-    """Let a holder grant the use of its own registered assets to a party."""
+    """Let a holder grant the use of its own registered assets to a party, on a basis that holds."""
     incoming.demand_role(state, "data-holder")
     data = incoming.data
-    if data["grant_id"] in state.grants:
-        raise RejectedEntryError("duplicate-id", "there is a grant with this id")
-    if data["grantee"] not in state.parties:
-        raise RejectedEntryError("no-such-reference", f"{data['grantee']} is no party")
-    for name in data["assets"]:
-        asset = state.assets.get(name)
-        if asset is None:
-            raise RejectedEntryError("no-such-reference", f"the asset {name!r} is not registered")
-        if asset.holder != incoming.author:
-            raise RejectedEntryError("not-permitted", f"{name} belongs to {asset.holder}")
-    if data["valid_from"] >= data["valid_until"]:
-        raise RejectedEntryError("malformed", "a grant ends after it begins")
+    demand_new_id(state, data["grant_id"])
+    demand_own_assets(state, incoming)
+    for name in data.get("holders", ()):
+        party = state.parties.get(name)
+        if party is None or "data-holder" not in party.roles:
+            raise RejectedEntryError("no-such-reference", f"{name} is no data holder")
+    if incoming.author not in data.get("holders", [incoming.author]):
+        raise RejectedEntryError("grant-scope", f"{incoming.author} is not among its holders")
+    wanting = lacking(data, issuer=incoming.author)
+    if wanting:
+        raise RejectedEntryError("grant-basis", wanting)
     limits = {name: data[name] for name in (*_SETS, *_LATER, *_EARLIER, *_SMALLER) if name in data}
+    _demand_order(limits)
     grant = GrantState(
         grant_id=data["grant_id"],
         entry_id=incoming.entry_id,
@@ -78,9 +78,37 @@ def grant_issued(state: State, incoming: Incoming) -> None:
         max_rounds=None,
         epsilon_micro=None,
         limits=limits,
+        basis=data["basis"],
+        of_subject="subject" in data.get("commits", {}),
     )
     _take_limits(grant)
     state.grants[data["grant_id"]] = grant
+
+
+def demand_new_id(state: State, name: str) -> None:
+    """Refuse an id that a grant or a sealed batch has."""
+    if name in state.grants or name in state.batches:
+        raise RejectedEntryError("duplicate-id", "there is a grant with this id")
+
+
+def demand_own_assets(state: State, incoming: Incoming) -> None:
+    """Refuse a grantee that is no party, and assets that are not the author's registered ones."""
+    data = incoming.data
+    if data["grantee"] not in state.parties:
+        raise RejectedEntryError("no-such-reference", f"{data['grantee']} is no party")
+    for name in data["assets"]:
+        asset = state.assets.get(name)
+        if asset is None:
+            raise RejectedEntryError("no-such-reference", f"the asset {name!r} is not registered")
+        if asset.holder != incoming.author:
+            raise RejectedEntryError("not-permitted", f"{name} belongs to {asset.holder}")
+
+
+def _demand_order(limits: Mapping[str, Any]) -> None:
+    if limits["valid_from"] >= limits["valid_until"]:
+        raise RejectedEntryError("malformed", "a grant ends after it begins")
+    if limits.get("data_from", "") > limits.get("data_to", "9"):
+        raise RejectedEntryError("malformed", "a grant's data window ends after it begins")
 
 
 def _take_limits(grant: GrantState) -> None:
@@ -88,6 +116,9 @@ def _take_limits(grant: GrantState) -> None:
     grant.assets = tuple(limits["assets"])
     grant.operations = tuple(limits["operations"])
     grant.categories = tuple(limits.get("categories", ()))
+    grant.columns = tuple(limits.get("columns", ()))
+    grant.holders = tuple(limits.get("holders", ()))
+    grant.data_from, grant.data_to = limits.get("data_from", ""), limits.get("data_to", "")
     grant.valid_from, grant.valid_until = limits["valid_from"], limits["valid_until"]
     grant.max_uses = limits.get("max_uses")
     grant.max_rounds = limits.get("max_rounds")
@@ -102,31 +133,42 @@ def grant_narrowed(state: State, incoming: Incoming) -> None:
     if grant.revoked:
         raise RejectedEntryError("grant-not-live", "the grant was revoked")
     changes = {name: value for name, value in incoming.data.items() if name != "grant_id"}
+    if not changes:
+        raise RejectedEntryError("malformed", "nothing of the grant is narrowed")
     for name, value in changes.items():
         if name in grant.limits and not _is_narrower(name, value, grant.limits[name]):
             raise RejectedEntryError("grant-widened", f"{name} would be wider than before")
         if name == "categories" and name not in grant.limits:
-            raise RejectedEntryError("grant-widened", "the grant covers no columns so far")
+            raise RejectedEntryError("grant-widened", "the grant covers no category so far")
+    _demand_order({**grant.limits, **changes})
     grant.limits.update(changes)
     _take_limits(grant)
 
 
 def _is_narrower(name: str, new: Any, old: Any) -> bool:
     if name in _SETS:
-        return set(new) <= set(old) or (name == "categories" and _EVERY in old)
+        return set(new) <= set(old) or (name == "categories" and EVERY in old)
     if name in _LATER:
         return bool(new >= old)
     return bool(new <= old)
 
 
 def grant_revoked(state: State, incoming: Incoming) -> None:
-    """Let the issuer, or a regulator, end a grant; it does not come back."""
-    grant = _known(state, incoming)
-    if grant.issuer != incoming.author:
+    """Let the issuer, or a regulator, end a grant or a sealed batch; it does not come back."""
+    batch = state.batches.get(incoming.data["grant_id"])
+    if batch is None:
+        grant = _known(state, incoming)
+        issuer, was_revoked = grant.issuer, grant.revoked
+    else:
+        issuer, was_revoked = batch.holder, batch.revoked
+    if issuer != incoming.author:
         incoming.demand_role(state, "regulator")
-    if grant.revoked:
+    if was_revoked:
         raise RejectedEntryError("grant-not-live", "the grant was revoked before")
-    grant.revoked = True
+    if batch is None:
+        grant.revoked = True
+    else:
+        batch.revoked = True
 
 
 def _known(state: State, incoming: Incoming) -> GrantState:
@@ -166,7 +208,8 @@ def demand_live_grants(
 ) -> list[GrantState]:
     """Return the grants, all live and meant for this use, or refuse.
 
-    Columns, assets and operation are judged by the holder's own gate: the ledger sees digests.
+    Columns, categories, window, assets and operation are judged by the holder's own gate: the
+    ledger sees digests.
     """
     grants = []
     for grant_id in grant_ids:
@@ -178,6 +221,10 @@ def demand_live_grants(
             raise RejectedEntryError("grant-scope", f"{about} is not {incoming.author}'s")
         if grant.grantee != grantee or grant.purpose != purpose:
             raise RejectedEntryError("grant-scope", f"{about} is for another party or purpose")
+        if incoming.author not in (grant.holders or (incoming.author,)):
+            raise RejectedEntryError(
+                "grant-scope", f"{about} does not let {incoming.author} answer"
+            )
         demand_live(state, incoming, grant, use=run_id)
         if grant.max_rounds is not None and grant.n_rounds >= grant.max_rounds:
             raise RejectedEntryError("grant-exhausted", f"{about} has no rounds left")
@@ -185,6 +232,12 @@ def demand_live_grants(
             raise RejectedEntryError("grant-exhausted", f"{about} has no privacy budget left")
         grants.append(grant)
     return grants
+
+
+def demand_grants_root(grants: Iterable[GrantState], root: str) -> None:
+    """Refuse a root that is not the one over exactly these grants."""
+    if root_over(grant_leaf(grant.entry_id) for grant in grants) != root:
+        raise RejectedEntryError("grants-root", "the root is not that over the grants cited")
 
 
 RULES: Mapping[str, Rule] = {

@@ -55,6 +55,14 @@ class GrantState:
 
     Attributes
     ----------
+    columns : tuple of str
+        Columns that may be used; every one when empty.
+    holders : tuple of str
+        Who may be asked; the issuer when empty.
+    data_from, data_to : str
+        First and last day of the data that may be used; open when empty.
+    of_subject : bool
+        It is one subject's, whom it commits to; otherwise it covers every row of its tables.
     n_used : int
         Runs that contributed under it.
     used_by : set of str
@@ -78,6 +86,12 @@ class GrantState:
     max_rounds: int | None
     epsilon_micro: int | None
     limits: dict[str, Any]
+    columns: tuple[str, ...] = ()
+    holders: tuple[str, ...] = ()
+    data_from: str = ""
+    data_to: str = ""
+    basis: str = "contract"
+    of_subject: bool = False
     n_rounds: int = 0
     epsilon_spent_micro: int = 0
     used_by: set[str] = field(default_factory=set)
@@ -89,15 +103,46 @@ class GrantState:
         return len(self.used_by)
 
 
+@dataclass(kw_only=True)
+class BatchState:
+    """Authorizations of subjects, kept at their holder and sealed with one root.
+
+    Attributes
+    ----------
+    used_by : set of str
+        Ids of the runs that contributed under it.
+    """
+
+    batch_id: str
+    entry_id: str
+    index: int
+    holder: str
+    grantee: str
+    purpose: str
+    assets: tuple[str, ...]
+    operations: tuple[str, ...]
+    root: str
+    valid_until: str
+    used_by: set[str] = field(default_factory=set)
+    revoked: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class ApprovalState:
-    """One holder's answer to a proposed run."""
+    """One holder's answer to a proposed run.
+
+    Attributes
+    ----------
+    grants_root : str
+        Root of the sealed batch that it approves under, when it cites no grants.
+    """
 
     entry_id: str
     index: int
     decision: str
     grant_ids: tuple[str, ...]
     mask_epk: str
+    grants_root: str = ""
 
 
 ContributionState = Act
@@ -236,8 +281,10 @@ class State:
         Origin of the ledger; empty before the founding entry.
     founding : dict
         Data of ``federation-created``.
-    parties, grants, runs, assets : dict
+    parties, grants, batches, runs, assets : dict
         By name or id.
+    sealed : dict of (str, str) to BatchState
+        Batches by holder and root.
     contexts : dict of str to (Act, str)
         ``he-context-published`` and its author, by run id.
     author_heads : dict of str to (int, str)
@@ -264,6 +311,8 @@ class State:
     assets: dict[str, AssetState] = field(default_factory=dict)
     asset_versions: set[tuple[str, str]] = field(default_factory=set)
     grants: dict[str, GrantState] = field(default_factory=dict)
+    batches: dict[str, BatchState] = field(default_factory=dict)
+    sealed: dict[tuple[str, str], BatchState] = field(default_factory=dict)
     runs: dict[str, RunState] = field(default_factory=dict)
     contexts: dict[str, tuple[Act, str]] = field(default_factory=dict)
     attempts: dict[str, tuple[str, AttemptState]] = field(default_factory=dict)

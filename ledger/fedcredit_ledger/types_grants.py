@@ -1,7 +1,16 @@
 """Entry types of data and grants."""
 
 from collections.abc import Mapping
+from typing import Any
 
+from fedcredit_ledger.authorization import (
+    BASES,
+    CATEGORIES,
+    EVERY,
+    PURPOSES,
+    SEPARATE_CONSENTS,
+    SUBJECT_TYPES,
+)
 from fedcredit_ledger.entry_type import EntryType
 from fedcredit_ledger.forms import (
     Form,
@@ -19,11 +28,20 @@ from fedcredit_ledger.forms import (
     whole,
 )
 
+
+def _calendar_day(value: Any) -> bool:
+    """Return whether it is a date without a time: a data window is of whole days."""
+    return isinstance(value, str) and len(value) == len("2026-11-23") and day(value)
+
+
+purpose = one_of(*PURPOSES)
+_operations = list_of(one_of("sum", "train", "match", "lookup"))
 _LIMITS: dict[str, Form] = {
-    "categories": list_of(text),
+    "categories": list_of(one_of(*CATEGORIES, EVERY)),
+    "columns": list_of(text),
     "holders": list_of(party),
-    "data_from": day,
-    "data_to": day,
+    "data_from": _calendar_day,
+    "data_to": _calendar_day,
     "max_uses": positive,
     "max_rounds": positive,
     "epsilon_micro": whole,
@@ -49,19 +67,19 @@ TYPES: Mapping[str, EntryType] = {
     "grant-issued": EntryType(
         required={
             "grant_id": identifier,
-            "basis": one_of("consent", "contract", "statute", "court_order", "police_order"),
+            "basis": one_of(*BASES),
             "grantee": party,
-            "purpose": text,
+            "purpose": purpose,
             "assets": list_of(text),
-            "operations": list_of(one_of("sum", "train", "match", "lookup")),
+            "operations": _operations,
             "valid_from": moment,
             "valid_until": moment,
         },
         optional={
             **_LIMITS,
             "statute": record({"law": text, "article": text}),
-            "subject_type": text,
-            "separate_consents": list_of(text),
+            "subject_type": one_of(*SUBJECT_TYPES),
+            "separate_consents": list_of(one_of(*SEPARATE_CONSENTS)),
         },
         optional_commits=("subject", "document", "application_no", "order_no"),
     ),
@@ -70,10 +88,23 @@ TYPES: Mapping[str, EntryType] = {
         optional={
             **_LIMITS,
             "assets": list_of(text),
-            "operations": list_of(one_of("sum", "train", "match", "lookup")),
+            "operations": _operations,
             "valid_from": moment,
             "valid_until": moment,
         },
+    ),
+    "grants-sealed": EntryType(
+        required={
+            "batch_id": identifier,
+            "purpose": purpose,
+            "grantee": party,
+            "day": _calendar_day,
+            "root": digest,
+            "assets": list_of(text),
+            "operations": _operations,
+            "valid_until": moment,
+        },
+        commits=("n_grants",),
     ),
     "grant-revoked": EntryType(
         required={

@@ -19,6 +19,7 @@ from fedcredit_ledger.forms import (
     text,
     whole,
 )
+from fedcredit_ledger.types_grants import purpose
 
 _RUN: dict[str, Form] = {"run_id": identifier}
 _ROUND: dict[str, Form] = {**_RUN, "round": whole}
@@ -45,7 +46,7 @@ TYPES: Mapping[str, EntryType] = {
             "initial_digest": digest,
             "phases": list_of(text),
             "groups": list_of(text),
-            "purpose": text,
+            "purpose": purpose,
             "parties": parties,
             "min_parties": positive,
             "max_rounds": positive,
@@ -59,7 +60,11 @@ TYPES: Mapping[str, EntryType] = {
     ),
     "run-approved": EntryType(
         required={**_RUN, "proposal": digest, "decision": decision},
-        optional={"grant_ids": list_of(identifier), "mask_epk": digest},
+        optional={
+            "grant_ids": list_of(identifier),
+            "grants_root": digest,
+            "mask_epk": digest,
+        },
     ),
     "run-started": EntryType(required={**_RUN, "roster": parties, "approvals": list_of(digest)}),
     "round-attempted": EntryType(
@@ -81,8 +86,9 @@ TYPES: Mapping[str, EntryType] = {
             "mask_epk": digest,
             "n_ciphertexts": positive,
             "he_context_digest": digest,
+            "grants_root": digest,
         },
-        optional={"grant_ids": list_of(identifier), "grants_root": digest},
+        optional={"grant_ids": list_of(identifier)},
         commits=("n_rows", "n_clipped"),
         optional_commits=("n_grants",),
     ),

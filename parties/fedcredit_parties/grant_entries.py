@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from fedcredit_ledger.authorization import EVERY
 from fedcredit_ledger.entry import format_time
 from fedcredit_ledger.state import GrantState, State
 from fedcredit_parties.errors import GrantError
 from fedcredit_parties.grant_terms import check_terms
-from fedcredit_parties.grants import EVERY_FEATURE
 from fedcredit_parties.member import Member
 
 DEFAULT_DAYS = 30
@@ -96,16 +96,17 @@ def issue(
     data: dict[str, Any] = {
         "grant_id": grant_id,
         "basis": basis,
-        "subject_type": "applicants",
         "grantee": grantee,
         "purpose": purpose,
-        "categories": sorted(set(features)) or [EVERY_FEATURE],
+        "categories": [EVERY],
         "holders": [member.name],
         "assets": sorted(assets),
         "operations": ["sum"],
         "valid_from": format_time(valid_from or now),
         "valid_until": format_time(valid_until or now + timedelta(days=DEFAULT_DAYS)),
     }
+    if features:
+        data["columns"] = sorted(set(features))
     if max_uses is not None:
         data["max_uses"] = max_uses
     entry_id = ledger.append("grant-issued", data)

@@ -4,16 +4,13 @@ The ledger would take a grant that ended yesterday or names no column of the tab
 it, and why would be found out in the middle of a run. Pure: the clock is an argument.
 """
 
-import re
 from collections.abc import Collection
 from datetime import datetime
 from difflib import get_close_matches
 
+from fedcredit_ledger.authorization import PURPOSES
 from fedcredit_ledger.entry import MAX_ENTRY_BYTES
 from fedcredit_parties.errors import ExpiredGrantError, GrantError
-
-PURPOSE = re.compile(r"[a-z0-9_-]{1,64}")
-"""What jobs and grants may call a purpose."""
 
 _EXAMPLE = "datetime.now(UTC) + timedelta(days=7)"
 
@@ -59,12 +56,12 @@ def check_terms(
     def wrong(problem: str, *, expected: str, found: str, remedy: str) -> GrantError:
         return GrantError(problem, party=holder, expected=expected, found=found, remedy=remedy)
 
-    if not isinstance(purpose, str) or not PURPOSE.fullmatch(purpose):
+    if purpose not in PURPOSES:
         raise wrong(
-            "a grant needs a purpose that a job can name",
-            expected="1 to 64 of a-z, 0-9, _ and -",
+            "a grant is for one of the federation's purposes",
+            expected=", ".join(PURPOSES),
             found=repr(purpose)[:80],
-            remedy='name it like "modelling"',
+            remedy="name one of the purposes, such as modelling",
         )
     if isinstance(features, str):
         raise wrong(

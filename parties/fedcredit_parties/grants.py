@@ -2,12 +2,14 @@
 
 Evaluated at the data holder, before a row is read, and again before every contribution, so that a
 revocation takes effect for the next round. Pure: the state of the ledger and the clock are
-arguments.
+arguments. Every refusal names the rule of the ledger that it follows.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from fedcredit_ledger.authorization import EVERY
 from fedcredit_ledger.entry import parse_time
 from fedcredit_ledger.rules import GrantState, State
 from fedcredit_parties.errors import (
@@ -18,8 +20,55 @@ from fedcredit_parties.errors import (
     RevokedGrantError,
 )
 
-EVERY_FEATURE = "all"
-"""A grant whose categories hold this word allows every column of its assets."""
+
+@dataclass(frozen=True, kw_only=True)
+class Use:
+    """What somebody wants to do with a table.
+
+    Attributes
+    ----------
+    issuer, grantee, purpose, asset : str
+        Whose table, who asks, what for, which.
+    columns : frozenset of str
+        Every column the task reads, the label included.
+    operation : str
+        ``"sum"``, ``"train"``, ``"match"`` or ``"lookup"``.
+    now : datetime
+        In UTC.
+    category : str
+        Kind of data that the table is of; empty where only its holder knows.
+    is_dated : bool
+        The holder has named the column that says when a row is from.
+    run_id : str
+        Run that has perhaps used a grant already (its use is not counted twice).
+    """
+
+    issuer: str
+    grantee: str
+    purpose: str
+    asset: str
+    columns: frozenset[str]
+    operation: str
+    now: datetime
+    category: str = ""
+    is_dated: bool = True
+    run_id: str = ""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a grant does not admit a use.
+
+    Attributes
+    ----------
+    rule : str
+        ``grant-scope``, ``grant-not-live`` or ``grant-exhausted``.
+    error : GrantError
+        What the requester is told.
+    """
+
+    rule: str
+    error: GrantError
 
 
 def find_grant(
@@ -32,19 +81,15 @@ def find_grant(
     columns: Iterable[str],
     operation: str,
     now: datetime,
+    category: str = "",
+    is_dated: bool = True,
     run_id: str | None = None,
     grant_id: str | None = None,
 ) -> str:
-    """Return the id of a live grant of `issuer` that admits the task.
+    """Return the id of a live grant of `issuer` that admits the task; see `Use`.
 
     Parameters
     ----------
-    columns : iterable of str
-        Every column the task reads, the label included.
-    operation : str
-        ``"sum"``, ``"train"``, ``"match"`` or ``"lookup"``.
-    run_id : str, optional
-        Run that has used the grant already (its use is not counted twice).
     grant_id : str, optional
         Only this grant will do: a run goes on under the grants that its approvals cite.
 
@@ -55,29 +100,38 @@ def find_grant(
     ExpiredGrantError, RevokedGrantError, GrantScopeError
         There is one, but it is over, withdrawn, used up, or does not cover the task.
     """
-    wanted = set(columns)
-    reasons: list[GrantError] = []
-    for candidate, grant in sorted(state.grants.items()):
+    use = Use(
+        issuer=issuer,
+        grantee=grantee,
+        purpose=purpose,
+        asset=asset,
+        columns=frozenset(columns),
+        operation=operation,
+        now=now,
+        category=category,
+        is_dated=is_dated,
+        run_id=run_id or "",
+    )
+    newest: Stop | None = None
+    for candidate, grant in sorted(state.grants.items(), key=lambda item: item[1].index):
         if grant.issuer != issuer or grant.grantee != grantee or grant.purpose != purpose:
             continue
         if grant_id is not None and candidate != grant_id:
             continue
-        reason = _why_not(
-            candidate,
-            grant,
-            asset=asset,
-            columns=wanted,
-            operation=operation,
-            now=now,
-            run_id=run_id,
-        )
-        if reason is None:
+        stop = why_not(grant, use)
+        if stop is None and grant.of_subject:
+            stop = Stop("grant-scope", _of_one_subject(grant))
+        if stop is None:
             return candidate
-        reasons.append(reason)
-    if reasons:
-        raise reasons[-1]
-    raise NoGrantError(
-        f"{issuer} has not granted {grantee} the purpose {purpose!r} on {asset}",
+        newest = stop
+    raise no_grant(use) if newest is None else newest.error
+
+
+def no_grant(use: Use) -> NoGrantError:
+    """Return what a requester is told when nothing was granted for its purpose."""
+    issuer, grantee, purpose = use.issuer, use.grantee, use.purpose
+    return NoGrantError(
+        f"{issuer} has not granted {grantee} the purpose {purpose!r} on {use.asset}",
         party=issuer,
         expected=f"a grant for purpose {purpose!r}",
         found="none; no row was read",
@@ -86,65 +140,134 @@ def find_grant(
     )
 
 
-def _why_not(
-    grant_id: str,
-    grant: GrantState,
-    *,
-    asset: str,
-    columns: set[str],
-    operation: str,
-    now: datetime,
-    run_id: str | None,
-) -> GrantError | None:
-    about = f"grant {grant_id} of {grant.issuer} (purpose {grant.purpose!r})"
-    renew = (
+def why_not(grant: GrantState, use: Use) -> Stop | None:
+    """Return what stops a grant from admitting a use; None when it does."""
+    return _not_for(grant, use) or _not_live(grant, use) or _not_covered(grant, use)
+
+
+def _about(grant: GrantState) -> str:
+    return f"grant {grant.grant_id} of {grant.issuer} (purpose {grant.purpose!r})"
+
+
+def _renew(grant: GrantState) -> str:
+    return (
         f"ask {grant.issuer} to renew it: in a simulation "
         f"fed.grant({grant.issuer!r}, purpose={grant.purpose!r})"
     )
-    if grant.revoked:
-        return RevokedGrantError(
-            f"{about} was revoked", party=grant.issuer, expected="a live grant", remedy=renew
+
+
+def _scope(grant: GrantState, problem: str, *, expected: str, found: str, remedy: str = "") -> Stop:
+    error = GrantScopeError(
+        f"{_about(grant)} {problem}",
+        party=grant.issuer,
+        expected=expected,
+        found=found,
+        remedy=remedy or _renew(grant),
+    )
+    return Stop("grant-scope", error)
+
+
+def _of_one_subject(grant: GrantState) -> GrantError:
+    return _scope(
+        grant,
+        "is one subject's",
+        expected="a grant over the table, or authorizations of its subjects in a sealed batch",
+        found="a use of every row",
+        remedy=f"at {grant.issuer}: fedcredit grant seal party.toml FILE keeps many and seals them",
+    ).error
+
+
+def _not_for(grant: GrantState, use: Use) -> Stop | None:
+    if (grant.grantee, grant.purpose) != (use.grantee, use.purpose):
+        return _scope(
+            grant,
+            "is for another party or purpose",
+            expected=f"{grant.grantee}, {grant.purpose}",
+            found=f"{use.grantee}, {use.purpose}",
         )
-    if now >= parse_time(grant.valid_until):
-        return ExpiredGrantError(
-            f"{about} has expired",
+    if use.issuer not in (grant.holders or (grant.issuer,)):
+        return _scope(
+            grant,
+            f"does not let {use.issuer} answer",
+            expected=", ".join(grant.holders or (grant.issuer,)),
+            found=use.issuer,
+        )
+    return None
+
+
+def _not_live(grant: GrantState, use: Use) -> Stop | None:
+    if grant.revoked:
+        revoked = RevokedGrantError(
+            f"{_about(grant)} was revoked",
+            party=grant.issuer,
+            expected="a live grant",
+            remedy=_renew(grant),
+        )
+        return Stop("grant-not-live", revoked)
+    if use.now >= parse_time(grant.valid_until):
+        expired = ExpiredGrantError(
+            f"{_about(grant)} has expired",
             party=grant.issuer,
             expected=f"use before {grant.valid_until}",
-            found=f"now {now:%Y-%m-%d %H:%M} UTC; no row was read",
-            remedy=renew,
+            found=f"now {use.now:%Y-%m-%d %H:%M} UTC; no row was read",
+            remedy=_renew(grant),
         )
-    if now < parse_time(grant.valid_from):
-        return GrantScopeError(
-            f"{about} is not valid yet",
-            party=grant.issuer,
+        return Stop("grant-not-live", expired)
+    if use.now < parse_time(grant.valid_from):
+        early = _scope(
+            grant,
+            "is not valid yet",
             expected=f"use from {grant.valid_from}",
-            found=f"now {now:%Y-%m-%d %H:%M} UTC",
+            found=f"now {use.now:%Y-%m-%d %H:%M} UTC",
             remedy="wait, or ask for an earlier start",
         )
-    if asset not in grant.assets or operation not in grant.operations:
-        return GrantScopeError(
-            f"{about} does not cover {operation!r} on {asset}",
-            party=grant.issuer,
+        return replace(early, rule="grant-not-live")
+    return None
+
+
+def _not_covered(grant: GrantState, use: Use) -> Stop | None:
+    if use.asset not in grant.assets or use.operation not in grant.operations:
+        return _scope(
+            grant,
+            f"does not cover {use.operation!r} on {use.asset}",
             expected=f"{', '.join(grant.operations)} on {', '.join(grant.assets)}",
-            found=f"{operation} on {asset}",
-            remedy=renew,
+            found=f"{use.operation} on {use.asset}",
         )
-    if EVERY_FEATURE not in grant.categories and not columns <= set(grant.categories):
-        beyond = ", ".join(sorted(columns - set(grant.categories)))
-        return GrantScopeError(
-            f"{about} does not cover every column of the task",
-            party=grant.issuer,
-            expected=", ".join(grant.categories),
-            found=f"also {beyond}",
-            remedy=f"leave these columns out, or {renew}",
+    wanted = {use.category} if use.category else set(grant.categories)
+    if EVERY not in grant.categories and (not wanted or not wanted <= set(grant.categories)):
+        return _scope(
+            grant,
+            "does not cover this kind of data",
+            expected=", ".join(grant.categories) or "no category",
+            found=use.category or "a table of some category",
         )
-    used_by_this_run = run_id is not None and run_id in grant.used_by
-    if grant.max_uses is not None and not used_by_this_run and grant.n_used >= grant.max_uses:
-        return GrantScopeError(
-            f"{about} is used up",
-            party=grant.issuer,
-            expected=f"at most {grant.max_uses} uses",
-            found=f"{grant.n_used} used",
-            remedy=renew,
+    if grant.columns and not use.columns <= set(grant.columns):
+        return _scope(
+            grant,
+            "does not cover every column of the task",
+            expected=", ".join(grant.columns),
+            found=f"also {', '.join(sorted(use.columns - set(grant.columns)))}",
+            remedy=f"leave these columns out, or {_renew(grant)}",
         )
+    if (grant.data_from or grant.data_to) and not use.is_dated:
+        return _scope(
+            grant,
+            "has a data window, and its table names no time column",
+            expected=f"rows from {grant.data_from or 'any day'} to {grant.data_to or 'any day'}",
+            found="rows that do not say when they are from",
+            remedy=f"at {grant.issuer}: write time_column into [[data]] of party.toml",
+        )
+    return _exhausted(grant, use)
+
+
+def _exhausted(grant: GrantState, use: Use) -> Stop | None:
+    used = f"{grant.n_used} used"
+    for name, limit, spent, found in (
+        ("uses", grant.max_uses, grant.n_used - (use.run_id in grant.used_by), used),
+        ("rounds", grant.max_rounds, grant.n_rounds, f"{grant.n_rounds} rounds"),
+        ("micro-epsilon", grant.epsilon_micro, grant.epsilon_spent_micro, "a spent budget"),
+    ):
+        if limit is not None and spent >= limit:
+            stop = _scope(grant, "is used up", expected=f"at most {limit} {name}", found=found)
+            return replace(stop, rule="grant-exhausted")
     return None

@@ -46,7 +46,7 @@ def federation_fixture() -> Iterator[fc.Federation]:
     with small_federation(purposes=()) as federation:
         for bank in ("bank-0", "bank-1"):
             federation.grant(bank, purpose="modelling")
-        federation.grant("bank-2", purpose="reporting")
+        federation.grant("bank-2", purpose="evidence")
         yield federation
 
 
@@ -131,7 +131,7 @@ def test_check_prints_every_party_and_ends_with_the_first_problem(tmp_path: Path
 def test_all_missing_grants_are_named_before_anything_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "job.toml").write_text(JOB.replace("modelling", "pricing"), "utf-8")
+    (tmp_path / "job.toml").write_text(JOB.replace("modelling", "post_loan"), "utf-8")
     asked_for: list[object] = []
     monkeypatch.setattr(Requester, "propose", lambda *parts, **settings: asked_for.append(parts))
 
@@ -139,7 +139,7 @@ def test_all_missing_grants_are_named_before_anything_is_asked(
 
     assert done.code == 21
     for bank in ("bank-0", "bank-1", "bank-2"):
-        assert f"at {bank}: fedcredit grant issue party.toml --purpose pricing" in done.err
+        assert f"at {bank}: fedcredit grant issue party.toml --purpose post_loan" in done.err
     assert asked_for == []
     assert list((tmp_path / ".fedcredit").iterdir()) == []
 

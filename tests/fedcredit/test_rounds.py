@@ -199,7 +199,7 @@ def test_clocks_that_differ_by_a_minute_break_no_round(monkeypatch: pytest.Monke
     with small_federation() as own:
         for bank in ("bank-0", "bank-1", "bank-2"):
             yesterday = utc_now() - timedelta(days=1)
-            own.grant(bank, purpose="minute-off", valid_from=yesterday)
-        result = own.run(small_job(purpose="minute-off", run_deadline_s=180))
+            own.grant(bank, purpose="post_loan", valid_from=yesterday)
+        result = own.run(small_job(purpose="post_loan", run_deadline_s=180))
 
     assert result.history["outcome"].iloc[-1] == "done"

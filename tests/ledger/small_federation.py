@@ -204,6 +204,16 @@ class SmallFederation:
     def grant(self, bank: str, **changes: Any) -> str:
         return self.write(bank, "grant-issued", self.grant_data(bank, **changes))
 
+    def grants_root(self, *grant_ids: str) -> str:
+        """Root over the entries of grants, ascending by leaf hash, with one leaf or two."""
+        entries = [self.replica.state.grants[name].entry_id for name in grant_ids]
+        leaves = sorted(hashlib.sha256(b"\0" + bytes.fromhex(name)).digest() for name in entries)
+        return (
+            leaves[0].hex()
+            if len(leaves) == 1
+            else hashlib.sha256(b"\1" + leaves[0] + leaves[1]).hexdigest()
+        )
+
     def grant_all(self) -> None:
         for bank in self.banks:
             self.register(bank)
@@ -308,6 +318,7 @@ class SmallFederation:
             "n_ciphertexts": 1,
             "he_context_digest": digest(f"context {run_id}"),
             "grant_ids": [f"grant-{bank}"],
+            "grants_root": self.grants_root(f"grant-{bank}"),
             "commits": {"n_rows": digest(f"rows {about}"), "n_clipped": digest(f"clip {about}")},
         } | changes
 

@@ -280,18 +280,20 @@ def test_a_table_is_registered_by_its_holder_once_a_version(fed):
 
 def test_a_grant_is_narrowed_and_never_widened(fed):
     fed.register("bank-a")
-    fed.grant("bank-a", max_uses=3, categories=["income", "age"])
+    fed.grant("bank-a", max_uses=3, categories=["loans", "tax"], columns=["income", "age"])
     narrow = lambda **limits: fed.attempt(  # noqa: E731
         "bank-a", "grant-narrowed", {"grant_id": "grant-bank-a", **limits}
     )
 
     assert narrow(max_uses=4) == "grant-widened"
-    assert narrow(categories=["income", "debt"]) == "grant-widened"
+    assert narrow(categories=["loans", "judicial"]) == "grant-widened"
+    assert narrow(columns=["income", "debt"]) == "grant-widened"
     assert narrow(operations=["sum", "train"]) == "grant-widened"
     assert narrow(valid_until=fed.later(days=31)) == "grant-widened"
-    assert narrow(max_uses=2, categories=["income"], valid_until=fed.later(days=9)) == ""
+    assert narrow(max_uses=2, columns=["income"], valid_until=fed.later(days=9)) == ""
     grant = fed.replica.state.grants["grant-bank-a"]
-    assert (grant.max_uses, grant.categories) == (2, ("income",))
+    assert (grant.max_uses, grant.categories) == (2, ("loans", "tax"))
+    assert grant.columns == ("income",)
     assert fed.attempt("bank-b", "grant-narrowed", {"grant_id": "grant-bank-a", "max_uses": 1}) == (
         "not-permitted"
     )
@@ -360,7 +362,7 @@ def test_approvals_with_a_defect_are_refused(fed):
 
 def test_a_grant_for_another_purpose_or_party_is_no_approval(fed):
     fed.register("bank-a")
-    fed.grant("bank-a", grant_id="g-purpose", purpose="marketing")
+    fed.grant("bank-a", grant_id="g-purpose", purpose="evidence")
     fed.grant("bank-a", grant_id="g-party", grantee="regulator")
     fed.grant("bank-a", grant_id="g-early", valid_from=fed.later(days=1))
     fed.grant("bank-a", grant_id="g-late", valid_until=fed.later(seconds=3))
@@ -447,10 +449,11 @@ def test_contributions_with_a_defect_are_refused(started):
     assert give(mask_epk=fed.approval("bank-a", "run-1", digest("x"))["mask_epk"]) == (
         "duplicate-id"
     )
+    no_root = {name: value for name, value in good.items() if name != "grants_root"}
+    assert fed.attempt("bank-a", "round-contributed", no_root) == "malformed"
+    assert give(grants_root=digest("root")) == "grants-root"
     no_grant = {name: value for name, value in good.items() if name != "grant_ids"}
-    assert fed.attempt("bank-a", "round-contributed", no_grant) == "malformed"
-    sealed = no_grant | {"grants_root": digest("root")}
-    assert fed.attempt("bank-a", "round-contributed", sealed) == "no-such-reference"
+    assert fed.attempt("bank-a", "round-contributed", no_grant) == "grant-scope"
     assert give() == ""
     assert give(mask_epk=digest("yet another")) == "already-contributed"
     other_roster = fed.contribution("bank-b", 1, roster_digest=digest("other"))

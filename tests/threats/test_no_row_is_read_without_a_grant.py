@@ -54,7 +54,7 @@ def no_grant(federation: fc.Federation, purpose: str) -> None:
 
 
 def another_purpose(federation: fc.Federation, purpose: str) -> None:
-    federation.grant("bank-0", purpose=f"{purpose}_too")
+    federation.grant("bank-0", purpose="loan_origination")
 
 
 def another_grantee(federation: fc.Federation, purpose: str) -> None:
@@ -64,7 +64,6 @@ def another_grantee(federation: fc.Federation, purpose: str) -> None:
         {
             "grant_id": "for-bank-1",
             "basis": "contract",
-            "subject_type": "applicants",
             "grantee": "bank-1",
             "purpose": purpose,
             "categories": ["all"],
@@ -101,23 +100,25 @@ def revoked(federation: fc.Federation, purpose: str) -> None:
     federation.revoke(federation.grant("bank-0", purpose=purpose))
 
 
-CASES = {
-    no_grant: NoGrantError,
-    another_purpose: NoGrantError,
-    another_grantee: NoGrantError,
-    expired: ExpiredGrantError,
-    not_yet: GrantScopeError,
-    fewer_columns: GrantScopeError,
-    without_the_label: GrantScopeError,
-    revoked: RevokedGrantError,
-}
+CASES = [
+    (no_grant, "evidence", NoGrantError),
+    (another_purpose, "post_loan", NoGrantError),
+    (another_grantee, "blacklist_check", NoGrantError),
+    (expired, "fraud_intervention", ExpiredGrantError),
+    (not_yet, "modelling", GrantScopeError),
+    (fewer_columns, "modelling", GrantScopeError),
+    (without_the_label, "modelling", GrantScopeError),
+    (revoked, "modelling", RevokedGrantError),
+]
+"""A purpose each, as far as there are purposes: of one purpose the newest grant is judged."""
 
 
-@pytest.mark.parametrize(("given", "error"), CASES.items(), ids=lambda x: x.__name__)
+@pytest.mark.parametrize(
+    ("given", "purpose", "error"), CASES, ids=[case[0].__name__ for case in CASES]
+)
 def test_a_grant_that_does_not_fit_ends_before_a_row_is_read(
-    federation: fc.Federation, given: Any, error: type[PartyError]
+    federation: fc.Federation, given: Any, purpose: str, error: type[PartyError]
 ) -> None:
-    purpose = given.__name__
     for other in ("bank-1", "bank-2"):
         federation.grant(other, purpose=purpose)
     given(federation, purpose)
@@ -139,7 +140,8 @@ def test_the_same_bank_without_the_gate_reads_rows(
     """The weak variant: the table does explode when it is read."""
     holder = parts(federation).holders["bank-0"]
     run = newest_run(federation)
-    monkeypatch.setattr(grants, "find_grant", lambda *_, **__: "no-gate")
+    whatever = federation.grant("bank-0", purpose="evidence", max_uses=1)
+    monkeypatch.setattr(grants, "find_grant", lambda *_, **__: whatever)
 
     with pytest.raises(TouchedError):
         holder._prepare(run)
@@ -158,7 +160,7 @@ def readable() -> Iterator[fc.Federation]:
 def test_a_withdrawn_grant_stops_the_next_round(
     readable: fc.Federation, monkeypatch: pytest.MonkeyPatch, another: bool
 ) -> None:
-    purpose = f"withdrawn_{another}".lower()
+    purpose = "post_loan" if another else "modelling"
     grant_ids = {name: readable.grant(name, purpose=purpose) for name in readable.parties}
     coordinator = parts(readable).coordinator
     honest = coordinator._round
@@ -220,10 +222,10 @@ def test_a_grant_that_ends_between_two_rounds_stops_the_next_one(
 
 def test_a_grant_for_one_run_is_used_up_by_it(readable: fc.Federation) -> None:
     for name in readable.parties:
-        readable.grant(name, purpose="once", max_uses=1 if name == "bank-0" else None)
+        readable.grant(name, purpose="loan_origination", max_uses=1 if name == "bank-0" else None)
 
-    first = readable.run(small_job(purpose="once"))
+    first = readable.run(small_job(purpose="loan_origination"))
     with pytest.raises(GrantScopeError, match="used up"):
-        readable.run(small_job(purpose="once"))
+        readable.run(small_job(purpose="loan_origination"))
 
     assert first.history["outcome"].iloc[-1] == "done"

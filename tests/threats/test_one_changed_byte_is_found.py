@@ -103,7 +103,7 @@ def forgeries(fed: SmallFederation) -> dict[str, list[bytes]]:
     return {
         "a changed purpose": [
             *leaves[:4],
-            leaves[4].replace(b'"modelling"', b'"marketing"'),
+            leaves[4].replace(b'"modelling"', b'"evidence"'),
         ],
         "a deleted leaf": [*leaves[:2], *leaves[3:]],
         "a leaf twice": [*leaves[:4], leaves[3], leaves[4]],

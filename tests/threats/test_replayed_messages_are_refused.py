@@ -153,13 +153,13 @@ def test_an_entry_that_was_held_back_for_eleven_minutes_is_stale() -> None:
 
         window.submit = hold_back  # type: ignore[method-assign]
         with pytest.raises(ValueError, match="unpack"):
-            federation.grant("bank-0", purpose="later")
+            federation.grant("bank-0", purpose="post_loan")
         passed = timedelta(minutes=11)
         (outcome,) = parts(federation).log.submit(kept)
 
         assert outcome.code == "stale"
         assert [
-            e for e in entries(federation, "grant-issued") if e.data["purpose"] == "later"
+            e for e in entries(federation, "grant-issued") if e.data["purpose"] == "post_loan"
         ] == []
 
 
