@@ -77,7 +77,7 @@ def status(config: ConfigFile, as_json: AsJson = False) -> None:
     if as_json:
         show_json(found)
         return
-    logs = found.pop("logs", {})
+    logs, proofs = found.pop("logs", {}), found.pop("proofs", [])
     show_table([{"what": key, "is": value} for key, value in found.items()])
     if logs:
         print()
@@ -92,3 +92,50 @@ def status(config: ConfigFile, as_json: AsJson = False) -> None:
             ],
             right=("leaves",),
         )
+    for path in proofs:
+        print(f"\nPROOF OF A FORK: {path}")
+
+
+@app.command("proof")
+@verb
+def proof(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A proof that a witness has kept.")],
+    log: Annotated[
+        str,
+        typer.Option(metavar="VKEY", help="The log's key; without it, the one in the proof."),
+    ] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Verify a proof that a log has signed two histories; the process ends with 59 when it is none.
+
+    Anybody can: nothing but the log's key is needed, which stands in the founding entry. The key in
+    the proof itself convinces only those who compare it.
+
+    Example: fedcredit witness proof regulator/state/proofs/fork-1a2b3c4d5e6f7a8b.json
+    """
+    from fedcredit_ledger.errors import InvalidEvidenceError
+    from fedcredit_ledger.fork_proof import MAX_PROOF_BYTES, ForkProof
+    from fedcredit_ledger.note import VerifierKey
+
+    if file.stat().st_size > MAX_PROOF_BYTES:
+        raise InvalidEvidenceError("this is no fork proof", expected=f"{MAX_PROOF_BYTES} bytes")
+    found = ForkProof.parse(file.read_bytes())
+    smaller, larger = found.heads(VerifierKey.parse(log or found.log))
+    if as_json:
+        show_json(
+            {
+                "log": log or found.log,
+                "is_pinned": bool(log),
+                "smaller": {"size": smaller.size, "root": smaller.root.hex()},
+                "larger": {"size": larger.size, "root": larger.root.hex()},
+                "root": found.root.hex(),
+                "digest": found.digest,
+            }
+        )
+        return
+    print(f"{smaller.origin} has signed two histories of {smaller.size} leaves:")
+    print(f"  root {smaller.root.hex()}, in one signed head")
+    size = "another signed head" if smaller.size == larger.size else f"that of {larger.size} leaves"
+    print(f"  root {found.root.hex()}, in {size}")
+    if not log:
+        print(f"by the key in the proof; compare it with the founding entry's: {found.log}")

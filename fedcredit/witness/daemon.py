@@ -1,8 +1,10 @@
 """The witness's process: its key, its file of heads, one port."""
 
+import logging
 import os
 import threading
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +14,20 @@ from fedcredit.witness.config import WitnessSetup
 from fedcredit.witness.service import witness_app
 from fedcredit_ledger.entry import format_time
 from fedcredit_ledger.errors import LedgerError
+from fedcredit_ledger.fork_proof import ForkProof
 from fedcredit_ledger.tlog_witness import TlogWitness
 from fedcredit_ledger.witness_state import WitnessState
 from fedcredit_parties.daemon import STATUS_S, write_last_words, write_status
+from fedcredit_parties.disk import kept_in
 from fedcredit_parties.errors import PartyError
 from fedcredit_parties.file_lock import only_one
+from fedcredit_parties.kept_proofs import keep_fork, kept
 from fedcredit_parties.member import utc_now
 
 HEADS = "heads.db"
 """File in the state folder: what was co-signed."""
+
+_LOG = logging.getLogger(__name__)
 
 
 def run(path: Path, stop: threading.Event) -> None:
@@ -48,7 +55,7 @@ def run(path: Path, stop: threading.Event) -> None:
 
 def _serve(setup: WitnessSetup, stop: threading.Event) -> None:
     state = WitnessState(setup.state / HEADS)
-    witness = TlogWitness(setup.key, setup.logs, state)
+    witness = TlogWitness(setup.key, setup.logs, state, keep=partial(keep, setup))
     server = FrontServer(
         witness_app(witness),
         host=setup.config.host,
@@ -65,6 +72,19 @@ def _serve(setup: WitnessSetup, stop: threading.Event) -> None:
     finally:
         server.stop()
         state.close()
+
+
+def keep(setup: WitnessSetup, proof: ForkProof) -> None:
+    """Keep the proof of a fork in the state folder, and say so in the process's log.
+
+    Raises
+    ------
+    DiskFullError, MachineError
+        When it cannot be kept.
+    """
+    with kept_in(setup.state, "the proof of a fork was not kept", party=setup.config.name):
+        path = keep_fork(setup.state, proof)
+    _LOG.warning("a log has signed two histories; the proof is kept: %s", path)
 
 
 def status(setup: WitnessSetup, witness: TlogWitness) -> dict[str, Any]:
@@ -89,6 +109,7 @@ def status(setup: WitnessSetup, witness: TlogWitness) -> dict[str, Any]:
             else {}
             for origin in witness.logs
         },
+        "proofs": [str(path) for path in kept(setup.state)],
     }
 
 

@@ -19,6 +19,7 @@ from fedcredit.coordinator.connections import admit
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.note import Note
 from fedcredit_ledger.tlog_witness import BAD_REQUEST, MAX_REQUEST_BYTES, TlogWitness
+from fedcredit_parties.errors import PartyError
 
 UNUSABLE = 500
 
@@ -49,7 +50,7 @@ def witness_app(witness: TlogWitness) -> Starlette:
             return Response(status_code=BAD_REQUEST)
         try:
             answer = await run_in_threadpool(witness.add_checkpoint, body)
-        except LedgerError as error:
+        except (LedgerError, PartyError) as error:
             _LOG.warning("nothing was co-signed: %s", error)
             return Response(status_code=UNUSABLE)
         if answer.status == 200:

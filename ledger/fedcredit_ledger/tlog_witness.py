@@ -25,6 +25,7 @@ from fedcredit_ledger.errors import (
     SignatureError,
     WitnessRefusedError,
 )
+from fedcredit_ledger.fork_proof import ForkProof, from_request
 from fedcredit_ledger.merkle import EMPTY_ROOT, HASH_BYTES, verify_consistency
 from fedcredit_ledger.note import CosignatureKey, Note, VerifierKey, decode_base64
 from fedcredit_ledger.witness_state import Seen, WitnessState
@@ -222,6 +223,8 @@ class TlogWitness:
         What it has co-signed.
     clock : callable, optional
         Returns the time in UTC; a co-signature states it.
+    keep : callable, optional
+        Takes the proof when a log has signed two histories.
     before_keeping : callable, optional
         Called between the judgement and the write: where a test lets a second request overtake.
 
@@ -238,6 +241,7 @@ class TlogWitness:
         state: WitnessState,
         *,
         clock: Callable[[], datetime] = utc_now,
+        keep: Callable[[ForkProof], None] = lambda proof: None,
         before_keeping: Callable[[], None] = lambda: None,
     ) -> None:
         self.key = key
@@ -246,6 +250,7 @@ class TlogWitness:
         for log in logs:
             self.logs.setdefault(log.name, []).append(log)
         self._clock = clock
+        self._keep = keep
         self._before_keeping = before_keeping
 
     def add_checkpoint(self, body: bytes) -> Answer:
@@ -263,10 +268,22 @@ class TlogWitness:
         try:
             return Answer(200, self.cosign(request))
         except WitnessRefusedError as refusal:
+            if refusal.status == UNPROVEN or refusal.is_fork:
+                self._convict(request)
             if refusal.status == CONFLICT:
                 size = self.state.seen(request.head().origin).size
                 return Answer(CONFLICT, b"%d\n" % size, SIZE_TYPE)
             return Answer(refusal.status, f"{refusal.message}\n".encode())
+
+    def _convict(self, request: AddCheckpoint) -> None:
+        """Keep the proof when a refused request shows that the log has signed two histories."""
+        origin, note = request.head().origin, request.note.encode()
+        known = self.state.seen(origin).note
+        for log in self.logs[origin] if known else ():
+            if _signed(request.note, log):
+                proof = from_request(log, known, note, request.proof)
+                if proof is not None:
+                    self._keep(proof)
 
     def cosign(self, request: AddCheckpoint) -> bytes:
         """Co-sign the request's checkpoint; return the line with its newline.

@@ -100,7 +100,7 @@ class Witness:
                     party=self.key.name,
                     expected=f"at least {self.size} leaves",
                     found=str(head.size),
-                    remedy="the log was rolled back: keep the checkpoint as proof",
+                    remedy="the log was rolled back; the member's state folder keeps the head",
                 )
             if replica.root_at(self.size) != self.root:
                 raise ForkError(
@@ -108,7 +108,8 @@ class Witness:
                     party=self.key.name,
                     expected=self.root.hex(),
                     found=replica.root_at(self.size).hex(),
-                    remedy="keep the checkpoint as proof",
+                    remedy="the member's state folder keeps the head: with the one co-signed "
+                    "before it is proof",
                 )
             now = self._clock()
             if head.size:

@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography import x509
 
 from fedcredit_ledger.entry import parse_time
-from fedcredit_ledger.errors import LedgerError, MalformedEntryError
+from fedcredit_ledger.errors import ForkError, LedgerError, MalformedEntryError
 from fedcredit_models.schema import SchemaError, check_features
 from fedcredit_parties.config import DataConfig, resolve
 from fedcredit_parties.daemon import PartySetup, read_status, read_table
@@ -21,6 +21,7 @@ from fedcredit_parties.disk import SPARE_BYTES, disk_full, free_bytes
 from fedcredit_parties.errors import ConfigError, MalformedMessageError, PartyError
 from fedcredit_parties.finding import Finding, looked, wrong
 from fedcredit_parties.front_request import CLOCK_WINDOW_S
+from fedcredit_parties.kept_proofs import kept
 from fedcredit_parties.member import Member
 from fedcredit_parties.own_place import check_place
 from fedcredit_parties.secret_files import check_secret
@@ -59,6 +60,7 @@ def check_party(path: Path, *, app_hash: str = "") -> list[Finding]:
     if setup.config.role == "data-holder":
         found.append(looked("pinned app", lambda: _app(setup, app_hash), *_ERRORS))
     found.append(_daemon(setup))
+    found.append(looked("proofs of misbehaviour", lambda: _proofs(setup), *_ERRORS))
     return [*found, *_coordinator(setup)]
 
 
@@ -166,6 +168,20 @@ def _daemon(setup: PartySetup) -> Finding:
         problem = said.get("problem")
         sentence = f"process {said['process']}" + (f"; {problem}" if problem else "")
     return Finding(what="daemon", sentence=sentence)
+
+
+def _proofs(setup: PartySetup) -> str:
+    paths = kept(setup.state)
+    if paths:
+        raise ForkError(
+            "this member has refused heads that contradict its ledger, and has kept them",
+            party=setup.config.name,
+            expected="none",
+            found=", ".join(str(path) for path in paths),
+            remedy="send them to the other members and to the regulator; who has the log's key "
+            "verifies a proof with fedcredit witness proof FILE --log VKEY",
+        )
+    return "none kept: no head contradicted this member's ledger"
 
 
 def _coordinator(setup: PartySetup) -> list[Finding]:

@@ -5,93 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from fedcredit import founding
-from fedcredit.coordinator.front import Desk
 from fedcredit.coordinator.front_server import FrontServer
 from fedcredit.coordinator.outside_witness import Calls, own_lines
 from fedcredit.coordinator.outside_witnesses import OutsideWitnesses
 from fedcredit.witness.service import witness_app
 from fedcredit_ledger.errors import MalformedEntryError
-from fedcredit_ledger.log import Log
-from fedcredit_ledger.note import CosignatureKey, Note, SigningKey
-from fedcredit_ledger.store import Store
-from fedcredit_ledger.tlog_witness import Answer, TlogWitness
-from fedcredit_ledger.witness_state import WitnessState
-from fedcredit_parties.disclosure import DisclosurePolicy
-from fedcredit_parties.identity import Identity
-from fedcredit_parties.ledger_client import LedgerClient
-from fedcredit_parties.member import utc_now
-
-ORIGIN = "ledger.example/outside"
-WAIT_S = 10.0
-
-
-def new_witness() -> TlogWitness:
-    return TlogWitness(CosignatureKey.generate("regulator"), [], WitnessState())
-
-
-class Ledger:
-    """A founded ledger with one outside witness, and a bank that writes into it."""
-
-    def __init__(
-        self, url: str = "http://regulator.invalid", witness: TlogWitness | None = None
-    ) -> None:
-        roles = {
-            "bank-a": ("data-holder", "witness"),
-            "bank-b": ("data-holder", "witness"),
-            "bank-c": ("data-holder", "witness"),
-            "coordinator": ("coordinator",),
-            "bureau": ("key-holder",),
-        }
-        self.members = {name: Identity.generate(name, role) for name, role in roles.items()}
-        self.log_key = SigningKey.generate(ORIGIN)
-        self.witness = new_witness() if witness is None else witness
-        self.witness.logs[ORIGIN] = [self.log_key.verifier]
-        self.log = Log(Store(), self.log_key, ORIGIN)
-        entry = founding.draft(
-            name="outside",
-            origin=ORIGIN,
-            coordinator="coordinator",
-            log_vkey=self.log_key.vkey,
-            founders=[member.founder() for member in self.members.values()],
-            policy=DisclosurePolicy(),
-            needed=2,
-            outside=[
-                founding.OutsideWitness(name="regulator", vkey=self.witness.key.vkey, url=url)
-            ],
-            now=utc_now(),
-        )
-        keys = {name: member.signing for name, member in self.members.items()}
-        signed = founding.sign(entry, keys.pop("coordinator"), list(keys.values()))
-        self.log.found(signed)
-        self.desk = Desk(self.log)
-        self.bank = LedgerClient(
-            key=keys["bank-a"],
-            origin=ORIGIN,
-            founding_entry=signed.id,
-            front=self.desk.window("bank-a"),
-            clock=utc_now,
-        )
-        self.bank.refresh()
-
-    def grow(self) -> int:
-        """Let the bank write one entry; return the new size."""
-        digest = f"{self.log.size:064x}"
-        data = {"act_type": "party-left", "act_digest": digest, "decision": "approve"}
-        self.bank.append("endorsement-given", data)
-        return self.log.size
-
-    def co_signed(self, size: int) -> bool:
-        """Wait until the regulator's line stands under the head of a size."""
-
-        def look() -> bool | None:
-            note = Note.parse(self.log.checkpoint_note(size) or b"")
-            lines = [x for x in note.signatures if self.witness.key.verifier.owns(x)]
-            for line in lines:
-                self.witness.key.verifier.verify(note.text, line)
-            return True if lines else None
-
-        return bool(self.desk.wait(look, WAIT_S))
+from fedcredit_ledger.note import CosignatureKey, Note
+from fedcredit_ledger.tlog_witness import Answer
+from tests.outside_ledger import ORIGIN, WAIT_S, Ledger, new_witness
 
 
 class Recorded:
@@ -112,10 +33,8 @@ class Says:
 
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
-        self.asked = threading.Event()
 
     def add_checkpoint(self, body: bytes) -> Answer:
-        self.asked.set()
         return self._answer
 
 
@@ -141,14 +60,14 @@ def start(
     return witnesses
 
 
-def told(witnesses: OutsideWitnesses, desk: Desk) -> str:
-    """Wait until something is wrong with the regulator; return what."""
-    waited = threading.Event()
-    for _ in range(1000):
-        if problem := witnesses.witnesses[0].standing.problem:
-            return problem
-        waited.wait(0.01)
-    raise AssertionError("nothing is wrong")
+def told(ledger: Ledger, calls: Calls | None = None) -> str:
+    """Show the regulator the newest head once; return what is wrong."""
+    witnesses = OutsideWitnesses(ledger.desk, None if calls is None else {"regulator": calls})
+    note = ledger.log.checkpoint_note()
+    assert note is not None
+    assert not witnesses.witnesses[0].show(note)
+    witnesses.stop()
+    return witnesses.problem
 
 
 def test_a_starting_coordinator_shows_its_newest_head(ledger, calling):
@@ -204,13 +123,10 @@ def test_nobody_waits_for_a_slow_witness(ledger, calling):
     assert ledger.co_signed(size)
 
 
-def test_a_witness_that_is_not_there_is_named(ledger, calling, caplog):
-    there = OutsideWitnesses(Ledger("http://127.0.0.1:1").desk)
-    calling.append(there)
-    there.start()
+def test_a_witness_that_is_not_there_is_named(caplog):
+    problem = told(Ledger("http://127.0.0.1:1"))
 
-    assert "no answer" in told(there, ledger.desk)
-    assert there.problem == "outside witness regulator: no answer: ConnectError"
+    assert problem == "outside witness regulator: no answer: ConnectError"
     assert "outside witness regulator: no answer: ConnectError" in caplog.text
 
 
@@ -227,18 +143,15 @@ def test_a_witness_that_is_not_there_is_named(ledger, calling, caplog):
         ),
     ],
 )
-def test_what_a_witness_says_wrongly_is_told(ledger, calling, answer, words):
-    witnesses = start(ledger, calling, Says(answer))
-
-    assert words in told(witnesses, ledger.desk)
+def test_what_a_witness_says_wrongly_is_told(ledger, answer, words):
+    assert words in told(ledger, Says(answer))
     assert ledger.log.quorum_size == 0
 
 
-def test_a_co_signature_of_another_head_counts_for_nothing(ledger, calling):
+def test_a_co_signature_of_another_head_counts_for_nothing(ledger):
     line = ledger.witness.key.cosign(b"another\n1\nhead\n", 5).line().encode() + b"\n"
-    witnesses = start(ledger, calling, Says(Answer(200, line)))
 
-    assert "verifies for none" in told(witnesses, ledger.desk)
+    assert "verifies for none" in told(ledger, Says(Answer(200, line)))
     assert b"regulator" not in (ledger.log.checkpoint_note() or b"")
 
 

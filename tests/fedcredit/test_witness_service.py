@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ from fedcredit.coordinator.front_server import FrontServer
 from fedcredit.errors import FoundingError
 from fedcredit.founding import OutsideWitness, quorum_lines, quorum_size
 from fedcredit.witness.config import WitnessSetup
+from fedcredit.witness.daemon import keep, status
 from fedcredit.witness.new_witness import init_witness, read_witness
 from fedcredit.witness.service import origin_digest, witness_app
 from fedcredit_ledger.checkpoint import Checkpoint, Policy
@@ -219,3 +221,33 @@ def test_of_several_outside_witnesses_a_majority_is_needed():
 def test_what_no_policy_can_hold_is_refused(changed: dict, words: str):
     with pytest.raises(FoundingError, match=words):
         OutsideWitness(**{**vars(outside("regulator")), **changed})
+
+
+def forked(size: int) -> Note:
+    text = Checkpoint(ORIGIN, size, bytes(32)).text()
+    return Note(text, (LOG.sign(text),))
+
+
+def test_a_fork_is_kept_named_and_verified(tmp_path: Path):
+    init_witness(tmp_path, name="regulator", port=8444, logs=[LOG.vkey])
+    setup = WitnessSetup(tmp_path / "witness.toml")
+    witness = TlogWitness(setup.key, setup.logs, WitnessState(), keep=partial(keep, setup))
+    witness.add_checkpoint(AddCheckpoint(0, (), note(3)).encode())
+
+    answer = witness.add_checkpoint(AddCheckpoint(3, (), forked(3)).encode())
+    again = witness.add_checkpoint(AddCheckpoint(3, (), forked(3)).encode())
+
+    assert (answer.status, again.status) == (409, 409)
+    (path,) = status(setup, witness)["proofs"]
+    said = fedcredit("witness", "proof", path, "--log", LOG.vkey, "--json").json()
+    assert (said["is_pinned"], said["smaller"]["size"], said["larger"]["size"]) == (True, 3, 3)
+    assert {said["smaller"]["root"], said["root"]} == {TREE.root_at(3).hex(), "00" * 32}
+    other = SigningKey.generate(ORIGIN).vkey
+    assert fedcredit("witness", "proof", path, "--log", other).code == 54
+    assert "two histories of 3 leaves" in fedcredit("witness", "proof", path).out
+
+
+def test_what_is_no_proof_ends_with_59(tmp_path: Path):
+    (tmp_path / "x.json").write_text("{}", "utf-8")
+
+    assert fedcredit("witness", "proof", tmp_path / "x.json").code == 59
