@@ -25,6 +25,7 @@ from fedcredit_parties.front_client import PATIENCE_S, FrontClient
 from fedcredit_parties.handlers import handlers_of
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.identity_files import load_identity, vault_key
+from fedcredit_parties.kept_openings import KeptOpenings
 from fedcredit_parties.key_holder import KeyHolder
 from fedcredit_parties.member import BACK, Member, utc_now
 from fedcredit_parties.own_place import check_place
@@ -140,6 +141,10 @@ class PartySetup:
         """Return what is kept across a crash."""
         return Vault(self.state / "vault", key=vault_key(self.identity))
 
+    def openings(self) -> KeptOpenings:
+        """Return what this member can disclose of what it has committed to."""
+        return KeptOpenings(self.state / "openings.db", key=vault_key(self.identity))
+
     def tables(self) -> tuple[Table, ...]:
         """Read the local tables."""
         return tuple(read_table(self.config.name, data, self.folder) for data in self.config.data)
@@ -237,7 +242,11 @@ def _serve_data_holder(
             remedy="fedcredit party trust pins it",
         )
     holder = DataHolder(
-        member=member, tables=setup.tables(), policy=config.disclosure, vault=setup.vault()
+        member=member,
+        tables=setup.tables(),
+        policy=config.disclosure,
+        vault=setup.vault(),
+        openings=setup.openings(),
     )
     node = FlowerNode(
         address=config.coordinator,

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from fedcredit_ledger.canonical import encode
-from fedcredit_ledger.entry import MAX_ENTRY_BYTES, commit
+from fedcredit_ledger.entry import MAX_ENTRY_BYTES
 from fedcredit_models import schema as schemas
 from fedcredit_models.schema import Schema, SchemaError
 from fedcredit_parties.errors import (
@@ -127,7 +127,7 @@ class Table:
             self._file.check()
 
     def registration(self, version: int = 1) -> dict[str, Any]:
-        """Return the fields of ``data-asset-registered``.
+        """Return the fields of ``data-asset-registered`` without its commitments (`counts`).
 
         Parameters
         ----------
@@ -163,7 +163,6 @@ class Table:
                 found=f"{len(names)}",
                 remedy="keep the label and the columns that a job may use, such as frame[columns]",
             )
-        missing = [[name, int(self._frame.iloc[:, i].isna().sum())] for i, name in enumerate(names)]
         digest = hashlib.sha256(encode([[c["name"], c["kind"]] for c in columns])).hexdigest()
         return {
             "asset": self.asset,
@@ -172,12 +171,17 @@ class Table:
             "columns": columns,
             "period_from": self.period[0],
             "period_to": self.period[1],
-            "commits": {
-                "n_rows": commit("n_rows", len(self._frame))[0],
-                "statistics": commit("statistics", missing)[0],
-            },
             "bad_definition_digest": definition_digest(self.bad_definition),
         }
+
+    def counts(self) -> dict[str, Any]:
+        """Return what ``data-asset-registered`` commits to: rows, and missing values a column."""
+        frame = self._frame
+        missing = [
+            [sendable(str(name)), int(frame.iloc[:, i].isna().sum())]
+            for i, name in enumerate(frame.columns)
+        ]
+        return {"n_rows": len(frame), "statistics": missing}
 
     def rows(self, schema: Schema) -> pd.DataFrame:
         """Return the columns of `schema`, checked.

@@ -15,7 +15,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from fedcredit_ledger.entry import commit, parse_time
+from fedcredit_ledger.entry import parse_time
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.rules import AttemptState, RunState
 from fedcredit_models.schema import SchemaError
@@ -37,6 +37,7 @@ from fedcredit_parties.errors import (
     WireError,
 )
 from fedcredit_parties.failure import FAILED, as_told, describe
+from fedcredit_parties.kept_openings import KeptOpenings
 from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.mask_keys import MaskKeys
 from fedcredit_parties.masks import MaskStatement, PeerKeys, mask, roster_digest
@@ -91,6 +92,8 @@ class DataHolder:
         a party whose headers travel over a network.
     vault : Vault, optional
         Where mask keys and ciphertexts are kept across a crash; in memory when absent.
+    openings : KeptOpenings, optional
+        Where salts and values are kept of what the ledger only commits to; in memory when absent.
 
     Disclosure
     ----------
@@ -107,6 +110,7 @@ class DataHolder:
         policy: DisclosurePolicy,
         engine: Engine | None = None,
         vault: Vault | None = None,
+        openings: KeptOpenings | None = None,
     ) -> None:
         self.member = member
         self.tables = {table.asset: table for table in tables}
@@ -116,6 +120,7 @@ class DataHolder:
         self.mask_keys = MaskKeys(vault)
         self.contributions = Contributions(vault)
         self.remembered = TableMemory(vault)
+        self.openings = openings or KeptOpenings()
         self.on_attempt: Callable[[], None] = lambda: None
         self.ahead = False
         self._runs: dict[str, _LocalRun] = {}
@@ -133,11 +138,13 @@ class DataHolder:
     def register(self) -> None:
         """Write ``data-asset-registered`` for every table that is new, or another than before."""
         for table in self.tables.values():
-            known = self.member.ledger.state.assets.get(table.asset)
-            if known is not None and self.remembered.is_registered(table):
+            state = self.member.ledger.state
+            if table.asset in state.assets and self.remembered.is_registered(table):
                 continue
-            version = 1 if known is None else int(known.registered.data["version"]) + 1
-            self.member.ledger.append("data-asset-registered", table.registration(version))
+            version = 1 + sum(asset == table.asset for asset, _ in state.asset_versions)
+            counted = self.openings.commit(table.counts())
+            data = table.registration(version) | {"commits": counted.commits}
+            self.member.ledger.append("data-asset-registered", data)
             self.remembered.registered(table)
 
     def serve(self, stop: threading.Event) -> None:
@@ -449,11 +456,14 @@ class DataHolder:
         ciphertexts: tuple[bytes, ...],
     ) -> None:
         """Open the row count to the key holder, then sign the contribution's digest."""
-        n_rows, salt = commit("n_rows", local.rows.n_train)
+        n_rows = local.rows.n_train
+        counted = self.openings.commit(
+            {"n_clipped": kept.n_clipped, "n_grants": 1, "n_rows": n_rows}
+        )
         self.member.mailbox.send(
             self.member.role("key-holder"),
             ROW_COUNT,
-            {"attempt": attempt.entry_id, "n_rows": local.rows.n_train, "salt": salt},
+            {"attempt": attempt.entry_id, "n_rows": n_rows, "salt": counted.salt("n_rows")},
             run_id=run.run_id,
         )
         entry = {
@@ -469,11 +479,7 @@ class DataHolder:
             "n_ciphertexts": len(ciphertexts),
             "he_context_digest": run.proposal["he_context_digest"],
             "grant_ids": [local.grant_id],
-            "commits": {
-                "n_clipped": commit("n_clipped", kept.n_clipped)[0],
-                "n_grants": commit("n_grants", 1)[0],
-                "n_rows": n_rows,
-            },
+            "commits": counted.commits,
         }
         self.member.ledger.append("round-contributed", entry)
 
@@ -582,8 +588,9 @@ class DataHolder:
         self.member.mailbox.forget(run.run_id)
 
     def close(self) -> None:
-        """End the engine's child process."""
+        """End the engine's child process, and close the openings."""
         self.engine.close()
+        self.openings.close()
 
 
 class _LocalRun:

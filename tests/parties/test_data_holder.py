@@ -9,7 +9,6 @@ import pytest
 import fedcredit as fc
 from fedcredit_ledger.errors import RejectedEntryError
 from fedcredit_ledger.rules import AttemptState, RunState, State
-from fedcredit_parties import data_holder
 from fedcredit_parties.data_holder import DataHolder
 from fedcredit_parties.errors import FrontUnreachableError, ReplayedMessageError
 from fedcredit_parties.masks import Tensor
@@ -77,9 +76,8 @@ def test_what_was_clipped_is_committed_though_a_crash_came_in_between(
 ) -> None:
     sim = parts(federation)
     holder, honest_attempt = sim.holders["bank-0"], sim.coordinator._attempt
-    honest_quantise, honest_commit = Tensor.quantise, data_holder.commit
+    honest_quantise = Tensor.quantise
     crashed: list[str] = []
-    committed: list[int] = []
 
     def crash(*arguments: Any) -> None:
         raise FrontUnreachableError("the process ends here")
@@ -98,18 +96,40 @@ def test_what_was_clipped_is_committed_though_a_crash_came_in_between(
             holder._runs.clear()  # whoever starts again remembers what is on its disk
         return made
 
-    def commit(name: str, value: Any) -> Any:
-        if name == "n_clipped":
-            committed.append(value)
-        return honest_commit(name, value)
-
     monkeypatch.setattr(sim.coordinator, "_attempt", attempt)
-    monkeypatch.setattr(data_holder, "commit", commit)
-    result = federation.run(small_job())
+    federation.run(small_job())
 
-    others = [n for n in committed if n != 0]
-    assert others == [N_CLIPPED]
-    assert len(committed) == 3 * len(result.history)
+    run = newest_run(federation)
+    opened = {
+        (attempt.round, name): sim.holders[name].openings.get(act.data["commits"]["n_clipped"])
+        for attempt in run.rounds
+        for name, act in attempt.contributions.items()
+    }
+    clipped = {place: opening[2] for place, opening in opened.items() if opening is not None}
+    assert len(clipped) == 3 * len(run.opened)
+    assert {place: n for place, n in clipped.items() if n} == {
+        (run.rounds[0].round, "bank-0"): N_CLIPPED
+    }
+
+
+def test_what_a_party_committed_to_can_be_opened_by_that_party_alone(
+    federation: fc.Federation,
+) -> None:
+    sim = parts(federation)
+    federation.run(small_job())
+
+    asset = sim.requester.member.ledger.state.assets[sim.asset("bank-1")].registered
+    committed = newest_run(federation).rounds[0].contributions["bank-1"].data["commits"]
+
+    kept = sim.holders["bank-1"].openings
+    opened = [kept.get(asset.data["commits"]["n_rows"]), kept.get(committed["n_grants"])]
+    assert [(name, value) for _, name, value in filter(None, opened)] == [
+        ("n_rows", 200),
+        ("n_grants", 1),
+    ]
+    rows = kept.get(committed["n_rows"])
+    assert rows is not None and 0 < rows[2] < 200  # the training sample
+    assert sim.holders["bank-0"].openings.get(committed["n_rows"]) is None
 
 
 def test_an_attempt_abandoned_before_the_commitment_was_taken_costs_no_run(
