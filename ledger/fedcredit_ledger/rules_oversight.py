@@ -20,10 +20,18 @@ def commitment_erased(state: State, incoming: Incoming) -> None:
         raise RejectedEntryError("not-permitted", f"the entry is {author}'s")
     if oversight.erased.get(data["entry_id"], set()) & set(data["names"]):
         raise RejectedEntryError("duplicate-id", "one of them is erased already")
-    for dispute_id, dispute in state.disputes.items():
-        if dispute.about == data["entry_id"] and dispute.resolved is None:
-            raise RejectedEntryError("legal-hold", f"dispute {dispute_id} about it is open")
+    dispute = open_dispute(state, data["entry_id"])
+    if dispute:
+        raise RejectedEntryError("legal-hold", f"dispute {dispute} about it is open")
     oversight.erased.setdefault(data["entry_id"], set()).update(data["names"])
+
+
+def open_dispute(state: State, entry_id: str) -> str:
+    """Return the id of an open dispute about an entry; empty when there is none."""
+    for dispute_id, dispute in state.disputes.items():
+        if dispute.about == entry_id and dispute.resolved is None:
+            return dispute_id
+    return ""
 
 
 def misbehaviour_reported(state: State, incoming: Incoming) -> None:

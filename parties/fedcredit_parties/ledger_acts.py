@@ -1,0 +1,121 @@
+"""What a member writes about the ledger and its entries: disputes, audits, accusations."""
+
+import hashlib
+import re
+
+from fedcredit_ledger.errors import EvidenceError
+from fedcredit_ledger.verify import Report
+from fedcredit_parties.kept_openings import KeptOpenings
+from fedcredit_parties.member import Member
+
+
+def file_dispute(
+    member: Member, entry_id: str, *, ground: str, statement: str, openings: KeptOpenings
+) -> str:
+    """Dispute an entry; return the dispute's id.
+
+    Parameters
+    ----------
+    member : Member
+        Who disputes.
+    entry_id : str
+        The entry.
+    ground : str
+        A few words that every member reads; nothing personal.
+    statement : str
+        The statement's text, committed to and kept; empty for none.
+    openings : KeptOpenings
+        Keeps the statement.
+
+    Raises
+    ------
+    RejectedEntryError
+        When the ledger's rules refuse it.
+    """
+    words = re.sub(r"[^a-z0-9]+", "-", member.name.lower()).strip("-")[:50]
+    dispute_id = f"{words}-dispute-{len(member.ledger.state.disputes)}"
+    data: dict[str, object] = {"dispute_id": dispute_id, "about": entry_id, "ground": ground}
+    member.ledger.append("dispute-filed", data | _stated(statement, openings))
+    return dispute_id
+
+
+def resolve_dispute(
+    member: Member, dispute_id: str, *, outcome: str, statement: str, openings: KeptOpenings
+) -> None:
+    """End a dispute that this member filed, or any one as the regulator.
+
+    Raises
+    ------
+    RejectedEntryError
+        When the ledger's rules refuse it.
+    """
+    data: dict[str, object] = {"dispute_id": dispute_id, "outcome": outcome}
+    member.ledger.append("dispute-resolved", data | _stated(statement, openings))
+
+
+def _stated(statement: str, openings: KeptOpenings) -> dict[str, object]:
+    if not statement:
+        return {}
+    return {"commits": openings.commit({"statement": statement}).commits}
+
+
+def record_audit(member: Member, report: Report, *, tool_version: str) -> str:
+    """Say in the ledger what a verification of it found; return the entry's id.
+
+    Parameters
+    ----------
+    member : Member
+        An auditor or a regulator.
+    report : Report
+        Of a whole ledger file, pinned to this ledger's founding entry.
+    tool_version : str
+        What verified it.
+
+    Raises
+    ------
+    EvidenceError
+        When the report says no root: only the head was verified.
+    RejectedEntryError
+        ``seen-unknown`` when the file is not this ledger; or another rule.
+    """
+    if not report.root:
+        raise EvidenceError(
+            "an audit says which root was verified",
+            expected="a verification of every leaf",
+            found="of the head only, or of nothing",
+            remedy="fedcredit ledger verify FILE --full says what is wrong with the file",
+        )
+    return member.ledger.append(
+        "audit-completed",
+        {
+            "from_size": report.since,
+            "size": report.size,
+            "root": report.root,
+            "level": report.level.name.lower(),
+            "n_findings": len(report.findings),
+            "tool_version": tool_version,
+        },
+    )
+
+
+def accuse(member: Member, proof: bytes, *, kind: str, accused: str) -> str:
+    """Accuse another member in the ledger, by the digest of a proof; return the entry's id.
+
+    Parameters
+    ----------
+    proof : bytes
+        What proves it, such as two checkpoints of one size; keep it.
+    kind : str
+        ``fork``, ``rollback``, ``omission``, ``equivocation`` or ``rule``.
+    accused : str
+        Whom.
+
+    Raises
+    ------
+    RejectedEntryError
+        When the ledger's rules refuse it.
+    """
+    return member.ledger.append(
+        "misbehaviour-reported",
+        {"kind": kind, "accused": accused, "proof_digest": hashlib.sha256(proof).hexdigest()},
+    )
