@@ -354,10 +354,10 @@ def add_to(party: typer.Typer, coordinator: typer.Typer) -> None:
         ("revoke-key", revoke_key),
     ):
         party.command(name)(command)
-    for name, command in (
+    for word, act in (
         ("invite", invite),
         ("policy", policy),
         ("expel", expel),
         ("enact", enact),
     ):
-        coordinator.command(name)(command)
+        coordinator.command(word)(act)

@@ -18,7 +18,7 @@ from fedcredit.founding import MEMBER_NAME
 from fedcredit.founding_exchange import founder_document, read_founder
 from fedcredit_ledger.entry import SignedEntry, act_digest
 from fedcredit_ledger.errors import MalformedEntryError, RejectedEntryError
-from fedcredit_ledger.quorum import endorsements_of
+from fedcredit_ledger.quorum import endorsements_of, quorum_of, voters
 from fedcredit_ledger.state import State
 from fedcredit_parties.disk import kept_in
 from fedcredit_parties.ledger_client import LedgerClient
@@ -51,9 +51,20 @@ def invite(state: Path, row: Mapping[str, Any]) -> Path:
 def endorsed_act(
     state: State, kind: str, data: Mapping[str, Any], *, now: datetime
 ) -> dict[str, Any]:
-    """Return an act with the endorsements that stand on the ledger for it."""
+    """Return an act with the endorsements that stand on the ledger for it.
+
+    Raises
+    ------
+    RejectedEntryError
+        ``not-endorsed`` when these are too few.
+    """
     about = str(data.get("party", ""))
     given = endorsements_of(state, kind, act_digest(kind, data), now=now, without=about)
+    needed = quorum_of(len(voters(state, without=about)))
+    if len(given) < needed:
+        raise RejectedEntryError(
+            "not-endorsed", f"{needed} parties must endorse it: {', '.join(given) or 'none'} did"
+        )
     return {**data, "endorsements": list(given.values())}
 
 
