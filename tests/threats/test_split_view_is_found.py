@@ -100,6 +100,24 @@ def test_a_member_that_meets_the_other_head_holds_the_proof(split):
     assert heads[1].root.hex() == caught.value.found
 
 
+def test_a_private_branch_for_the_key_holder_opens_nothing(split):
+    """The aggregate stands on a branch that only bribed witnesses co-sign: it has no quorum."""
+    shown = split.copy(split.hidden)
+    note = split.hidden.pending(0)
+    for name in ("bank-b", "bank-c"):
+        split.hidden.add_cosignatures(split.fed.witnesses[name].cosign(note, shown))
+    head = open_checkpoint(Note.parse(note), split.fed.log_key.verifier)
+    assert shown.root_at(head.size) == head.root  # the weak variant: the log's word is enough
+
+    with pytest.raises(QuorumError):
+        shown.update_checkpoint(split.hidden.checkpoint_note())
+    assert shown.quorum_size == 0
+    # and what the others have seen, the key holder's own copy of the branch does not bear
+    split.fed.witnesses["bank-a"].cosign(split.fed.log.pending(0), split.fed.replica)
+    with pytest.raises(ForkError):
+        shown.update_checkpoint(split.fed.log.checkpoint_note())
+
+
 def test_an_entry_of_one_branch_cannot_move_to_the_other(split):
     """So the fork cannot be healed by replaying what the other side wrote."""
     split.fed.clock.tick()

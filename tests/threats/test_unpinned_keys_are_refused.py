@@ -52,7 +52,7 @@ def _join(where: Simulation, trust: Trust, who: Simulation | None = None) -> Mem
     )
 
 
-def test_a_federation_of_the_coordinator_s_own_making_is_refused(
+def test_an_unpinned_federation_is_refused(
     true: fc.Federation, false: fc.Federation
 ) -> None:
     pins = parts(true).trust("bank-0")
