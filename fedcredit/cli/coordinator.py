@@ -203,3 +203,35 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
     from fedcredit.coordinator.ground import check_coordinator
 
     show_findings(check_coordinator(config), as_json=as_json)
+
+
+@app.command("restore")
+@verb
+def restore(
+    config: ConfigFile,
+    copies: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Backups, and copies of other members.")
+    ],
+    lose: Annotated[
+        bool, typer.Option("--lose", help="Go on without entries that no copy holds.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Append what the stored ledger lacks from copies, each verified to the last signature.
+
+    The coordinator does not run meanwhile. Afterwards the ledger itself says that it was restored.
+    Entries that were confirmed and that no copy holds stop it, unless --lose is given.
+
+    Example: fedcredit coordinator restore coordinator/coordinator.toml /backup/ledger.db
+    """
+    from fedcredit.coordinator.restoration import restore as bring_back
+
+    done = bring_back(config, copies, lose=lose)
+    if as_json:
+        show_json(vars(done))
+        return
+    print(f"stored before  {done.from_size} entries")
+    print(f"now            {done.size}, the last says that it was restored")
+    print(f"witnessed      {done.quorum_size}")
+    if done.n_lost:
+        print(f"lost           {done.n_lost} confirmed entries; their authors hold receipts")

@@ -374,3 +374,28 @@ def export(
         show_json({"folder": str(out), "size": size, "with_entries": entries})
         return
     print(f"{out}: {size} entries{'' if entries else ', hashes only'}")
+
+
+@app.command("backup")
+@verb
+def backup(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Ledger, or coordinator.toml.")],
+    out: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", show_default=False, help="Needed.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Copy the ledger SOURCE as it is at one moment into FILE, while it is being written.
+
+    SOURCE is a ledger file, or the coordinator.toml of one in a file or in PostgreSQL. The copy is
+    one SQLite file, and its links and tree are checked before anything is said.
+
+    Example: fedcredit ledger backup coordinator/coordinator.toml -o /backup/ledger.db
+    """
+    from fedcredit.ledger_backup import backup as copy_of
+
+    report = copy_of(source, out)
+    if as_json:
+        show_json({"file": str(out), **report.document()})
+        return
+    print(f"{out}: {report.size} entries, {report.quorum_size} witnessed, root {report.root}")

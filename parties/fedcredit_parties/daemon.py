@@ -9,6 +9,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from fedcredit_parties.identity_files import load_identity, vault_key
 from fedcredit_parties.kept_openings import KeptOpenings
 from fedcredit_parties.key_holder import KeyHolder
 from fedcredit_parties.member import BACK, Member, utc_now
+from fedcredit_parties.mirror import Mirror
 from fedcredit_parties.own_place import check_place
 from fedcredit_parties.session import Session
 from fedcredit_parties.table_file import TableFile
@@ -191,13 +193,18 @@ def _serve(setup: PartySetup, stop: threading.Event) -> None:
         if setup.config.role == "key-holder":
             _serve_key_holder(setup, member, session, stop)
         elif setup.config.role in _WATCHERS:
-            member.start(member.follow, session.serve)
+            member.start(member.follow, _mirror(setup, member), session.serve)
             _until_stopped(setup, member, stop)
         else:
             _serve_data_holder(setup, member, session, stop)
     finally:
         member.stop()
         pulse.close()
+
+
+def _mirror(setup: PartySetup, member: Member) -> Callable[[threading.Event], None]:
+    """Return the loop that keeps a copy of the ledger on this member's disk."""
+    return Mirror(member.ledger, setup.state).serve
 
 
 _WATCHERS = ("witness", "regulator", "auditor")
@@ -260,7 +267,7 @@ def _serve_data_holder(
     holder.engine.start()
     try:
         holder.register()
-        member.start(holder.serve, node.serve, session.serve)
+        member.start(holder.serve, node.serve, _mirror(setup, member), session.serve)
         if any(run.status == "started" for run in member.ledger.state.runs.values()):
             member.mailbox.send(member.role("coordinator"), BACK, {})
         _until_stopped(setup, member, stop, node)
@@ -274,7 +281,6 @@ def _serve_key_holder(
 ) -> None:
     vault = setup.vault()
     split_key = vault.get("split-key")
-    is_new = split_key is None
     if split_key is None:
         split_key = os.urandom(32)
         vault.put("split-key", split_key)
@@ -282,10 +288,8 @@ def _serve_key_holder(
         member=member, policy=setup.config.disclosure, split_key=split_key, vault=vault
     )
     try:
-        if is_new or vault.get("split-key-sent") is None:
-            holder.hand_out_split_key()
-            vault.put("split-key-sent", b"yes")
-        member.start(holder.serve, holder.clear_up, session.serve)
+        holder.hand_out_split_key()
+        member.start(holder.serve, holder.clear_up, _mirror(setup, member), session.serve)
         _until_stopped(setup, member, stop)
     finally:
         member.stop()

@@ -293,6 +293,12 @@ class LedgerClient:
         self.kept.keep_cosigned(note)
         return line
 
+    def under_quorum(self, start: int) -> tuple[list[bytes], bytes]:
+        """Return the leaves from `start` under the newest head with a quorum, and that head."""
+        with self._lock:
+            size = self.replica.quorum_size
+            return self.replica.leaves(start, max(start, size)), self.replica.quorum_note
+
     def witnessed(self, index: int, *, deadline: float) -> bytes:
         """Wait until leaf `index` is under a quorum checkpoint that this member verified.
 
