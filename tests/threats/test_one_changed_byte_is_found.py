@@ -87,6 +87,27 @@ def test_a_member_finds_every_changed_byte_with_a_named_error(fed):
             assert not accepts(fed, [*leaves[:i], bytes(changed), *leaves[i + 1 :]]), (i, position)
 
 
+def test_every_changed_byte_of_the_checkpoint_is_found(fed):
+    note = fed.log.quorum_note(5)
+    copy = Replica(fed.founding.id)
+    copy.update(fed.log.leaves())
+    unnoticed = []
+    for position in range(len(note)):
+        changed = bytearray(note)
+        changed[position] ^= 0x01
+        try:
+            copy.update_checkpoint(bytes(changed))
+        except LedgerError:
+            continue
+        unnoticed.append(position)
+
+    assert len(note) > 800
+    assert unnoticed == []
+    assert copy.quorum_size == 0
+    copy.update_checkpoint(note)
+    assert copy.quorum_size == 5
+
+
 def rechain(leaves: Iterable[bytes]) -> list[bytes]:
     """Make every index and link anew, as whoever writes the file can."""
     made: list[bytes] = []
