@@ -77,6 +77,10 @@ MAX_KEYS = 32
 _LOG = logging.getLogger(__name__)
 
 
+_SENT = "split-key-sent-to"
+"""Key in the vault: the data holders that were sent the split key."""
+
+
 @dataclass
 class _Key:
     """The key of one run and what was done with it."""
@@ -142,10 +146,14 @@ class KeyHolder:
         return self.member.name
 
     def hand_out_split_key(self) -> None:
-        """Seal the split key to every data holder of the founding entry."""
-        for name, party in self.member.ledger.state.parties.items():
-            if "data-holder" in party.roles:
-                self.member.mailbox.send(name, SPLIT_KEY, {"split_key": self._split_key.hex()})
+        """Seal the split key to every data holder that has not had it; one may have joined."""
+        kept = self._vault.get(_SENT)
+        sent: set[str] = set() if kept is None else set(decode(kept))
+        fresh = [n for n in self.member.ledger.state.with_role("data-holder") if n not in sent]
+        for name in fresh:
+            self.member.mailbox.send(name, SPLIT_KEY, {"split_key": self._split_key.hex()})
+        if fresh:
+            self._vault.put(_SENT, encode(sorted(sent.union(fresh))))
 
     def serve(self, stop: threading.Event) -> None:
         """Answer letters until `stop` is set."""
@@ -163,10 +171,13 @@ class KeyHolder:
     def clear_up(self, stop: threading.Event) -> None:
         """Follow the ledger until `stop` is set; destroy the keys of runs that are over.
 
+        A data holder that has joined gets the split key.
+
         The coordinator writes that a run is over. What it does not write, the clock says.
         """
         while not stop.is_set():
             self.destroy_old()
+            self.hand_out_split_key()
             seen = self.member.ledger.replica.size
             for run in list(self.member.ledger.state.runs.values()):
                 if run.status in ("finished", "failed") and run.run_id not in self._over:
