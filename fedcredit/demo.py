@@ -113,9 +113,7 @@ def _run(
     telling.detail(
         "four banks (rows), a coordinator (adds), a key holder (opens), an analyst (asks)"
     )
-    telling.detail(
-        "and from outside a regulator: it sees no data, and signs what the ledger was, and when"
-    )
+    telling.detail("and from outside a regulator, who sees no data: it signs what the ledger was")
     telling.detail(ground.words)
     with ground.federation() as federation:
         demo_ledger.let_grant(ground, federation, work / LEDGER, telling)
@@ -168,9 +166,11 @@ def _computed(
     telling: Telling,
 ) -> TrainingResult:
     """Run the job; the ledger is saved, of a run that fails as well."""
-    telling.step("The run", "in every round each bank adds up its own rows, masks and encrypts")
-    telling.detail("the sum; the coordinator adds what it cannot read; the key holder opens")
-    telling.detail("the total and hands out one function of it")
+    telling.step("The run", "the banks compute in rounds; no sum of one bank can be read")
+    telling.say(
+        "in each, every bank adds up its own rows, masks and encrypts the sum; the coordinator "
+        "adds what it cannot read; the key holder opens the total and hands out one function of it"
+    )
     try:
         result = federation.run(job, progress=Rounds(telling, ground.check))
     except EXPECTED:
@@ -199,10 +199,10 @@ def _proven(run_id: str, founding: str, *, work: Path, telling: Telling) -> list
     """Pack the evidence, and let its own verifier judge it; return what that printed."""
     telling.step("The evidence", "packed for somebody who has neither the ledger nor FedCredit")
     packed = evidence_file.write(work / EVIDENCE, work / LEDGER, f"run {run_id}")
-    telling.detail(
-        f"{EVIDENCE}: {len(packed.leaves)} entries with their proofs, all keys, a statement to"
+    telling.say(
+        f"{EVIDENCE}: {len(packed.leaves)} entries with their proofs, all keys, a statement to "
+        "read, and a verifier of one file, which now judges it without FedCredit:"
     )
-    telling.detail("read, and a verifier of one file, which now judges it without FedCredit:")
     telling.detail(f"$ {shlex.join(demo_evidence.command(EVIDENCE, founding))}")
     verdict = demo_evidence.verify_alone(work / EVIDENCE, founding_entry=founding)
     for line in verdict:

@@ -38,14 +38,17 @@ def let_grant(
     waited_s = time.monotonic() - begun
     told = _tell_grants(ledger, telling)
     quorum = quorum_of(ledger)
-    telling.detail(f"an entry of the ledger is final when {quorum.rule}")
-    telling.detail("have signed one digest over all entries up to it; then none can change unseen")
+    telling.say(
+        f"an entry of the ledger is final when {quorum.rule} have signed one digest over all "
+        "entries up to it; from then on nobody can change one unseen"
+    )
     if not ground.late:
-        telling.detail(f"so any one of {listed(quorum.may_be_late, 'or')} may be late")
+        telling.say(f"so any one of {listed(quorum.may_be_late, 'or')} may be late")
         return
-    telling.detail(f"{ground.late} is late: the grants above were final without it, signed by")
-    telling.detail(f"{listed(quorum.signed)} within {waited_s:.1f} s; but a run")
-    telling.detail("needs every bank, so the last one is started now")
+    telling.say(
+        f"{ground.late} is late: the grants above were final without it, signed within "
+        f"{waited_s:.1f} s by {listed(quorum.signed)}; but a run needs every bank, so it starts now"
+    )
     ground.complete()
     ground.grant(federation, ground.late)
     federation.save_ledger(ledger)
@@ -69,20 +72,19 @@ def tell_course(ledger: Path, run_id: str, telling: Telling) -> Quorum:
         for line in ledger_file.lines(ledger)
         if line.type == "round-contributed" and line.data["run_id"] == run_id
     )
-    telling.detail(
-        f"each of the {1 + len(others)} contributions names its grant: entry {first.index}, by "
-        f"{first.author}, names {', '.join(first.data.get('grant_ids', ()))}"
+    root = str(first.data.get("grants_root", ""))
+    telling.say(
+        f"each of the {1 + len(others)} contributions names its grant, as entry {first.index} of "
+        f"{first.author} names {', '.join(first.data.get('grant_ids', ()))}"
+        + (f", and one digest of all that it rests on, {root[:16]}…" if root else "")
     )
-    if "grants_root" in first.data:
-        telling.detail(f"and one digest of all it rests on, {first.data['grants_root'][:16]}…")
     quorum = quorum_of(ledger)
-    telling.detail(
-        f"the result is {'final' if quorum.is_final else 'NOT final'}: signed by "
-        f"{listed(quorum.signed)}"
-    )
     missing = [name for name in quorum.witnesses if name not in quorum.signed]
-    if missing and quorum.is_final:
-        telling.detail(f"{listed(missing)} came too late to sign, and nobody had to wait")
+    telling.say(
+        f"the result is {'final' if quorum.is_final else 'NOT final'}: a digest over all of it is "
+        f"signed by {listed(quorum.signed)}"
+        + (f"; nobody had to wait for {listed(missing)}" if missing and quorum.is_final else "")
+    )
     return quorum
 
 

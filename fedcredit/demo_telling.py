@@ -1,5 +1,6 @@
 """How the demonstration is told: its steps, what belongs to each, and where the time went."""
 
+import textwrap
 import time
 from collections.abc import Callable
 from typing import TextIO
@@ -9,10 +10,13 @@ from fedcredit.run_progress import Progress
 LATE_S = 5.0
 """A wait of this length is told."""
 
+WIDTH = 93
+"""Letters of a sentence on one line, beside the indent."""
+
 TOLD = {
     "quantiles": "bin edges: each bank counts its customers on a fine grid",
     "bins": "bins: goods and bads in each, over all banks together",
-    "newton": "Newton step: each bank sends a gradient and a Hessian",
+    "newton": "Newton step: each bank sends how its error slopes and bends",
     "metrics": "judgement: scores counted on the hold-out and in training",
 }
 """Phase -> what happens in it."""
@@ -47,6 +51,11 @@ class Telling:
     def detail(self, text: str) -> None:
         """Tell something of the step."""
         print(f"   {text}", file=self._stream, flush=True)
+
+    def say(self, sentence: str) -> None:
+        """Tell a sentence of the step, on as many lines as it needs."""
+        for line in textwrap.wrap(sentence, WIDTH, break_long_words=False, break_on_hyphens=False):
+            self.detail(line)
 
     def lap(self, part: str) -> None:
         """Add the time since the last lap to that of `part`."""
