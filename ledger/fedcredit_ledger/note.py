@@ -28,7 +28,7 @@ MAX_SIGNATURES = 64
 MAX_NOTE_BYTES = 1_000_000
 
 _DASH = "\u2014 "
-_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
+_NAME = re.compile(r"[^\s+\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 _CONTROLS = bytes({*range(32), 127} - {ord("\n")})
 
 
