@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from fedcredit.requests import HorizontalJob
 from fedcredit.result_file import ResultFile
 from fedcredit.results import RELEASED, DisclosureStatement, TrainingResult
 from fedcredit_ledger.chain import Leaf
+from fedcredit_ledger.checkpoint import Checkpoint
+from fedcredit_ledger.entry import format_time
+from fedcredit_ledger.errors import QuorumError
+from fedcredit_ledger.note import Note
 from fedcredit_ledger.rules import RunState
 from fedcredit_models.dropped import REASONS
 from fedcredit_models.metrics import readable, stability
@@ -60,7 +65,7 @@ def assemble(
     model_json = model.to_json()
     registered = _register(member, run, model_json)
     index = member.ledger.replica.find(registered)
-    checkpoint = member.ledger.witnessed(index, deadline=time.monotonic() + QUORUM_S).decode()
+    checkpoint, finality = finality_of(member, index, within_s=QUORUM_S)
     facts = ledger_facts(member)
     received = {fact["entry_id"]: str(fact["received"]) for fact in facts}
     assert run.finished is not None, "follow() returns finished runs"
@@ -106,6 +111,7 @@ def assemble(
                 "grants": _grants(member, run),
             },
             "checkpoint": checkpoint,
+            "finality": finality,
             "ledger": Path(ledger).name,
         }
     )
@@ -124,6 +130,32 @@ def assemble(
         openings={index: [opening] for index, opening in released.openings.items()},
         copy_ledger=partial(save_ledger, member.ledger),
     )
+
+
+def finality_of(
+    member: Member, index: int, *, within_s: float
+) -> tuple[str, dict[str, object] | None]:
+    """Wait for the witnesses' quorum over leaf `index`, so long.
+
+    Returns
+    -------
+    (str, dict or None)
+        The head over the leaf, and who has witnessed it when; without a quorum in time the head
+        that the log alone has signed, and None: the result is there, and is not final yet.
+    """
+    ledger = member.ledger
+    try:
+        raw = ledger.witnessed(index, deadline=time.monotonic() + within_s)
+    except QuorumError:
+        return ledger.kept.newest.decode(), None
+    note = Note.parse(raw)
+    size = Checkpoint.parse(note.text).size
+    with_times = ledger.replica.head_rule(size).policy.cosigned(note.text, note.signatures)
+    witnessed = {
+        name: format_time(datetime.fromtimestamp(time_s, UTC))
+        for name, time_s in with_times.items()
+    }
+    return raw.decode(), {"size": size, "witnessed": witnessed}
 
 
 def scorecard(

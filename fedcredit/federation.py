@@ -5,7 +5,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -49,6 +49,9 @@ class Backend(Protocol):
         valid_from: datetime | None,
         valid_until: datetime | None,
         max_uses: int | None,
+        max_rounds: int | None,
+        data_from: date | None,
+        data_to: date | None,
     ) -> str:
         """Let a party allow something."""
         ...
@@ -97,6 +100,7 @@ class Federation:
         purposes: Sequence[str] = ("modelling",),
         ledger: Path | str | None = None,
         regulator: bool = False,
+        time_column: str | None = None,
         quiet: bool = False,
         clock: Callable[[], datetime] = utc_now,
     ) -> Self:
@@ -123,6 +127,8 @@ class Federation:
             SQLite file of the ledger; in memory when absent.
         regulator : bool
             Add an outside witness, without whose co-signature no checkpoint has its quorum.
+        time_column : str, optional
+            Column that says when a row is from: grants with a data window are held to it.
         quiet : bool
             Show neither schema nor progress on standard error.
         clock : callable, optional
@@ -166,6 +172,7 @@ class Federation:
             bad_definitions=definitions,
             ledger=None if ledger is None else Path(ledger),
             regulator=regulator,
+            time_column=time_column,
             clock=clock,
         )
         federation = cls(simulation, declared=declared, quiet=quiet)
@@ -250,6 +257,9 @@ class Federation:
         valid_from: datetime | None = None,
         valid_until: datetime | None = None,
         max_uses: int | None = None,
+        max_rounds: int | None = None,
+        data_from: date | None = None,
+        data_to: date | None = None,
     ) -> str:
         """Let a party allow the analyst to compute on its table; return the grant's id.
 
@@ -258,18 +268,20 @@ class Federation:
         party : str
             Issuer.
         purpose : str
-            The one purpose that is allowed.
+            The one purpose that is allowed, of the ledger's closed list.
         features : sequence of str
             Columns, the label included; every column when empty.
         valid_from, valid_until : datetime, optional
             From now, for thirty days, when absent.
-        max_uses : int, optional
-            Runs that may use it.
+        max_uses, max_rounds : int, optional
+            Runs and rounds that may use it.
+        data_from, data_to : date, optional
+            First and last day of the rows that may be used; the party needs a time column.
 
         Raises
         ------
         GrantError
-            When `party` is not a data holder of this federation.
+            When `party` is not a data holder of this federation, or the terms cannot be meant.
         """
         self._check_open()
         return self._backend.grant(
@@ -279,6 +291,9 @@ class Federation:
             valid_from=valid_from,
             valid_until=valid_until,
             max_uses=max_uses,
+            max_rounds=max_rounds,
+            data_from=data_from,
+            data_to=data_to,
         )
 
     def revoke(self, grant_id: str) -> None:
@@ -359,7 +374,9 @@ class Federation:
             left_out=self._declared.not_used(request),
         )
 
-    def save_ledger(self, path: Path | str, *, timeout_s: float = SAVE_S) -> Path:
+    def save_ledger(
+        self, path: Path | str, *, timeout_s: float = SAVE_S, only_witnessed: bool = False
+    ) -> Path:
         """Save the ledger as this requester has verified it, one file; return its path.
 
         Anybody can check the file again: ``fedcredit ledger verify FILE --full``. A run that failed
@@ -371,6 +388,8 @@ class Federation:
             Replaced when the new file is complete.
         timeout_s : float
             Longest wait in seconds for the witnesses' quorum over the newest entry.
+        only_witnessed : bool
+            Leave out, after that wait, what the witnesses have not co-signed.
 
         Raises
         ------
@@ -381,7 +400,12 @@ class Federation:
             When the coordinator does not answer.
         """
         path = Path(path)
-        save_ledger(self._backend.requester.member.ledger, path, timeout_s=timeout_s)
+        save_ledger(
+            self._backend.requester.member.ledger,
+            path,
+            timeout_s=timeout_s,
+            only_witnessed=only_witnessed,
+        )
         return path
 
     def _check_open(self) -> None:

@@ -7,6 +7,7 @@ and the founding policy before it is written.
 """
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from fedcredit_ledger.chain import Leaf
@@ -22,7 +23,9 @@ SAVE_S = 30.0
 """How long the witnesses' quorum over the newest entry is waited for."""
 
 
-def save_ledger(ledger: LedgerClient, path: Path, *, timeout_s: float = SAVE_S) -> int:
+def save_ledger(
+    ledger: LedgerClient, path: Path, *, timeout_s: float = SAVE_S, only_witnessed: bool = False
+) -> int:
     """Write what `ledger` has verified, under its witnessed heads; return the number of entries.
 
     Parameters
@@ -33,11 +36,13 @@ def save_ledger(ledger: LedgerClient, path: Path, *, timeout_s: float = SAVE_S) 
         One SQLite file; an older one of this name is replaced when the new one is complete.
     timeout_s : float
         Longest wait in seconds for a quorum over the newest entry.
+    only_witnessed : bool
+        After that wait write what is under a quorum, and leave out what is not.
 
     Raises
     ------
     QuorumError
-        When the witnesses do not co-sign the newest entry in time.
+        When the witnesses do not co-sign the newest entry in time, or nothing at all.
     CheckpointError, ForkError, SignatureError
         When the coordinator's checkpoints are not those of this copy.
     LedgerError
@@ -48,7 +53,13 @@ def save_ledger(ledger: LedgerClient, path: Path, *, timeout_s: float = SAVE_S) 
     The file holds what every member of the federation holds: who did what when, and digests.
     """
     ledger.refresh()
-    notes = _checkpoints(ledger, covering=ledger.replica.size, timeout_s=timeout_s)
+    notes: list[tuple[Checkpoint, Note]] = []
+    try:
+        for head in _checkpoints(ledger, covering=ledger.replica.size, timeout_s=timeout_s):
+            notes.append(head)
+    except QuorumError:
+        if not (only_witnessed and notes):
+            raise
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
     with Store(MEMORY) as store:
@@ -61,12 +72,11 @@ def save_ledger(ledger: LedgerClient, path: Path, *, timeout_s: float = SAVE_S) 
 
 def _checkpoints(
     ledger: LedgerClient, *, covering: int, timeout_s: float
-) -> list[tuple[Checkpoint, Note]]:
-    """Return every checkpoint with a quorum, oldest first, up to one over `covering` leaves."""
-    found: list[tuple[Checkpoint, Note]] = []
+) -> Iterator[tuple[Checkpoint, Note]]:
+    """Yield every checkpoint with a quorum, oldest first, up to one over `covering` leaves."""
+    after = 0
     deadline = time.monotonic() + timeout_s
-    while not found or found[-1][0].size < covering:
-        after = found[-1][0].size if found else 0
+    while after < covering:
         left = deadline - time.monotonic()
         raw = ledger.front.checkpoint(covering=after + 1, timeout_s=max(0.0, min(POLL_S, left)))
         if raw is None and left <= 0:
@@ -77,8 +87,8 @@ def _checkpoints(
         checkpoint = ledger.replica.update_checkpoint(raw)
         if checkpoint.size <= after:
             raise LedgerError("the coordinator answers with a checkpoint that was not asked for")
-        found.append((checkpoint, Note.parse(raw)))
-    return found
+        yield checkpoint, Note.parse(raw)
+        after = checkpoint.size
 
 
 def _fill(store: Store, replica: Replica, notes: list[tuple[Checkpoint, Note]]) -> None:

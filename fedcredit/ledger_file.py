@@ -61,6 +61,17 @@ def demand(path: Path) -> Path:
     return path
 
 
+def n_witnessed(path: Path) -> int:
+    """Return how many entries of a ledger file are under a head with the witnesses' quorum.
+
+    Raises
+    ------
+    LedgerError
+        When it is not a ledger.
+    """
+    return verify_file(demand(path), level=Level.HEAD).quorum_size
+
+
 def lines(path: Path) -> Iterator[Line]:
     """Yield the entries of a ledger file, oldest first.
 

@@ -96,6 +96,18 @@ class Disclosure(_Part):
     entry: Hex64
 
 
+class Finality(_Part):
+    """The witnesses whose co-signatures, under one head, made the result final."""
+
+    size: Count
+    witnessed: dict[str, str]
+
+    @property
+    def at(self) -> str:
+        """When the last of them had seen it."""
+        return max(self.witnessed.values(), default="")
+
+
 class RunEntries(_Part):
     """The entries that frame a run."""
 
@@ -126,7 +138,21 @@ class ResultFile(_Part):
     figures: dict[str, Hex64]
     entries: RunEntries
     checkpoint: str
+    finality: Finality | None = None
     ledger: str
+
+    @property
+    def final_words(self) -> str:
+        """Whether the result is final, in words: who has witnessed it, and when."""
+        if self.finality is None:
+            return (
+                "not final yet: too few witnesses have co-signed a head of the ledger over it; "
+                "until then it could still be taken back"
+            )
+        if not self.finality.witnessed:
+            return "final: the federation's policy demands no witness"
+        names = ", ".join(self.finality.witnessed)
+        return f"final: witnessed by {names} at {self.finality.at}"
 
     @classmethod
     def parse(cls, text: str | bytes) -> "ResultFile":

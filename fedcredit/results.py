@@ -99,7 +99,9 @@ class TrainingResult:
     run_id : str
         The run's name in the ledger.
     checkpoint : str
-        Signed head, co-signed by the quorum, that covers the whole run.
+        Signed head that covers the whole run, co-signed by the quorum when the result is final.
+    is_final : bool
+        Whether the witnesses' quorum stands under that head: nobody can take the run back unseen.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class TrainingResult:
         self.facts = tuple(facts)
         self.run_id = file.run_id
         self.checkpoint = file.checkpoint
+        self.is_final = file.finality is not None
 
     @property
     def history(self) -> pd.DataFrame:
@@ -143,7 +146,7 @@ class TrainingResult:
 
     def summary(self) -> str:
         """Return what to look at first, as text: figures, terms, what was left out, warnings."""
-        lines = [repr(self), ""]
+        lines = [repr(self), self.file.final_words, ""]
         for name, part in self.file.metrics.items():
             if part.withheld is not None:
                 lines.append(f"{name}: withheld ({part.withheld})")

@@ -162,6 +162,7 @@ def run(
     if as_json:
         show_json(_headline(saved))
         return
+    print(f"{result.file.final_words}\n")
     _show_metrics(result.file)
     remarks = result.remarks()
     if remarks:
@@ -178,6 +179,7 @@ def _run_on_daemons(
     from fedcredit.job_file import JobFile
     from fedcredit.job_on_daemons import JobOnDaemons
     from fedcredit.job_store import EXPECTED
+    from fedcredit.ledger_copy import SAVE_S
 
     file = JobFile.load(job, needs_tables=False)
     asked = JobOnDaemons(file, federation, quiet=quiet)
@@ -201,7 +203,12 @@ def _run_on_daemons(
                 file=sys.stderr,
             )
             raise typer.Exit(INTERRUPTED) from None
-        asked.federation.save_ledger(folder / "ledger.db")
+        # What is not final is not waited for a second time.
+        asked.federation.save_ledger(
+            folder / "ledger.db",
+            timeout_s=SAVE_S if result.is_final else 0.0,
+            only_witnessed=not result.is_final,
+        )
         result.save(folder)
     return result
 
@@ -257,7 +264,8 @@ def show(run: RunName, store: StoreFolder = None, as_json: AsJson = False) -> No
 
     result = saved.result
     print(f"run {result.run_id}, {result.started} to {result.finished}")
-    print(f"{result.requester} asked {', '.join(result.parties)} for the label {result.label}\n")
+    print(f"{result.requester} asked {', '.join(result.parties)} for the label {result.label}")
+    print(f"{result.final_words}\n")
     _show_metrics(result)
     table = Scorecard.from_json(result.model_json()).table()
     rows = [
@@ -362,6 +370,7 @@ def _headline(run: "SavedRun") -> dict[str, object]:
         "run_id": run.run_id,
         "status": "finished" if result is not None else "failed",
         "finished": result.finished if result is not None else None,
+        "is_final": result.finality is not None if result is not None else None,
         "label": result.label if result is not None else None,
         "n_parties": len(result.parties) if result is not None else None,
         "sample": sample or None,

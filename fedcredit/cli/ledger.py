@@ -87,6 +87,10 @@ def show(
         for line in chosen
     ]
     show_table(rows, right=("index",))
+    witnessed = ledger_file.n_witnessed(file)
+    later = [line.index for line in chosen if line.index >= witnessed]
+    if later:
+        print(f"\nunwitnessed, so not final yet: {len(later)} of these, from {later[0]} on")
 
 
 def _of_subject(

@@ -50,6 +50,11 @@ def describe(report: Report) -> str:
         f"{report.size} leaves, {report.quorum_size} under a quorum of witnesses, checked up to "
         f"{report.level.name.lower()}: {len(report.findings) or 'no'} findings"
     )
+    if report.quorum_size < report.size and not report.findings:
+        lines.append(
+            f"unwitnessed: the leaves from {report.quorum_size} on are under no quorum yet, so "
+            "not final"
+        )
     if report.since:
         lines.append(f"the first {report.since} taken on trust, by the checkpoint over them")
     if report.n_openings:

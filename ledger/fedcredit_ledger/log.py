@@ -386,12 +386,17 @@ class Log:
             self._durable = size
 
     def _receipt(self, index: int) -> bytes:
-        size = self._durable
+        """Return the proof in the newest head, or in the first one that makes it final."""
+        with self._book:
+            place = bisect_left(self._quorum_sizes, index + 1)
+            size = next(iter(self._quorum_sizes[place : place + 1]), self._durable)
+            note = self._note(size) if size <= self._quorum_size else self._notes[size]
+        assert note is not None, "every size of the two has its head"
         hashes = tuple(self._replica.tree.inclusion_proof(index, size))
-        return TlogProof(index, hashes, Note.parse(self._notes[size])).encode()
+        return TlogProof(index, hashes, Note.parse(note)).encode()
 
     def receipt(self, entry_id: str) -> bytes:
-        """Return a fresh tlog-proof of an entry.
+        """Return a fresh tlog-proof of an entry; with co-signatures when it is final.
 
         Raises
         ------
