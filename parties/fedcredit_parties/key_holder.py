@@ -222,7 +222,7 @@ class KeyHolder:
         """Answer one letter; a letter that asks for nonsense ends nothing but itself."""
         if letter.kind == CONTEXT_PLEASE:
             parameters = str(letter.body.get("parameters"))
-            if "result-user" not in self.member.ledger.state.parties[letter.sender].roles:
+            if letter.sender not in self.member.ledger.state.with_role("result-user"):
                 _LOG.warning("no context for %s, who is no result-user", letter.sender)
                 return
             try:
@@ -555,6 +555,8 @@ class KeyHolder:
         parties = self.member.ledger.state.parties
 
         def send(recipient: str) -> None:
+            if recipient not in parties:
+                return  # it has left the federation
             blob = seal_release(
                 kept["document"],
                 kept["salt"],

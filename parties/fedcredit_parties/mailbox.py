@@ -6,6 +6,7 @@ unless it is addressed to the coordinator, which is told class names and digests
 """
 
 import base64
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +26,8 @@ from fedcredit_parties.long_poll import LongPoll
 from fedcredit_parties.sealing import seal, unseal
 
 HEADER = b"fedcredit-inbox/v1\n"
+
+_LOG = logging.getLogger(__name__)
 
 MAX_NOTE_BYTES = 65_536
 
@@ -99,8 +102,15 @@ class Mailbox:
         self.leaving = threading.Event()
 
     def send(self, recipient: str, kind: str, body: Mapping[str, Any], *, run_id: str = "") -> None:
-        """Sign a note, seal its body unless it goes to the coordinator, and post it."""
-        party = self._state().parties[recipient]
+        """Sign a note, seal its body unless it goes to the coordinator, and post it.
+
+        A letter to a party that has left the federation is not sent.
+        """
+        state = self._state()
+        if recipient in state.left:
+            _LOG.warning("no letter to %s, who has left", recipient)
+            return
+        party = state.parties[recipient]
         sealed = "coordinator" not in party.roles
         content: Any = dict(body)
         if sealed:
