@@ -15,7 +15,7 @@ from typing import Any
 
 from fedcredit_ledger.errors import EvidenceError
 from fedcredit_ledger.evidence import Openings, Packer
-from fedcredit_ledger.evidence_verifier import Leaf
+from fedcredit_ledger.evidence_verifier import Leaf, texts
 from fedcredit_ledger.facts import NEEDED, Assessment, assess
 from fedcredit_ledger.flows import facts_of
 from fedcredit_ledger.merkle import Tree, leaf_hash
@@ -103,6 +103,7 @@ def pack_batch(
     folder: Path,
     *,
     disclose: Iterable[str] = (),
+    attachments: Mapping[str, bytes] | None = None,
 ) -> Batch:
     """Pack every case that may be filed into `folder`, and write its index.
 
@@ -117,6 +118,8 @@ def pack_batch(
         Gets ``CASE.evidence.zip`` a case, ``batch.csv``, and ``refused.csv`` when there are any.
     disclose : iterable of str
         Fields to disclose besides those that the amount is recomputed from.
+    attachments : mapping of str to bytes
+        Documents by file name; each goes into the cases that disclose its digest.
 
     Disclosure
     ----------
@@ -130,7 +133,9 @@ def pack_batch(
     refused: list[tuple[Case, EvidenceError]] = []
     for case in cases:
         try:
-            filed.append(_file(packer, case, places, disputed, openings, wanted, folder))
+            filed.append(
+                _file(packer, case, places, disputed, openings, wanted, folder, attachments or {})
+            )
         except EvidenceError as error:
             refused.append((case, error))
     root = Tree(leaf_hash(bytes.fromhex(digest)) for digest in sorted(x.sha256 for x in filed)).root
@@ -147,6 +152,7 @@ def _file(
     openings: Openings,
     wanted: set[str],
     folder: Path,
+    attachments: Mapping[str, bytes],
 ) -> Filed:
     """Judge, pack and write one case."""
     of_case = places.get(case.contract, [])
@@ -161,7 +167,11 @@ def _file(
     shown = {i: [o for o in openings[i] if o[1] in wanted] for i in of_case}
     found = assess(facts_of([packer.leaves[i] for i in of_case], shown)).demand()
     names = {str(opening[1]) for opened in shown.values() for opening in opened}
-    packed = packer.pack(f"case {case.case_no}", places=of_case, openings=shown, disclose=names)
+    told = {text for opened in shown.values() for opening in opened for text in texts(opening[2])}
+    own = {n: x for n, x in attachments.items() if hashlib.sha256(x).hexdigest() in told}
+    packed = packer.pack(
+        f"case {case.case_no}", places=of_case, openings=shown, disclose=names, attachments=own
+    )
     name = f"{case.case_no}.evidence.zip"
     part = folder / f"{name}.part"
     part.write_bytes(packed)

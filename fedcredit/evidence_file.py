@@ -4,7 +4,8 @@ What a package is and what it proves is decided in `fedcredit_ledger.evidence`. 
 people type become subjects, and a package is written whole or not at all, after it was verified.
 """
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from fedcredit_ledger.evidence_verifier import (
 )
 from fedcredit_ledger.explain import MEANINGS
 from fedcredit_ledger.store import Store
+
+_FIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,98}")
 
 OPENINGS = "openings"
 """Folder beside a saved run's ledger: what the requester may disclose, INDEX.json an entry."""
@@ -90,6 +93,8 @@ def write(
     *,
     openings: Openings | None = None,
     disclose: Collection[str] = (),
+    attachments: Mapping[str, bytes] | None = None,
+    anchors: Mapping[str, bytes] | None = None,
 ) -> Proven:
     """Pack, verify what was packed, and write it; return what it proves.
 
@@ -99,7 +104,7 @@ def write(
         The package; replaced when the new one is complete.
     ledger : Path
         A ledger file.
-    subject, openings, disclose
+    subject, openings, disclose, attachments, anchors
         As in :func:`fedcredit_ledger.evidence.pack_evidence`.
 
     Raises
@@ -112,12 +117,46 @@ def write(
     Whoever gets the file reads the entries in it and the values disclosed.
     """
     with Store(ledger_file.demand(ledger), read_only=True) as store:
-        packed = pack_evidence(store, subject, openings=openings, disclose=disclose)
+        packed = pack_evidence(
+            store,
+            subject,
+            openings=openings,
+            disclose=disclose,
+            attachments=attachments or {},
+            anchors=anchors or {},
+        )
     proven = verify_evidence(packed)
     part = path.with_name(f"{path.name}.part")
     part.write_bytes(packed)
     part.replace(path)
     return proven
+
+
+def documents(folder: Path | None) -> dict[str, bytes]:
+    """Read the files of a folder that may lie beside the entries, by name; no folder, no files.
+
+    Raises
+    ------
+    EvidenceError
+        When there is no such folder, or a file's name does not fit into a package.
+    """
+    if folder is None:
+        return {}
+    if not folder.is_dir():
+        raise EvidenceError("there is no folder of this name", found=folder.name)
+    found = {}
+    for path in sorted(folder.iterdir()):
+        if not path.is_file() or _FIT.fullmatch(path.name) is None:
+            raise EvidenceError(
+                "a document's name does not fit into a package",
+                expected="files, named by letters, digits, dot, underscore, hyphen; 99 at most",
+                found=path.name[:64],
+                remedy="rename it; its bytes must stay as they are",
+            )
+        if path.stat().st_size > MAX_BYTES:
+            raise EvidenceError("a document is too large for a package", found=path.name)
+        found[path.name] = path.read_bytes()
+    return found
 
 
 def read(path: Path, *, founding_entry: str = "", policy: Path | None = None) -> Proven:

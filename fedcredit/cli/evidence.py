@@ -36,6 +36,14 @@ def pack(
     disclose: Annotated[
         str, typer.Option("--disclose", help="Committed fields to disclose: result,subject.")
     ] = "",
+    attachments: Annotated[
+        Path | None,
+        typer.Option("--attachments", metavar="DIR", help="Documents whose digests are disclosed."),
+    ] = None,
+    anchors: Annotated[
+        Path | None,
+        typer.Option("--anchors", metavar="DIR", help="Time stamps that the ledger recorded."),
+    ] = None,
     batch: Annotated[
         Path | None, typer.Option("--batch", help="CSV of cases; FILE is then a folder.")
     ] = None,
@@ -63,7 +71,7 @@ def pack(
     if batch is not None:
         if ledger is None or openings is None:
             raise typer.BadParameter("--batch needs --ledger and --openings")
-        _pack_batch(batch, ledger, openings, out, names, as_json=as_json)
+        _pack_batch(batch, ledger, openings, out, names, attachments, as_json=as_json)
         return
     if ledger is None:
         if not run:
@@ -78,7 +86,13 @@ def pack(
         subject = subject or f"entries {evidence_file.entries_of(ledger, entry or ())}"
     folder = openings or ledger.parent / evidence_file.OPENINGS
     proven = evidence_file.write(
-        out, ledger, subject, openings=read_openings(folder) if names else None, disclose=names
+        out,
+        ledger,
+        subject,
+        openings=read_openings(folder) if names else None,
+        disclose=names,
+        attachments=evidence_file.documents(attachments),
+        anchors=evidence_file.documents(anchors),
     )
     _show(proven, out, as_json=as_json)
 
@@ -89,10 +103,11 @@ def _pack_batch(
     openings: Path,
     out: Path,
     disclose: tuple[str, ...],
+    attachments: Path | None,
     *,
     as_json: bool,
 ) -> None:
-    from fedcredit import evidence_batch
+    from fedcredit import evidence_batch, evidence_file
     from fedcredit.ledger_file import demand
     from fedcredit_ledger.errors import EvidenceError
     from fedcredit_ledger.evidence import Packer, read_openings
@@ -102,7 +117,10 @@ def _pack_batch(
     kept = read_openings(openings)
     with Store(demand(ledger), read_only=True) as store:
         packer = Packer(store)
-    batch = evidence_batch.pack_batch(packer, listed, kept, out, disclose=disclose)
+    beside = evidence_file.documents(attachments)
+    batch = evidence_batch.pack_batch(
+        packer, listed, kept, out, disclose=disclose, attachments=beside
+    )
     if as_json:
         show_json(
             {

@@ -33,6 +33,7 @@ from fedcredit_ledger.evidence_verifier import (
     Refused,
     pack,
     parse_leaf,
+    texts,
 )
 from fedcredit_ledger.head_rules import read_head_rules
 from fedcredit_ledger.ledger_store import LedgerStore
@@ -45,6 +46,7 @@ from fedcredit_ledger.verify import Level, verify
 Openings = Mapping[int, Sequence[Sequence[Any]]]
 """Index of an entry -> its openings, each ``[salt, name, value]``."""
 
+_NOTHING: Mapping[str, bytes] = {}
 _SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")
 
 
@@ -105,6 +107,8 @@ class Packer:
         places: Collection[int] = (),
         openings: Openings | None = None,
         disclose: Collection[str] = (),
+        attachments: Mapping[str, bytes] = _NOTHING,
+        anchors: Mapping[str, bytes] = _NOTHING,
     ) -> bytes:
         """Return the package about `subject`.
 
@@ -118,6 +122,11 @@ class Packer:
             What may be disclosed, by index of the entry.
         disclose : collection of str
             Names of the committed fields to disclose; everything else is withheld.
+        attachments : mapping of str to bytes
+            Documents by file name; those go in whose SHA-256 a disclosed value is.
+        anchors : mapping of str to bytes
+            Time stamps of heads by file name; the first that the ledger recorded of a head over all
+            these entries goes in.
 
         Raises
         ------
@@ -131,6 +140,9 @@ class Packer:
         appear as hashes.
         """
         leaves = choose(subject, self.leaves, self._known, places)
+        stamp = self._stamp(leaves[-1].place, anchors)
+        leaves += [leaf for leaf in stamp if leaf not in leaves]
+        leaves.sort(key=lambda leaf: leaf.place)
         head = self._heads[bisect_right(self._sizes, leaves[-1].place)]
         changes = [leaf for leaf in self._changes if leaf.place < head.checkpoint.size]
         if changes:
@@ -145,6 +157,13 @@ class Packer:
             ).encode()
         brackets = self._brackets(leaves, head, files)
         n_disclosed = _disclose(files, leaves, openings or {}, disclose)
+        _attach(files, attachments)
+        for leaf in stamp:
+            files |= {
+                f"anchors/{name}": raw
+                for name, raw in anchors.items()
+                if hashlib.sha256(raw).hexdigest() == leaf.data["token_digest"]
+            }
         members = _members(leaves)
         proven = Proven(
             subject=subject,
@@ -165,6 +184,18 @@ class Packer:
         )
         return pack(_whole(proven))
 
+    def _stamp(self, place: int, anchors: Mapping[str, bytes]) -> list[Leaf]:
+        """Return the entry about the first head over `place` whose time stamp is at hand."""
+        digests = {hashlib.sha256(raw).hexdigest() for raw in anchors.values()}
+        found = [
+            leaf
+            for leaf in self.leaves
+            if leaf.type == "anchor-recorded"
+            and leaf.data["token_digest"] in digests
+            and leaf.data["checkpoint_size"] > place
+        ]
+        return sorted(found, key=lambda leaf: int(leaf.data["checkpoint_size"]))[:1]
+
     def _brackets(
         self, leaves: Sequence[Leaf], main: _Head, files: dict[str, bytes]
     ) -> dict[int, tuple[int, int]]:
@@ -173,7 +204,9 @@ class Packer:
         for leaf in leaves:
             position = bisect_right(self._sizes, leaf.place)
             after, before = self._heads[max(position - 1, 0) : position], self._heads[position]
-            for head in (*after, before):
+            stamped = leaf.data["checkpoint_size"] if leaf.type == "anchor-recorded" else 0
+            anchored = [head for head in self._heads if head.checkpoint.size == stamped]
+            for head in (*after, before, *anchored):
                 size = head.checkpoint.size
                 if head is not main and f"brackets/{size}.checkpoint" not in files:
                     proof = self._tree.consistency_proof(size, main.checkpoint.size)
@@ -191,9 +224,13 @@ def pack_evidence(
     *,
     openings: Openings | None = None,
     disclose: Collection[str] = (),
+    attachments: Mapping[str, bytes] = _NOTHING,
+    anchors: Mapping[str, bytes] = _NOTHING,
 ) -> bytes:
     """Return one package; see `Packer` for parameters, errors and disclosure."""
-    return Packer(store).pack(subject, openings=openings, disclose=disclose)
+    return Packer(store).pack(
+        subject, openings=openings, disclose=disclose, attachments=attachments, anchors=anchors
+    )
 
 
 def verify_evidence(raw: bytes, *, founding_entry: str = "", policy: str = "") -> Proven:
@@ -293,9 +330,30 @@ def _disclose(
     return n_disclosed
 
 
+def _attach(files: dict[str, bytes], attachments: Mapping[str, bytes]) -> None:
+    """Add the documents whose digests are disclosed to `files`."""
+    if not attachments:
+        return
+    opened = disclosed(files).values()
+    known = set(texts([opening[2] for openings in opened for opening in openings]))
+    found = {
+        f"attachments/{name}": raw
+        for name, raw in attachments.items()
+        if hashlib.sha256(raw).hexdigest() in known
+    }
+    if not found:
+        raise EvidenceError(
+            "no document of the folder is what a disclosed value is the digest of",
+            expected="a file whose SHA-256 was committed to, and the field disclosed",
+            found=f"{len(attachments)} other files",
+            remedy="--disclose document opens the digest; the file must be the same to the byte",
+        )
+    files |= found
+
+
 def _whole(proven: Proven) -> dict[str, bytes]:
     """Return every file of a package, in order, made from its entries, heads and openings."""
-    kinds = ("entries/", "brackets/", "openings/", "checkpoint")
+    kinds = ("entries/", "brackets/", "openings/", "attachments/", "anchors/", "checkpoint")
     files = {name: raw for name, raw in proven.files.items() if name.startswith(kinds)}
     listed = checklist(proven.subject, proven.leaves, disclosed(files))
     files["flow.txt"] = listed.encode()

@@ -42,6 +42,7 @@ _NUMBER = r"(?:0|[1-9][0-9]{0,14})"
 _NAMES = re.compile(
     r"README\.txt|SHA256SUMS|checkpoint|flow\.txt|policy|statement\.html|verify\.py|"
     rf"entries/{_NUMBER}\.(?:leaf|tlog-proof)|brackets/{_NUMBER}\.(?:checkpoint|consistency)|"
+    r"(?:attachments|anchors)/[A-Za-z0-9][A-Za-z0-9._-]{0,98}|"
     rf"openings/{_NUMBER}\.json|keys/(?:history\.txt|[A-Za-z0-9._-]{{1,99}}\.pem)"
 )
 _SIGNATURE = re.compile(r"\u2014 ([^\s+\x00-\x1f\x7f]{1,255}) ([A-Za-z0-9+/]+={0,2})")
@@ -720,9 +721,9 @@ def _open_head(
     return int(size), base64.b64decode(root, validate=True), seen
 
 
-def _check_openings(files: Files, leaves: dict[int, Leaf]) -> tuple[int, int]:
-    """Check what is disclosed; return the number of fields disclosed and withheld."""
-    disclosed = 0
+def _check_openings(files: Files, leaves: dict[int, Leaf]) -> tuple[int, int, list[Any]]:
+    """Check what is disclosed; return how many fields are, how many are not, and the values."""
+    disclosed, values = 0, []
     for where, raw in files.items():
         if where.startswith("openings/"):
             commits = leaves[int(where[9:-5])].data["commits"]
@@ -730,14 +731,37 @@ def _check_openings(files: Files, leaves: dict[int, Leaf]) -> tuple[int, int]:
             if raw != b"[\n" + ",\n".join(openings).encode() + b"\n]\n" or not openings:
                 raise Refused(where, "not an array with one opening a line")
             for opening in openings:
-                salt, name, _ = canonical(opening.encode(), where)
+                salt, name, value = canonical(opening.encode(), where)
                 digest = _sha(b"fedcredit-ledger-commit/v1\n", opening.encode()).hex()
                 if len(base64.b64decode(salt, validate=True)) != 32 or commits[name] != digest:
                     raise Refused(
                         where, f"does not open the commitment {name}", commits[name], digest
                     )
+                values.append(value)
             disclosed += len({canonical(o.encode(), where)[1] for o in openings})
-    return disclosed, sum(len(x.data.get("commits", {})) for x in leaves.values()) - disclosed
+    held = sum(len(x.data.get("commits", {})) for x in leaves.values()) - disclosed
+    return disclosed, held, values
+
+
+def texts(value: Any) -> list[str]:
+    """Return every text in a value."""
+    if isinstance(value, str):
+        return [value]
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [text for item in items for text in texts(item)]
+
+
+def _check_beside(files: Files, leaves: Sequence[Leaf], values: list[Any]) -> None:
+    """Demand that the ledger knows every document and time stamp; a stamp is not read here."""
+    known = {
+        "attachments": set(texts(values)),
+        "anchors": {x.data["token_digest"] for x in leaves if x.type == "anchor-recorded"},
+    }
+    for where, raw in files.items():
+        folder = where.split("/")[0]
+        if folder in known and _sha(raw).hex() not in known[folder]:
+            told = {"attachments": "disclosed value", "anchors": "anchor-recorded entry"}[folder]
+            raise Refused(where, f"its digest is in no {told} of the package")
 
 
 class Proven(NamedTuple):
@@ -831,7 +855,8 @@ def _check(files: Files, founding_entry: str, pinned: str, where: str) -> Proven
     proofs = {f"entries/{leaf.place}.tlog-proof" for leaf in leaves}
     if {n for n in files if n.endswith(".tlog-proof")} != proofs:
         raise Refused("entries", "a proof without its leaf")
-    disclosed, withheld = _check_openings(files, {leaf.place: leaf for leaf in leaves})
+    disclosed, withheld, values = _check_openings(files, {leaf.place: leaf for leaf in leaves})
+    _check_beside(files, leaves, values)
     missing = [line for line in listed if line.startswith("missing ")]
     is_pinned = bool(founding_entry or pinned)
     return Proven(
@@ -845,6 +870,7 @@ def describe(proven: Proven) -> str:
     latest = max(proven.witnesses.values(), default=0)
     stated = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(latest)) if latest else "by nobody"
     authors = sorted({leaf.author for leaf in proven.leaves})
+    beside = sorted(name for name in proven.files if name.startswith(("attachments/", "anchors/")))
     return "\n".join(
         [
             f"{proven.subject}: {len(proven.leaves)} entries of {proven.origin}",
@@ -852,6 +878,7 @@ def describe(proven: Proven) -> str:
             f"under a checkpoint of {proven.size} leaves, root {proven.root}",
             f"co-signed by {', '.join(sorted(proven.witnesses)) or 'nobody'}, the last {stated}",
             f"{proven.n_disclosed} committed values disclosed, {proven.n_withheld} withheld",
+            *(f"beside it, as the entries say: {name}" for name in beside),
             *(f"not in the package: {line[8:]}" for line in proven.missing),
             f"founding entry {proven.founding_entry}"
             + (" (as pinned)" if proven.is_pinned else ": not pinned, so all of this is"),

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from fedcredit_ledger.case_form import case_facts, elements, evidence_list
 from fedcredit_ledger.evidence_verifier import ALWAYS, FORMAT, REVOKED, Period, Policy, Proven
 from fedcredit_ledger.explain import MEANINGS
 
@@ -140,6 +141,7 @@ def statement(proven: Proven) -> bytes:
             ("见证方 Witness", "签署时间 Co-signed at (UTC)"),
             [(name, moment(seen)) for name, seen in sorted(proven.witnesses.items())],
         ),
+        *_case(proven),
         _section("流程清单", "Checklist of the flow"),
         _flow(proven.files["flow.txt"].decode().splitlines()[2:]),
         _section("时间线", "Timeline"),
@@ -199,6 +201,25 @@ def _keys(proven: Proven) -> Iterable[tuple[str, ...]]:
                 hashlib.sha256(period.key.public).hexdigest(),
                 f"{period.since} – {until}",
             )
+
+
+def _case(proven: Proven) -> Iterable[str]:
+    """Yield the two tables of a case about a loan; nothing for another subject."""
+    facts = case_facts(proven, disclosed(proven.files))
+    if facts:
+        yield _section("要素表", "Elements of the claim")
+        yield _table(("要素 Element", "内容 Value", "记录 Entry"), elements(facts))
+        yield _section("证据目录", "List of evidence")
+        yield _table(
+            (
+                "编号 No.",
+                "证据 Evidence",
+                "记录 Entry",
+                "接收 Received (UTC)",
+                "已披露 Disclosed",
+            ),
+            evidence_list(proven, facts),
+        )
 
 
 def _flow(lines: Sequence[str]) -> str:
@@ -282,6 +303,8 @@ def readme(proven: Proven) -> bytes:
   brackets/        其他检查点，界定形成时间 / other heads, which bracket the time of each entry
   keys/            公钥及其历史 / public keys for openssl, and their history
   openings/        已披露的承诺值 / values disclosed of what the entries commit to
+  attachments/     摘要已存证的文件（如有） / documents whose digests were committed to, if any
+  anchors/         可信时间戳（如有） / time stamps of a head by a third party, if any
   flow.txt         流程清单 / checklist of the flow: present, missing
   verify.py        核验程序 / the verifier, one file, Python 3.8 or later, nothing else
   SHA256SUMS       其余文件的摘要 / digests of all other files

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,39 @@ def test_a_case_says_what_is_owed_and_withholds_the_person(packed: Path) -> None
     assert b"K-5" not in raw
     facts = [leaf for leaf in proven.leaves if leaf.type == "fact-sealed"]
     assert [leaf.data["stage"] for leaf in facts] == [stage for stage, _ in LOAN]
+
+
+def test_a_case_has_its_table_of_elements_and_its_list_of_evidence(packed: Path) -> None:
+    proven = verify_evidence((packed / "2026-1.evidence.zip").read_bytes())
+
+    page = proven.files["statement.html"].decode()
+    rows_of = re.findall(r"<tr><td>(.*?)</td><td>(.*?)</td><td>", page)
+    elements = {name.split(" ")[0]: value for name, value in rows_of}
+    assert "要素表" in page and "证据目录" in page
+    assert elements["请求金额"] == elements["宣布提前到期金额"] == "4,052.34 元 (405234 fen)"
+    assert elements["尚欠本金"] == "4,000.00 元 (400000 fen)"
+    assert elements["提前到期日"] == "2026-03-15"
+    assert elements["年利率万分之"] == "未披露 withheld"  # not among what a claim needs
+    listed = [row for row in rows_of if row[0].isdigit() and row[1].split(" ")[-1] in dict(LOAN)]
+    assert [row[1].split(" ")[-1] for row in listed] == [stage for stage, _ in LOAN]
+
+
+def test_a_document_goes_into_the_case_that_discloses_its_digest(
+    folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "form.pdf").write_bytes(b"form")  # LOAN: auth commits to its digest
+    (tmp_path / "in" / "other.pdf").write_bytes(b"of another loan")
+
+    fedcredit(
+        "evidence", "pack", "--batch", folder / "cases.csv", "--ledger", folder / "ledger.db",
+        "--openings", folder / "openings", "--disclose", "document",
+        "--attachments", tmp_path / "in", "-o", tmp_path / "out",
+    )  # fmt: skip
+
+    files = verify_evidence((tmp_path / "out" / "2026-1.evidence.zip").read_bytes()).files
+    assert files["attachments/form.pdf"] == b"form"
+    assert "attachments/other.pdf" not in files
 
 
 def test_the_digest_over_the_batch_is_that_of_the_packages(folder: Path, packed: Path) -> None:
