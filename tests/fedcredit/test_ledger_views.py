@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 
+from fedcredit import evidence_file, ledger_file
 from fedcredit.cli.entry_words import SAID
 from fedcredit_ledger.entry import commit
 from fedcredit_ledger.evidence import verify_evidence
 from fedcredit_ledger.store import Store
 from fedcredit_ledger.types import TYPES
+from fedcredit_ledger.verify import Level, verify_file
 from tests.fedcredit.command_line import fedcredit
 from tests.ledger.small_federation import SmallFederation
 from tests.ledger.test_rules_queries import READERS, answer, question
 from tests.ledger.test_rules_results import action, report
+from tests.ledger.whole_ledger import WholeLedger
 
 ME, OTHER = "subject-7f3a", "subject-0001"
 
@@ -120,6 +123,46 @@ def test_a_line_says_the_fields_of_its_type_only() -> None:
     for kind, names in SAID.items():
         row = TYPES[kind]
         assert set(names) <= {*row.required, *row.optional}, kind
+
+
+# every type
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger file with an entry of every type."""
+    path = tmp_path_factory.mktemp("whole") / "ledger.db"
+    made = WholeLedger(Store(path))
+    made.fed.store.close()
+    return path
+
+
+def test_an_entry_of_every_type_is_explained_with_what_it_rests_on(whole: Path) -> None:
+    first = {line.type: line.index for line in reversed(list(ledger_file.lines(whole)))}
+    told = {kind: evidence_file.explain(whole, str(index)) for kind, index in first.items()}
+
+    assert told.keys() == TYPES.keys()
+    for kind, one in told.items():
+        for field in ("title", "proves", "leaves_open", "title_zh", "proves_zh", "leaves_open_zh"):
+            assert len(one[field]) >= 2, (kind, field)
+        assert one["proves"].endswith(".") and one["proves_zh"].endswith("。"), kind
+    rests = {kind: [row["type"] for row in one["rests_on"]] for kind, one in told.items()}
+    assert rests["query-made"] == ["grant-issued"]
+    assert rests["query-answered"] == ["query-made"]
+    assert rests["report-issued"] == ["query-made"]
+    assert rests["lookups-served"] == ["risk-list-published"]
+    assert rests["action-lifted"] == ["action-taken"]
+    assert rests["model-retired"] == ["model-registered"]
+    assert rests["data-asset-retired"] == ["data-asset-registered"]
+    assert rests["commitment-erased"] == ["grant-issued"]
+    assert rests["dispute-resolved"] == ["dispute-filed"]
+
+
+def test_a_ledger_of_every_type_verifies_to_the_last_signature(whole: Path) -> None:
+    report = verify_file(whole, level=Level.SIGNATURES)
+
+    assert [finding.code for finding in report.findings] == []
+    assert report.size > len(TYPES)
 
 
 # what is missing

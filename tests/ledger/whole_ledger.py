@@ -5,6 +5,7 @@ from typing import Any
 from fedcredit_ledger.entry import commit
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.note import SigningKey
+from fedcredit_ledger.store import Store
 from tests.ledger.mid_life import (
     VOTERS,
     NewParty,
@@ -36,8 +37,8 @@ WANG = {
 class WholeLedger:
     """Writes every type; `about` names the entries about each person by their index."""
 
-    def __init__(self) -> None:
-        self.fed = fed = SmallFederation()
+    def __init__(self, store: Store | None = None) -> None:
+        self.fed = fed = SmallFederation(store)
         self.about: dict[str, list[int]] = {LI["subject"]: [], WANG["subject"]: []}
         self.openings: dict[int, list[tuple[str, str, Any]]] = {}
         next_log = SigningKey.from_seed(ORIGIN, seed("next log"))
