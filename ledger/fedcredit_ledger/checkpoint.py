@@ -181,6 +181,20 @@ class Policy:
             raise MalformedEntryError("a group's threshold is all, any or 1 to its size")
         return _Group(number, tuple(names))
 
+    def without(self, vkeys: Collection[str]) -> "Policy":
+        """Return this policy with co-signatures by these keys counting for nothing."""
+        found = Policy(self.lines)
+        found._by_id = {
+            place: name
+            for place, name in self._by_id.items()
+            if self.witnesses[name].vkey not in vkeys
+        }
+        return found
+
+    def counts(self, vkey: str) -> bool:
+        """Tell whether a co-signature by this key counts."""
+        return any(self.witnesses[name].vkey == vkey for name in self._by_id.values())
+
     def satisfied(self, names: Collection[str]) -> bool:
         """Tell whether co-signatures of these witnesses (names in the policy) are enough."""
         if self._quorum == "none":

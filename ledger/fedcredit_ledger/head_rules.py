@@ -16,7 +16,14 @@ from fedcredit_ledger.types import check_data
 
 _CHANGES = tuple(
     f'"type":"{kind}"}}\n'.encode()
-    for kind in ("log-key-rotated", "party-key-rotated", "policy-changed")
+    for kind in (
+        "log-key-rotated",
+        "party-joined",
+        "party-key-revoked",
+        "party-key-rotated",
+        "party-left",
+        "policy-changed",
+    )
 )
 """How the line of such an entry ends: keys are sorted, and the type is the last one."""
 
@@ -35,13 +42,16 @@ def read_head_rules(leaves: Iterable[bytes]) -> list[HeadRule]:
         When the founding entry is not one.
     """
     found: list[HeadRule] = []
+    witnesses: dict[str, str] = {}
     for index, raw in enumerate(leaves):
         if not index:
             founding = Leaf.parse(raw)
             check_data("federation-created", founding.signed.entry.data)
             found.append(_first(founding))
+            for row in founding.signed.entry.data["founders"]:
+                witnesses[row["party"]] = row.get("witness_vkey", "")
         elif any(end in raw for end in _CHANGES):
-            found += _next(found[-1], raw, index)
+            found += _next(found[-1], raw, index, witnesses)
     return found
 
 
@@ -57,27 +67,45 @@ def _first(leaf: Leaf) -> HeadRule:
     )
 
 
-def _next(rule: HeadRule, raw: bytes, index: int) -> Iterator[HeadRule]:
+def _next(rule: HeadRule, raw: bytes, index: int, witnesses: dict[str, str]) -> Iterator[HeadRule]:
     try:
         leaf = Leaf.parse(raw)
         entry = leaf.signed.entry
         check_data(entry.type, entry.data)
-        log_vkey, lines = _changed(rule, entry.type, entry.data)
+        log_vkey, lines, ended = _changed(rule, entry.type, entry.data, witnesses)
         Policy(lines)
     except LedgerError:
         return
-    if (log_vkey, lines) != (rule.log_vkey, rule.lines):
+    if (log_vkey, lines, ended) != (rule.log_vkey, rule.lines, rule.ended):
         yield HeadRule(
-            valid_from=index + 1, log_vkey=log_vkey, lines=lines, received=leaf.received_at
+            valid_from=index + 1,
+            log_vkey=log_vkey,
+            lines=lines,
+            received=leaf.received_at,
+            ended=ended,
         )
 
 
-def _changed(rule: HeadRule, kind: str, data: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+def _changed(
+    rule: HeadRule, kind: str, data: dict[str, Any], witnesses: dict[str, str]
+) -> tuple[str, tuple[str, ...], frozenset[str]]:
+    """Return log key, policy and ended keys after an entry; remember who has which key."""
     if kind == "policy-changed" and data["policy"] == "witness":
-        return rule.log_vkey, tuple(data["lines"])
+        return rule.log_vkey, tuple(data["lines"]), frozenset()
     if kind == "log-key-rotated":
         new = str(data["new_vkey"])
-        return new, with_other_key(rule.lines, rule.log_vkey, new)
-    if kind == "party-key-rotated" and data["use"] == "witness":
-        return rule.log_vkey, with_other_key(rule.lines, data["old_vkey"], data["new_vkey"])
-    return rule.log_vkey, rule.lines
+        return new, with_other_key(rule.lines, rule.log_vkey, new), rule.ended
+    gone = ""
+    if kind == "party-joined":
+        gone = witnesses.get(data["party"], "")
+        witnesses[data["party"]] = data.get("witness_vkey", "")
+    elif kind == "party-left":
+        gone = witnesses.pop(data["party"], "")
+    elif kind == "party-key-revoked" and witnesses.get(data["party"]) == data["vkey"]:
+        gone = str(witnesses.pop(data["party"]))
+    elif kind == "party-key-rotated" and data["use"] == "witness":
+        old, new = data["old_vkey"], data["new_vkey"]
+        witnesses[data["party"]] = new
+        return rule.log_vkey, with_other_key(rule.lines, old, new), rule.ended - {old}
+    ended = rule.ended | {gone} if gone and rule.names(gone) else rule.ended
+    return rule.log_vkey, rule.lines, ended

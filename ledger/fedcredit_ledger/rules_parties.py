@@ -60,6 +60,8 @@ def party_joined(state: State, incoming: Incoming) -> None:
         raise RejectedEntryError("duplicate-id", "a key of the party is on the ledger already")
     demand_quorum(state, incoming, without=name)
     spend(state, incoming.act)
+    for period in current_keys(state, name):
+        _end(state, incoming, period)
     enter(state, data, incoming.index, valid_from=incoming.index + 1)
 
 
@@ -83,7 +85,7 @@ def party_left(state: State, incoming: Incoming) -> None:
         demand_quorum(state, incoming, without=name)
         spend(state, incoming.act)
     for period in current_keys(state, name):
-        period.valid_to = incoming.index + 1
+        _end(state, incoming, period)
     for grant in state.grants.values():
         grant.revoked = grant.revoked or grant.issuer == name
     for batch in state.batches.values():
@@ -114,7 +116,8 @@ def party_key_rotated(state: State, incoming: Incoming) -> None:
         rule = state.head_rules[-1]
         lines = with_other_key(rule.lines, data["old_vkey"], data["new_vkey"])
         if lines != rule.lines:
-            add_head_rule(state, incoming, rule.log_vkey, lines)
+            ended = rule.ended - {data["old_vkey"]}
+            add_head_rule(state, incoming, rule.log_vkey, lines, ended)
 
 
 def party_key_revoked(state: State, incoming: Incoming) -> None:
@@ -132,7 +135,7 @@ def party_key_revoked(state: State, incoming: Incoming) -> None:
         incoming.demand_role(state, "coordinator")
         demand_quorum(state, incoming, without=name)
         spend(state, incoming.act)
-    found[0].valid_to = incoming.index + 1
+    _end(state, incoming, found[0])
     found[0].suspected_since = data["suspected_since"]
     state.parties[name] = replace(party, **{f"{found[0].use}_vkey": ""})
 
@@ -155,8 +158,6 @@ def keys_of(row: Mapping[str, Any]) -> list[VerifierKey]:
 def enter(state: State, row: Mapping[str, Any], leaf: int, *, valid_from: int) -> None:
     """Make a row of the founding entry, or of ``party-joined``, a party."""
     name = row["party"]
-    for period in current_keys(state, name):
-        period.valid_to = valid_from
     for use in ("signing", "witness", "recovery"):
         if f"{use}_vkey" in row:
             _add_key(state, name, use, row[f"{use}_vkey"], leaf, valid_from)
@@ -179,7 +180,13 @@ def current_keys(state: State, party: str) -> list[KeyPeriod]:
     return [p for p in state.keys if p.party == party and p.valid_to is None]
 
 
-def add_head_rule(state: State, incoming: Incoming, log_vkey: str, lines: tuple[str, ...]) -> None:
+def add_head_rule(
+    state: State,
+    incoming: Incoming,
+    log_vkey: str,
+    lines: tuple[str, ...],
+    ended: frozenset[str] = frozenset(),
+) -> None:
     """Let another log key or witness policy count, for heads that hold the entry."""
     state.head_rules.append(
         HeadRule(
@@ -187,8 +194,17 @@ def add_head_rule(state: State, incoming: Incoming, log_vkey: str, lines: tuple[
             log_vkey=log_vkey,
             lines=lines,
             received=incoming.received,
+            ended=ended,
         )
     )
+
+
+def _end(state: State, incoming: Incoming, period: KeyPeriod) -> None:
+    """End a key for good; a policy that names it goes on without it."""
+    period.valid_to = incoming.index + 1
+    rule = state.head_rules[-1]
+    if period.use == "witness" and rule.names(period.vkey):
+        add_head_rule(state, incoming, rule.log_vkey, rule.lines, rule.ended | {period.vkey})
 
 
 def _add_key(state: State, party: str, use: str, vkey: str, leaf: int, valid_from: int) -> None:

@@ -85,7 +85,7 @@ def log_key_rotated(state: State, incoming: Incoming) -> None:
     )
     state.public_keys.add(new.public.hex())
     lines = with_other_key(rule.lines, rule.log_vkey, new.vkey)
-    add_head_rule(state, incoming, new.vkey, lines)
+    add_head_rule(state, incoming, new.vkey, lines, rule.ended)
 
 
 def log_closed(state: State, incoming: Incoming) -> None:

@@ -61,17 +61,25 @@ class HeadRule:
         Witness policy.
     received : datetime
         When the entry that brought it was received.
+    ended : frozenset of str
+        Witness keys that the policy names and that have been revoked, or whose party has left:
+        their co-signatures count for nothing.
     """
 
     valid_from: int
     log_vkey: str
     lines: tuple[str, ...]
     received: datetime
+    ended: frozenset[str] = frozenset()
 
     @property
     def policy(self) -> Policy:
         """The policy, read."""
-        return _policy(self.lines)
+        return _policy(self.lines, self.ended)
+
+    def names(self, vkey: str) -> bool:
+        """Tell whether the policy names a key."""
+        return any(vkey in line.split(" ") for line in self.lines)
 
 
 def rule_at(rules: Sequence[HeadRule], size: int) -> HeadRule:
@@ -111,5 +119,5 @@ def with_other_key(lines: Iterable[str], old_vkey: str, new_vkey: str) -> tuple[
 
 
 @lru_cache(maxsize=256)
-def _policy(lines: tuple[str, ...]) -> Policy:
-    return Policy(lines)
+def _policy(lines: tuple[str, ...], ended: frozenset[str]) -> Policy:
+    return Policy(lines).without(ended)

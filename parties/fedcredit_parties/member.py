@@ -228,8 +228,7 @@ class Member:
 
     def _is_named(self, size: int) -> bool:
         """Whether the policy for heads of a size names this witness; one that has joined waits."""
-        policy = self.ledger.replica.head_rule(size).policy
-        return self.identity.witness.vkey in {key.vkey for key in policy.witnesses.values()}
+        return self.ledger.replica.head_rule(size).policy.counts(self.identity.witness.vkey)
 
     def _answer_heads(self, stop: threading.Event) -> None:
         """Tell members who ask which head this witness has co-signed."""

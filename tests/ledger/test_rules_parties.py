@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from fedcredit_ledger.errors import QuorumError
+from fedcredit_ledger.errors import QuorumError, SignatureError
+from fedcredit_ledger.head_rules import read_head_rules
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.note import Note, SigningKey
 from fedcredit_ledger.quorum import quorum_of
@@ -294,6 +295,7 @@ def test_a_head_is_judged_by_the_policy_in_force_at_its_size(fed: SmallFederatio
         assert note is not None
         assert copy.update_checkpoint(note).size == size
     assert fed.log.quorum_size == fed.log.size
+    assert read_head_rules(fed.log.leaves()) == fed.log.state.head_rules
     report = verify(fed.store, level=Level.SIGNATURES)
     assert report.findings == [] and report.quorum_size == fed.log.size
 
@@ -438,3 +440,34 @@ def test_a_key_suspected_since_a_time_is_remarked_on_and_costs_nothing(fed: Smal
 
     assert [(r.index, r.code) for r in report.remarks] == [(disputed, "disputed-key")]
     assert report.findings == [] and report.exit_code == 0
+
+
+def ends(fed: SmallFederation, how: str) -> None:
+    """End the witness key of bank-a, though the policy goes on naming it."""
+    if how == "revoked":
+        data = {
+            "party": "bank-a",
+            "vkey": fed.witness_keys["bank-a"].vkey,
+            "suspected_since": fed.later(),
+            "reason": "stolen",
+        }
+        assert submit(fed, "bank-a", "party-key-revoked", data, recovery_of("bank-a")).code == ""
+    else:
+        fed.write("bank-a", "party-left", {"party": "bank-a", "reason": "left"})
+
+
+@pytest.mark.parametrize("how", ["revoked", "left"])
+def test_a_witness_key_that_has_ended_counts_for_no_later_head(fed: SmallFederation, how: str):
+    fed.witness()
+    before = fed.log.size
+    ends(fed, how)
+
+    cosign(fed, "bank-b", "bank-c", "regulator")
+    with pytest.raises(SignatureError):
+        cosign(fed, "bank-a")
+
+    assert fed.log.quorum_size == before
+    old = fed.log.checkpoint_note(before)
+    assert old is not None and fed.replica.update_checkpoint(old).size == before
+    assert verify(fed.store, level=Level.SIGNATURES).quorum_size == before
+    assert read_head_rules(fed.log.leaves()) == fed.log.state.head_rules

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fedcredit_ledger.head_rules import read_head_rules
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.note import SigningKey
 from fedcredit_ledger.verify import Level, verify
@@ -263,6 +264,7 @@ def test_a_replaying_member_agrees_to_every_row(title: str):
         step(fed)
 
     assert fed.replica.state.keys == fed.log.state.keys
+    assert read_head_rules(fed.log.leaves()) == fed.log.state.head_rules
     assert verify(fed.store, level=Level.SIGNATURES).exit_code in (0, 57)
 
 
