@@ -409,6 +409,10 @@ def names(leaf: Leaf) -> list[str]:
             found.append(f"{word} {data[field]}")
     if leaf.type == "grants-sealed":
         found.append(f"batch {leaf.author} {data['root']}")
+    elif leaf.type == "risk-list-published":
+        found.append(f"list {leaf.author} {data['list_digest']}")
+    elif leaf.type == "model-registered":
+        found.append(f"model {data['model_id']} {data['version']}")
     elif leaf.type == "round-attempted":
         found.append(f"attempt {data['run_id']} {data['round']} {data['attempt']}")
     return found
@@ -439,6 +443,12 @@ def references(leaf: Leaf) -> list[str]:
             found.append(f"{noun} {data[noun + '_id']}")
     if kind == "commitment-erased":
         found.append(data["entry_id"])
+    elif kind == "lookups-served":
+        found.append(f"list {leaf.author} {data['list_digest']}")
+    elif kind == "model-retired":
+        found.append(f"model {data['model_id']} {data['version']}")
+    elif kind == "data-asset-retired":
+        found.append(f"asset {data['asset']}")
     if "attempt" in data and kind != "round-attempted":
         found.append(f"attempt {data['run_id']} {data['round']} {data['attempt']}")
     return found
