@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from fedcredit_ledger.errors import QuorumError, SignatureError
+from fedcredit_ledger.evidence import pack_evidence, verify_evidence
+from fedcredit_ledger.evidence_verifier import Members, rule_at
 from fedcredit_ledger.head_rules import read_head_rules
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.note import Note, SigningKey
@@ -471,3 +473,24 @@ def test_a_witness_key_that_has_ended_counts_for_no_later_head(fed: SmallFederat
     assert old is not None and fed.replica.update_checkpoint(old).size == before
     assert verify(fed.store, level=Level.SIGNATURES).quorum_size == before
     assert read_head_rules(fed.log.leaves()) == fed.log.state.head_rules
+
+
+@pytest.mark.parametrize("how", ["revoked", "left"])
+def test_a_package_is_judged_without_the_witness_key_that_has_ended(fed: SmallFederation, how: str):
+    ends(fed, how)
+    entry = fed.write("bank-b", "endorsement-given", WORD)
+    others = ("bank-b", "bank-c", "regulator")
+    lines = [f"# without bank-a, {how}", *new_policy(fed, *others, needed=3)]
+    data = endorsed(fed, "policy-changed", policy_data(lines), others)
+    assert submit(fed, "coordinator", "policy-changed", data).code == ""
+    cosign(fed, *others)
+
+    proven = verify_evidence(pack_evidence(fed.store, f"entries {entry}"))
+    members = Members()
+    for leaf in proven.leaves:
+        members.take(leaf, f"entries/{leaf.place}.leaf")
+
+    assert set(proven.witnesses) == set(others)
+    ended = next(leaf.place for leaf in proven.leaves if leaf.author == "bank-a") + 1
+    assert set(rule_at(members.heads, ended - 1).policy.witnesses) == {*others, "bank-a"}
+    assert set(rule_at(members.heads, ended).policy.witnesses) == set(others)
