@@ -5,9 +5,10 @@ import pytest
 from fedcredit_ledger import evidence_verifier as verifier
 from fedcredit_ledger.errors import InvalidEvidenceError
 from fedcredit_ledger.evidence import pack_evidence, verify_evidence
-from fedcredit_ledger.note import SigningKey
+from fedcredit_ledger.note import Note, SigningKey
 from tests.ledger.long_life import LongLife
-from tests.ledger.small_federation import seed
+from tests.ledger.mid_life import recovery_of, submit
+from tests.ledger.small_federation import SmallFederation, seed
 from tests.ledger.small_packages import files_of, packed_anew
 
 
@@ -87,3 +88,28 @@ def test_a_retired_key_signs_nothing_in_a_package(life, package):
 
     with pytest.raises(InvalidEvidenceError, match="signed by another key"):
         verify_evidence(packed_anew(files | {f"entries/{leaf.place}.leaf": forged}))
+
+
+def test_a_witness_key_that_was_revoked_counts_for_no_later_head():
+    """Whoever stole it can co-sign; a reader takes the line for a stranger's."""
+    fed = SmallFederation()
+    fed.witness()
+    revoked = {
+        "party": "bank-c",
+        "vkey": fed.witness_keys["bank-c"].vkey,
+        "suspected_since": fed.later(minutes=-1),
+        "reason": "stolen",
+    }
+    assert submit(fed, "bank-c", "party-key-revoked", revoked, recovery_of("bank-c")).code == ""
+    members = verifier.Members()
+    for place, raw in enumerate(fed.log.leaves()):
+        leaf = verifier.parse_leaf(raw, f"entries/{place}.leaf")
+        members.take(leaf, f"entries/{place}.leaf")
+    text = fed.log.latest.text()
+    seconds = int(fed.clock().timestamp())
+    lines = [fed.log_key.sign(text), *(k.cosign(text, seconds) for k in fed.witness_keys.values())]
+
+    with pytest.raises(verifier.Refused, match="a co-signature by no witness"):
+        verifier._open_head(Note(text, tuple(lines)).encode(), members.heads, "checkpoint")
+    before = fed.log.quorum_note(1)
+    assert verifier._open_head(before, members.heads, "checkpoint")[0] == 1
