@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import Any
 
-from fedcredit_ledger.canonical import decode, encode
+from fedcredit_ledger.canonical import decode, decode_text, encode
 from fedcredit_ledger.errors import MalformedEntryError
 from fedcredit_ledger.note import CosignatureKey, Note, Signature, SigningKey
 
@@ -35,6 +35,8 @@ HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 ORIGIN = re.compile(r"[!-*,-~]{1,255}")
 _TYPE = re.compile(r"[a-z][a-z0-9-]{0,63}")
+_NUMBER = "0|[1-9][0-9]{0,14}"
+_PLAIN_ORIGIN = r"[!#-*,-\[\]-~]{1,255}"  # nothing that JSON would escape
 _COMMIT_HEADER = b"fedcredit-ledger-commit/v1\n"
 
 
@@ -106,6 +108,41 @@ class Entry:
             raise MalformedEntryError("an entry's data is an object")
         parse_time(self.time)
 
+    @classmethod
+    def _of_text(cls, text: bytes) -> "Entry":
+        """Read any text of an entry."""
+        if not text.startswith(HEADER) or text.count(b"\n") != 2:
+            raise MalformedEntryError("an entry's text is its header line and one line of JSON")
+        body = decode(text[len(HEADER) : -1])
+        if not isinstance(body, dict) or body.keys() != _FIELDS:
+            raise MalformedEntryError("an entry's body has exactly the ten fields")
+        return cls(**body)
+
+    @classmethod
+    def _of_plain(cls, found: tuple[bytes, ...]) -> "Entry":
+        """Read what `_PLAIN` has found: every field but the data is of its form already."""
+        author, prev, seq, data, ledger, names, seen_root, seen_size, time, kind = (
+            group.decode() for group in found
+        )
+        readers = names[1:-1].split('","')
+        entry = object.__new__(cls)
+        entry.__dict__.update(
+            author=author,
+            author_seq=int(seq),
+            author_prev=prev,
+            ledger=ledger,
+            type=kind,
+            time=time,
+            seen_size=int(seen_size),
+            seen_root=seen_root,
+            readers=readers,
+            data=decode_text(data, depth=1),
+        )
+        if (seq == "0") != (prev == NO_ENTRY) or (len(readers) > 1 and not _is_sorted(readers)):
+            entry.__post_init__()  # says what is wrong
+        parse_time(time)
+        return entry
+
     def text(self) -> bytes:
         """Return the text that is signed."""
         return HEADER + encode({name: getattr(self, name) for name in _NAMES}) + b"\n"
@@ -152,14 +189,11 @@ class SignedEntry:
             raise MalformedEntryError(f"an entry is larger than {MAX_FOUNDING_BYTES} bytes")
         note = Note.parse(data)
         text = note.text
-        if not text.startswith(HEADER) or text.count(b"\n") != 2:
-            raise MalformedEntryError("an entry's text is its header line and one line of JSON")
-        body = decode(text[len(HEADER) : -1])
-        if not isinstance(body, dict) or body.keys() != _FIELDS:
-            raise MalformedEntryError("an entry's body has exactly the ten fields")
-        signed = cls(Entry(**body), note)
+        plain = _PLAIN.fullmatch(text)
+        entry = Entry._of_text(text) if plain is None else Entry._of_plain(plain.groups())
+        signed = cls(entry, note)
         # Text, base64 and names have one spelling each, so these bytes are the note's own.
-        signed.__dict__["_raw"] = data
+        signed.__dict__.update(_raw=data, id=hashlib.sha256(text).hexdigest())
         return signed
 
     @cached_property
@@ -191,6 +225,34 @@ _FORMS = (
     ("time", _TIME.fullmatch),
     ("seen_root", HEX_DIGEST.fullmatch),
 )
+
+
+_PLAIN = re.compile(
+    rb'%b\{"author":"(%b)","author_prev":"(%b)","author_seq":(%b),"data":(\{[^\n]*\}),'
+    rb'"ledger":"(%b)","readers":\[("%b"(?:,"%b")*)\],"seen_root":"(%b)","seen_size":(%b),'
+    rb'"time":"(%b)","type":"(%b)"\}\n'
+    % tuple(
+        form.encode()
+        for form in (
+            HEADER.decode(),
+            PARTY_NAME.pattern,
+            HEX_DIGEST.pattern,
+            _NUMBER,
+            _PLAIN_ORIGIN,
+            PARTY_NAME.pattern,
+            PARTY_NAME.pattern,
+            HEX_DIGEST.pattern,
+            _NUMBER,
+            _TIME.pattern,
+            _TYPE.pattern,
+        )
+    )
+)
+"""Text of nearly every entry: canonical, as far as it is not the data, by its spelling alone."""
+
+
+def _is_sorted(readers: list[str]) -> bool:
+    return readers == sorted(set(readers)) and "all" not in readers
 
 
 def utc_now() -> datetime:

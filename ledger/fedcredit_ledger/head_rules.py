@@ -27,6 +27,9 @@ _CHANGES = tuple(
 )
 """How the line of such an entry ends: keys are sorted, and the type is the last one."""
 
+_LOG, _PARTY = b'"type":"log', b'"type":"p'
+"""What one of these begins with: most leaves hold neither."""
+
 
 def read_head_rules(leaves: Iterable[bytes]) -> list[HeadRule]:
     """Return the rules for heads, oldest first.
@@ -41,22 +44,45 @@ def read_head_rules(leaves: Iterable[bytes]) -> list[HeadRule]:
     MalformedEntryError, RejectedEntryError
         When the founding entry is not one.
     """
-    found: list[HeadRule] = []
-    witnesses: dict[str, str] = {}
+    reader = HeadRuleReader()
     for index, raw in enumerate(leaves):
-        if not index:
+        reader.take(index, raw)
+    return reader.found
+
+
+class HeadRuleReader:
+    """Reads the rules for heads from leaves that come one by one.
+
+    Attributes
+    ----------
+    found : list of HeadRule
+        Oldest first.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[HeadRule] = []
+        self._witnesses: dict[str, str] = {}
+
+    def take(self, index: int, raw: bytes) -> None:
+        """Read the next leaf; one that is malformed counts for nothing here.
+
+        Raises
+        ------
+        MalformedEntryError, RejectedEntryError
+            When the founding entry is not one.
+        """
+        if not self.found:
             founding = Leaf.parse(raw)
-            check_data("federation-created", founding.signed.entry.data)
-            found.append(_first(founding))
+            self.found.append(_first(founding))
             for row in founding.signed.entry.data["founders"]:
-                witnesses[row["party"]] = row.get("witness_vkey", "")
-        elif any(end in raw for end in _CHANGES):
-            found += _next(found[-1], raw, index, witnesses)
-    return found
+                self._witnesses[row["party"]] = row.get("witness_vkey", "")
+        elif (_LOG in raw or _PARTY in raw) and any(end in raw for end in _CHANGES):
+            self.found += _next(self.found[-1], raw, index, self._witnesses)
 
 
 def _first(leaf: Leaf) -> HeadRule:
     data = leaf.signed.entry.data
+    check_data("federation-created", data)
     VerifierKey.parse(data["log_vkey"])
     Policy(data["witness_policy"])
     return HeadRule(

@@ -10,10 +10,10 @@ new process.
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.checkpoint import Checkpoint
@@ -29,6 +29,14 @@ Add = Callable[[str, Sequence[Row]], None]
 """Adds rows to a table within a transaction."""
 
 _NO_END = 2**62
+
+
+class StoredLeaf(NamedTuple):
+    """A row of the table of leaves: nothing of it is verified."""
+
+    index: int  # type: ignore[assignment]  # shadows tuple.index on purpose
+    leaf: bytes
+    hash: bytes
 
 
 class LedgerStore(ABC):
@@ -255,6 +263,68 @@ class LedgerStore(ABC):
                 start += 1 << level
         return found
 
+    def stored_leaves(self, start: int, n: int) -> list[StoredLeaf]:
+        """Return up to `n` rows from index `start` on, each leaf with its stored hash."""
+        query = "SELECT i, leaf, hash FROM leaf WHERE i >= ? ORDER BY i LIMIT ?"
+        return [
+            StoredLeaf(integer(i), blob(leaf), blob(value))
+            for i, leaf, value in self._rows(query, (start, n))
+        ]
+
+    def find(self, entry_id: str) -> int | None:
+        """Return the leaf index that is stored with an entry id, or None."""
+        rows = self._rows("SELECT i FROM leaf WHERE entry_id = ?", (entry_id,))
+        return integer(rows[0][0]) if rows else None
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the stored hash of a complete subtree of 2**level leaves, or of a leaf.
+
+        Raises
+        ------
+        LedgerError
+            When it is not stored.
+        """
+        found = self.stored_nodes(level, index, 1)
+        if not found:
+            raise LedgerError("a stored node is missing: the file is damaged")
+        return found[0]
+
+    def stored_nodes(self, level: int, first: int, n: int) -> list[bytes]:
+        """Return the stored hashes of up to `n` subtrees of a level, those that are there."""
+        query = "SELECT hash FROM node WHERE level = ? AND i >= ? AND i < ? ORDER BY i"
+        at: tuple[int, ...] = (level, first, first + n)
+        if level == 0:
+            query, at = "SELECT hash FROM leaf WHERE i >= ? AND i < ? ORDER BY i", at[1:]
+        return [blob(value) for (value,) in self._rows(query, at)]
+
+    def has_other_nodes(self, size: int) -> bool:
+        """Tell whether nodes are stored that a tree of `size` leaves has not."""
+        height = max(size.bit_length() - 1, 0)
+        outside = "SELECT 1 FROM node WHERE level < 1 LIMIT 1", ()
+        above = "SELECT 1 FROM node WHERE level > ? LIMIT 1", (height,)
+        if self._rows(*outside) or self._rows(*above):
+            return True
+        before = "SELECT 1 FROM node WHERE level = ? AND i < 0 LIMIT 1"
+        beyond = "SELECT 1 FROM node WHERE level = ? AND i >= ? LIMIT 1"
+        return any(
+            self._rows(before, (n,)) or self._rows(beyond, (n, size >> n))
+            for n in range(1, height + 1)
+        )
+
+    def nodes(self, start: int = 0) -> list[tuple[int, int, bytes]]:
+        """Return the stored nodes over leaf `start` or later ones as (level, index, hash)."""
+        rows = self._rows(
+            "SELECT level, i, hash FROM node WHERE ((i + 1) << level) > ? ORDER BY level, i",
+            (start,),
+        )
+        return [(integer(level), integer(i), blob(value)) for level, i, value in rows]
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let everything that is read within show one moment."""
+        with self._lock:
+            yield
+
     def checkpoint(self, size: int) -> bytes | None:
         """Return the log-signed checkpoint of a size, without co-signatures."""
         rows = self._rows("SELECT note FROM checkpoint WHERE size = ?", (size,))
@@ -268,14 +338,6 @@ class LedgerStore(ABC):
         """Return the co-signature lines of the checkpoint of a size."""
         query = "SELECT line FROM cosignature WHERE size = ? ORDER BY key"
         return [text(row[0]) for row in self._rows(query, (size,))]
-
-    def nodes(self, start: int = 0) -> list[tuple[int, int, bytes]]:
-        """Return the stored nodes over leaf `start` or later ones as (level, index, hash)."""
-        rows = self._rows(
-            "SELECT level, i, hash FROM node WHERE ((i + 1) << level) > ? ORDER BY level, i",
-            (start,),
-        )
-        return [(integer(level), integer(i), blob(value)) for level, i, value in rows]
 
     # Its end
 

@@ -11,6 +11,7 @@ RFC 6962, section 2.1; RFC 9162, sections 2.1.3 and 2.1.4.
 """
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
 from fedcredit_ledger.errors import InvalidEvidenceError
@@ -31,28 +32,21 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
-class Tree:
-    """A tree that grows at the right and remembers every complete subtree.
-
-    Parameters
-    ----------
-    leaf_hashes : iterable of bytes, optional
-        Leaves to begin with.
-
-    Notes
-    -----
-    Appending costs one hash on average; the root of any earlier size costs O(log n).
-    """
-
-    def __init__(self, leaf_hashes: Iterable[bytes] = ()) -> None:
-        self._levels: list[list[bytes]] = [[]]
-        for value in leaf_hashes:
-            self.append(value)
+class AnyTree(ABC):
+    """Roots and proofs of a tree, wherever its nodes are."""
 
     @property
+    @abstractmethod
     def size(self) -> int:
         """Number of leaves."""
-        return len(self._levels[0])
+
+    @abstractmethod
+    def node(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete subtree of 2**level leaves, the `index`-th of its level."""
+
+    @abstractmethod
+    def append(self, value: bytes) -> list[tuple[int, int, bytes]]:
+        """Add a leaf hash; return the nodes completed by it as (level, index, hash)."""
 
     @property
     def root(self) -> bytes:
@@ -61,28 +55,7 @@ class Tree:
 
     def leaf(self, index: int) -> bytes:
         """Return the hash of one leaf."""
-        return self._levels[0][index]
-
-    def node(self, level: int, index: int) -> bytes:
-        """Return the hash of a complete subtree of 2**level leaves, the `index`-th of its level."""
-        return self._levels[level][index]
-
-    def append(self, value: bytes) -> list[tuple[int, int, bytes]]:
-        """Add a leaf hash; return the nodes completed by it as (level, index, hash)."""
-        if len(value) != HASH_BYTES:
-            raise ValueError("a leaf hash has 32 bytes")
-        completed = []
-        level = 0
-        while True:
-            row = self._levels[level]
-            row.append(value)
-            completed.append((level, len(row) - 1, value))
-            if len(row) % 2:
-                return completed
-            value = node_hash(row[-2], row[-1])
-            level += 1
-            if level == len(self._levels):
-                self._levels.append([])
+        return self.node(0, index)
 
     def root_at(self, size: int) -> bytes:
         """Return the root over the first `size` leaves.
@@ -149,7 +122,7 @@ class Tree:
         pieces = []
         while start < end:
             level = (end - start).bit_length() - 1
-            pieces.append(self._levels[level][start >> level])
+            pieces.append(self.node(level, start >> level))
             start += 1 << level
         value = pieces.pop()
         while pieces:
@@ -157,47 +130,49 @@ class Tree:
         return value
 
 
-class Frontier:
-    """The right edge of a tree: enough to go on from a size, not enough to look back.
+class Tree(AnyTree):
+    """A tree that grows at the right and remembers every complete subtree.
 
     Parameters
     ----------
-    size : int
-        Number of leaves so far.
-    peaks : sequence of bytes
-        Hashes of its largest complete subtrees, from left to right: one a set bit of `size`.
+    leaf_hashes : iterable of bytes, optional
+        Leaves to begin with.
 
     Notes
     -----
-    It holds O(log n) hashes, so a tree of any size is followed in little memory.
+    Appending costs one hash on average; the root of any earlier size costs O(log n).
     """
 
-    def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
-        if len(peaks) != size.bit_count():
-            raise ValueError("a tree has one peak for each set bit of its size")
-        self.size = size
-        self._peaks = list(peaks)
+    def __init__(self, leaf_hashes: Iterable[bytes] = ()) -> None:
+        self._levels: list[list[bytes]] = [[]]
+        for value in leaf_hashes:
+            self.append(value)
+
+    @property
+    def size(self) -> int:
+        """Number of leaves."""
+        return len(self._levels[0])
+
+    def node(self, level: int, index: int) -> bytes:
+        """Return the hash of a complete subtree of 2**level leaves, the `index`-th of its level."""
+        return self._levels[level][index]
 
     def append(self, value: bytes) -> list[tuple[int, int, bytes]]:
         """Add a leaf hash; return the nodes completed by it as (level, index, hash)."""
-        completed, level = [(0, self.size, value)], 0
-        while (self.size >> level) & 1:
-            value = node_hash(self._peaks.pop(), value)
+        if len(value) != HASH_BYTES:
+            raise ValueError("a leaf hash has 32 bytes")
+        completed = []
+        level = 0
+        while True:
+            row = self._levels[level]
+            row.append(value)
+            completed.append((level, len(row) - 1, value))
+            if len(row) % 2:
+                return completed
+            value = node_hash(row[-2], row[-1])
             level += 1
-            completed.append((level, self.size >> level, value))
-        self._peaks.append(value)
-        self.size += 1
-        return completed
-
-    @property
-    def root(self) -> bytes:
-        """Root over all leaves so far."""
-        if not self._peaks:
-            return EMPTY_ROOT
-        value = self._peaks[-1]
-        for peak in self._peaks[-2::-1]:
-            value = node_hash(peak, value)
-        return value
+            if level == len(self._levels):
+                self._levels.append([])
 
 
 def verify_inclusion(

@@ -185,11 +185,23 @@ class VerifierKey:
                 expected=f"{self.name} {self.key_id.hex()}",
                 found=f"{signature.name} {signature.key_id.hex()}",
             )
+        if not _verifies(*self.claim(text, signature)):
+            raise SignatureError(f"a signature of {self.name} does not verify", party=self.name)
+
+    def claim(self, text: bytes, signature: Signature) -> tuple[bytes, bytes, bytes]:
+        """Return public key, signature (64 bytes) and message: what Ed25519 has to judge.
+
+        Raises
+        ------
+        SignatureError
+            When the line is too short or too long.
+        """
         message, raw = text, signature.signature
         if self.type == COSIGNATURE_V1:
             message, raw = cosigned_message(text, self.time_s(signature)), raw[8:]
-        if not _verifies(self.public, raw, message):
+        if len(raw) != 64:
             raise SignatureError(f"a signature of {self.name} does not verify", party=self.name)
+        return self.public, raw, message
 
     def time_s(self, signature: Signature) -> int:
         """Return the time (Unix seconds) that a co-signature states.

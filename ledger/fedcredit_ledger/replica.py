@@ -11,10 +11,14 @@ from collections.abc import Iterable
 from fedcredit_ledger.chain import Leaf, check_link
 from fedcredit_ledger.checkpoint import Checkpoint, Policy, open_checkpoint
 from fedcredit_ledger.errors import BrokenChainError, CheckpointError, ForkError, LedgerError
-from fedcredit_ledger.merkle import Tree
+from fedcredit_ledger.kept import Kept, KeptIndex, KeptTree
+from fedcredit_ledger.merkle import AnyTree, Tree
 from fedcredit_ledger.note import Note, VerifierKey
-from fedcredit_ledger.rules import State, apply
+from fedcredit_ledger.rules import PutOff, State, apply
 from fedcredit_ledger.state_keys import HeadRule, rule_at
+
+NEWEST = 2048
+"""Leaves that stay in memory in any case: those that are asked for."""
 
 
 class Replica:
@@ -24,12 +28,15 @@ class Replica:
     ----------
     founding_entry : str
         Entry id (hex) of the founding entry.
+    kept : Kept, optional
+        Where the same ledger is stored. The copy then holds in memory only what `settle` has not
+        been told of, and reads the rest back; without it, it holds everything.
 
     Attributes
     ----------
     state : State
         After the newest leaf. It changes in place with every leaf.
-    tree : Tree
+    tree : AnyTree
         Over the leaf hashes.
     quorum_size : int
         Size of the newest checkpoint that was verified with its quorum; 0 for none.
@@ -41,14 +48,19 @@ class Replica:
     Not locked: one thread at a time, or one lock outside.
     """
 
-    def __init__(self, founding_entry: str) -> None:
+    def __init__(self, founding_entry: str, kept: Kept | None = None) -> None:
         self.founding_entry = founding_entry
-        self.state = State()
-        self.tree = Tree()
+        self.state = State(leaf_at=self.leaf)
+        self.tree: AnyTree = Tree()
         self.quorum_size = 0
         self.quorum_note = b""
+        self._kept = kept
         self._leaves: list[bytes] = []
+        self._n_dropped = 0
         self._last: Leaf | None = None
+        if kept is not None:
+            self.tree = KeptTree(kept.node)
+            self.state.entry_index = KeptIndex(kept)
 
     @property
     def size(self) -> int:
@@ -113,11 +125,26 @@ class Replica:
         """
         if not 0 <= index < self.size:
             raise LedgerError(f"this copy has no leaf {index}")
-        return self._leaves[index]
+        return self.leaves(index, index + 1)[0]
 
     def leaves(self, start: int = 0, end: int | None = None) -> list[bytes]:
         """Return the bytes of leaves `start` to `end` - 1."""
-        return self._leaves[start:end]
+        end = self.size if end is None else min(end, self.size)
+        first = self._n_dropped
+        older: list[bytes] = []
+        if start < first and self._kept is not None:
+            older = self._kept.leaves(start, max(min(end, first) - start, 0))
+        return older + self._leaves[max(start - first, 0) : max(end - first, 0)]
+
+    def settle(self) -> None:
+        """Hold only the newest leaves from now on: all are where `kept` finds them."""
+        if isinstance(self.tree, KeptTree) and isinstance(self.state.entry_index, KeptIndex):
+            self.tree.settle()
+            self.state.entry_index.settle()
+            n_surplus = len(self._leaves) - NEWEST
+            if n_surplus > NEWEST:
+                self._n_dropped += n_surplus
+                del self._leaves[:n_surplus]
 
     def find(self, entry_id: str) -> int:
         """Return the leaf index of an entry.
@@ -144,13 +171,18 @@ class Replica:
             self.accept(Leaf.parse(raw))
 
     def accept(
-        self, leaf: Leaf, *, quorum_size: int | None = None, check_signatures: bool = True
+        self,
+        leaf: Leaf,
+        *,
+        quorum_size: int | None = None,
+        check_signatures: bool = True,
+        put_off: PutOff | None = None,
     ) -> list[tuple[int, int, bytes]]:
         """Verify and add one leaf; return the tree nodes that it completes.
 
         Parameters
         ----------
-        quorum_size, check_signatures
+        quorum_size, check_signatures, put_off
             As in :func:`fedcredit_ledger.rules.apply`.
 
         Raises
@@ -174,6 +206,7 @@ class Replica:
             root_at=self.tree.root_at,
             quorum_size=quorum_size,
             check_signatures=check_signatures,
+            put_off=put_off,
         )
         self._leaves.append(leaf.raw)
         self._last = leaf

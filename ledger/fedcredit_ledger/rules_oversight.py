@@ -13,11 +13,11 @@ def commitment_erased(state: State, incoming: Incoming) -> None:
     An open dispute about the entry holds its openings.
     """
     oversight, data = state.oversight, incoming.data
-    author, *names = oversight.committed.get(data["entry_id"], ("",))
-    if not set(data["names"]) <= set(names):
+    found = state.entry(data["entry_id"])
+    if found is None or not set(data["names"]) <= set(found.data.get("commits", ())):
         raise RejectedEntryError("no-such-reference", "the entry has no commitments of these names")
-    if author != incoming.author:
-        raise RejectedEntryError("not-permitted", f"the entry is {author}'s")
+    if found.author != incoming.author:
+        raise RejectedEntryError("not-permitted", f"the entry is {found.author}'s")
     if oversight.erased.get(data["entry_id"], set()) & set(data["names"]):
         raise RejectedEntryError("duplicate-id", "one of them is erased already")
     dispute = open_dispute(state, data["entry_id"])

@@ -4,11 +4,15 @@ Plain records that `fedcredit_ledger.rules` fills. Whoever holds a verified copy
 the same state, and reads from it who may do what next. Read it; never write it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
 from fedcredit_ledger.act import Act as Act
+from fedcredit_ledger.chain import Leaf
+from fedcredit_ledger.entry import Entry
+from fedcredit_ledger.kept import KeptIndex
 from fedcredit_ledger.state_keys import HeadRule, KeyPeriod
 from fedcredit_ledger.state_services import ModelState, OversightState, ServiceState
 
@@ -271,6 +275,10 @@ class DisputeState:
     resolved: Act | None = None
 
 
+def _no_leaf(index: int) -> bytes:
+    raise LookupError(f"this state belongs to no copy that holds leaf {index}")
+
+
 @dataclass(kw_only=True)
 class State:
     """The state after some number of leaves.
@@ -289,7 +297,7 @@ class State:
         ``he-context-published`` and its author, by run id.
     author_heads : dict of str to (int, str)
         Sequence number and id of each author's newest entry.
-    entry_index : dict of str to int
+    entry_index : dict of str to int, or KeptIndex
         Leaf index by entry id.
     opening_keys : dict
         (run_id, round, phase, group) to the entry that opened it.
@@ -302,7 +310,9 @@ class State:
     services : ServiceState
         Queries, reports, look-ups, actions.
     oversight : OversightState
-        Commitments and their erasure, audits, anchors, interruptions.
+        Erasures of commitments, audits, anchors, interruptions.
+    leaf_at : callable
+        Reads a leaf of the copy that this state belongs to, by its index.
     """
 
     origin: str = ""
@@ -319,7 +329,7 @@ class State:
     aggregates: dict[str, tuple[str, AttemptState]] = field(default_factory=dict)
     author_heads: dict[str, tuple[int, str]] = field(default_factory=dict)
     author_seen: dict[str, int] = field(default_factory=dict)
-    entry_index: dict[str, int] = field(default_factory=dict)
+    entry_index: dict[str, int] | KeptIndex = field(default_factory=dict, compare=False)
     opening_keys: dict[tuple[str, int, str, str], str] = field(default_factory=dict)
     endorsements: dict[tuple[str, str, str], tuple[Act, str]] = field(default_factory=dict)
     mask_epks: set[str] = field(default_factory=set)
@@ -336,6 +346,12 @@ class State:
     closed: Act | None = None
     services: ServiceState = field(default_factory=ServiceState)
     oversight: OversightState = field(default_factory=OversightState)
+    leaf_at: Callable[[int], bytes] = field(default=_no_leaf, compare=False, repr=False)
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return an entry of the ledger, or None."""
+        index = self.entry_index.get(entry_id)
+        return None if index is None else Leaf.parse(self.leaf_at(index)).signed.entry
 
     def mask_epk(self, run_id: str, party: str, attempt_entry_id: str) -> str:
         """Return the mask key (hex) of `party` that is valid in an attempt.

@@ -4,7 +4,6 @@ Plain records, as in `fedcredit_ledger.state`: the rules fill them, everybody el
 """
 
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from fedcredit_ledger.act import Act
 
@@ -85,8 +84,6 @@ class OversightState:
 
     Attributes
     ----------
-    committed : dict of str to tuple of str
-        Entry id to its author and the names of its commitments.
     erased : dict of str to set of str
         Entry id to the names whose openings are erased.
     misbehaviour : dict
@@ -100,20 +97,9 @@ class OversightState:
         While the log takes no entries.
     """
 
-    committed: dict[str, tuple[str, ...]] = field(default_factory=dict)
     erased: dict[str, set[str]] = field(default_factory=dict)
     misbehaviour: dict[tuple[str, str], Act] = field(default_factory=dict)
     audits: list[Act] = field(default_factory=list)
     anchors: dict[str, Act] = field(default_factory=dict)
     read_days: set[str] = field(default_factory=set)
     suspended: Act | None = None
-
-    def commit(self, entry_id: str, author: str, names: tuple[str, ...]) -> None:
-        """Remember which names an entry commits to."""
-        self.committed[entry_id] = _shared(author, names)
-
-
-@lru_cache(maxsize=4096)
-def _shared(author: str, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return one tuple for all entries of a form: a long ledger has few forms."""
-    return (author, *names)

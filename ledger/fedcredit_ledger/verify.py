@@ -9,8 +9,11 @@ does not raise: an auditor wants the list.
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,19 +32,32 @@ from fedcredit_ledger.errors import (
     RollbackError,
     SignatureError,
 )
-from fedcredit_ledger.head_rules import read_head_rules
-from fedcredit_ledger.ledger_store import LedgerStore
-from fedcredit_ledger.merkle import Frontier, leaf_hash
+from fedcredit_ledger.head_rules import HeadRuleReader
+from fedcredit_ledger.kept import KeptTree
+from fedcredit_ledger.ledger_store import LedgerStore, StoredLeaf
+from fedcredit_ledger.merkle import leaf_hash
 from fedcredit_ledger.note import Note, Signature, VerifierKey
 from fedcredit_ledger.replica import Replica
 from fedcredit_ledger.rules import MAX_DRIFT_S
-from fedcredit_ledger.state_keys import HeadRule, rule_at
+from fedcredit_ledger.signatures import Signatures, cores
+from fedcredit_ledger.state_keys import rule_at
 from fedcredit_ledger.store import Store
 
 MAX_FINDINGS = 100
 
 TELL_EVERY = 256
 """Leaves between two words of progress."""
+
+PAGE = 2048
+"""Leaves that are in memory at once."""
+
+AT_ONCE = 64
+"""Leaves that are read before they are judged."""
+
+WORTH_A_PROCESS = 4096
+"""A ledger shorter than this is verified without other processes."""
+
+_HEADER = HEADER.encode()
 
 Told = Callable[[int, int], None]
 
@@ -173,7 +189,6 @@ class _Head:
 
     size: int
     root: bytes
-    note: Note
     times: tuple[int, ...]
     has_quorum: bool
 
@@ -185,6 +200,7 @@ def verify_file(
     founding_entry: str | None = None,
     since: bytes = b"",
     progress: Told | None = None,
+    n_processes: int | None = None,
 ) -> Report:
     """Verify a ledger file or an exported copy; nothing is written.
 
@@ -199,7 +215,9 @@ def verify_file(
         A checkpoint (note) that the caller trusts: at the levels HEAD and CHAIN only what came
         after it is read. The leaves before it are taken to be what it was signed on.
     progress : callable, optional
-        Told now and then how many leaves of how many were checked; those of the rules count again.
+        Told now and then how many leaves of how many were checked.
+    n_processes : int, optional
+        Processes that verify the signatures of a long ledger; by default one a core, 0 for none.
 
     Raises
     ------
@@ -208,7 +226,12 @@ def verify_file(
     """
     with Store(path, read_only=True) as store:
         return verify(
-            store, level=level, founding_entry=founding_entry, since=since, progress=progress
+            store,
+            level=level,
+            founding_entry=founding_entry,
+            since=since,
+            progress=progress,
+            n_processes=n_processes,
         )
 
 
@@ -219,6 +242,7 @@ def verify(
     founding_entry: str | None = None,
     since: bytes = b"",
     progress: Told | None = None,
+    n_processes: int | None = None,
 ) -> Report:
     """Verify an open store; parameters as in `verify_file`.
 
@@ -232,7 +256,9 @@ def verify(
     if since and level > Level.CHAIN:
         raise ValueError("rules and signatures are checked from the beginning")
     try:
-        return _Verification(store, level, founding_entry, since, progress).run()
+        with store.snapshot():
+            n = cores() if n_processes is None else n_processes
+            return _Verification(store, level, founding_entry, since, progress, n).run()
     except sqlite3.Error as error:
         raise LedgerError(f"the file is damaged: {error}") from error
 
@@ -266,6 +292,98 @@ def verify_openings(
                     report.add(index, "wrong-opening", error)
 
 
+class _CheckedTree(KeptTree):
+    """The tree of the chain that was checked already: leaf by leaf, nothing is hashed again."""
+
+    def append(self, value: bytes) -> list[tuple[int, int, bytes]]:
+        self._size += 1
+        return []
+
+
+class _Replay:
+    """The rules and signatures, from the founding entry on, over leaves whose chain is checked.
+
+    The first leaf that does not fit ends it. Nothing is reported before `end`.
+    """
+
+    def __init__(
+        self, verification: "_Verification", heads: Sequence[_Head], signatures: Signatures | None
+    ) -> None:
+        self.founding_entry = verification.report.founding_entry
+        self.signatures = signatures
+        self.replica = Replica(self.founding_entry, verification.store)
+        self.replica.tree = _CheckedTree(verification.tree.node)
+        self.quorum = [head for head in heads if head.has_quorum]
+        self.sizes = [head.size for head in self.quorum]
+        self.is_over = False
+        self.found: list[tuple[int, str, LedgerError]] = []
+
+    def take(self, index: int, rows: Sequence[StoredLeaf], values: Sequence[bytes]) -> None:
+        """Replay leaves from `index` on: read first, then judged, which is faster than in turn."""
+        leaves: list[Leaf | MalformedEntryError] = []
+        for row, value in zip(rows, values, strict=True):
+            try:
+                leaf = Leaf.parse_once(row.leaf)
+                leaf.__dict__["hash"] = value
+                leaves.append(leaf)
+            except MalformedEntryError as error:
+                leaves.append(error)
+        for place, found in enumerate(leaves, index):
+            if isinstance(found, MalformedEntryError):
+                self._stop(place, "malformed", found)
+            else:
+                self._judge(place, found)
+            if self.is_over:
+                return
+
+    def _judge(self, index: int, leaf: Leaf) -> None:
+        position = bisect_right(self.sizes, index)
+        signatures = self.signatures
+        try:
+            self.replica.accept(
+                leaf,
+                quorum_size=self.sizes[position - 1] if position else 0,
+                check_signatures=signatures is not None,
+                put_off=None if signatures is None else partial(signatures.add, index),
+            )
+        except RejectedEntryError as error:
+            self._stop(index, error.code, error)
+            return
+        except BrokenChainError as error:
+            self._stop(index, "malformed", error)
+            return
+        received = leaf.received_at.timestamp()
+        before = self.quorum[position - 1].times if position else ()
+        after = self.quorum[position].times if position < len(self.quorum) else ()
+        is_early = bool(before) and received < min(before) - MAX_DRIFT_S
+        is_late = bool(after) and received > max(after) + MAX_DRIFT_S
+        if (is_early or is_late) and len(self.found) < MAX_FINDINGS:
+            said = "the time of receipt is not between the witnesses' times around the leaf"
+            found = RejectedEntryError("outside-bracket", said)
+            self.found.append((index, "outside-bracket", found))
+
+    def _stop(self, index: int, code: str, error: LedgerError) -> None:
+        self.is_over = True
+        self.found.append((index, code, error))
+
+    def settle(self) -> None:
+        """Let go of what is stored, and look whether a signature was bad."""
+        self.replica.settle()
+        if self.signatures is not None and self.signatures.first_bad is not None:
+            self.is_over = True
+
+    def end(self, report: Report) -> None:
+        """Report what was found, as if every signature had been verified at once."""
+        bad = None if self.signatures is None else self.signatures.settle()
+        if bad is not None:
+            index, name = bad
+            error = RejectedEntryError("bad-signature", f"a signature of {name} does not verify")
+            earlier = [found for found in self.found if found[0] < index]
+            self.found = [*earlier, (index, "bad-signature", error)]
+        for index, code, found in self.found:
+            report.add(index, code, found)
+
+
 class _Verification:
     def __init__(
         self,
@@ -274,6 +392,7 @@ class _Verification:
         founding_entry: str | None,
         since: bytes,
         progress: Told | None,
+        n_processes: int,
     ) -> None:
         self.progress = progress
         self.since = since
@@ -281,8 +400,9 @@ class _Verification:
         self.level = level
         self.pinned = founding_entry
         self.report = Report(level=level, is_pinned=founding_entry is not None)
-        self.frontier = Frontier()
-        self.head_rules: list[HeadRule] = []
+        self.tree = KeptTree(store.node)
+        self.n_processes = n_processes
+        self.reader = HeadRuleReader()
 
     def run(self) -> Report:
         report = self.report
@@ -293,7 +413,7 @@ class _Verification:
         try:
             founding = Leaf.parse(first[0]).signed
             report.founding_entry = founding.id
-            self.head_rules = read_head_rules(raw for raw, _ in self.store.hashed_leaves())
+            self.reader.take(0, first[0])
         except (MalformedEntryError, RejectedEntryError) as error:
             report.add(0, "malformed", error)
             return report
@@ -312,36 +432,65 @@ class _Verification:
         if self.since and not self._trust():
             return report
         sizes = [n for n in self.store.checkpoint_sizes() if n >= report.since]
-        heads = self._heads(sizes)
         if not sizes or sizes[-1] != report.size:
             report.add(
                 report.size,
                 "no-head",
                 CheckpointError("the newest leaves are under no checkpoint of the log"),
             )
-        report.quorum_size = max((h.size for h in heads if h.has_quorum), default=0)
-        if not report.quorum_size:
-            report.add(
-                report.size, "unwitnessed", QuorumError("no checkpoint has the witnesses' quorum")
-            )
-        if self.level >= Level.CHAIN:
-            self._chain(heads)
-        if self.level >= Level.RULES and not report.findings:
-            self._rules(heads)
+        if self.level == Level.HEAD:
+            self._read_rules(1, report.size)
+            self._heads(sizes)
+        elif self.level == Level.CHAIN:
+            self._linked(sizes)
+        else:
+            self._replayed(sizes)
         return report
+
+    def _read_rules(self, start: int, end: int) -> None:
+        """Learn from leaves `start` to `end` - 1 what heads are judged by."""
+        for index, (raw, _) in enumerate(islice(self.store.hashed_leaves(start), end - start)):
+            self.reader.take(start + index, raw)
+
+    def _linked(self, sizes: list[int]) -> None:
+        """Check the chain and, with what its leaves say about them, the heads."""
+        report = self.report
+        before, report.findings = report.findings, []
+        roots = self._chain(sizes, None)
+        of_chain, report.findings = report.findings, before
+        heads = self._heads(sizes)
+        report.findings += of_chain
+        self._compare(heads, roots)
+
+    def _replayed(self, sizes: list[int]) -> None:
+        """Check the chain, the rules and, at the last level, every signature."""
+        self._read_rules(1, self.report.size)
+        heads = self._heads(sizes)
+        with ExitStack() as stack:
+            signatures = None
+            if self.level == Level.SIGNATURES:
+                n = self.n_processes if self.report.size >= WORTH_A_PROCESS else 0
+                signatures = stack.enter_context(Signatures(n))
+            replay = _Replay(self, heads, signatures)
+            self._compare(heads, self._chain(sizes, replay))
+            if not self.report.findings:
+                replay.end(self.report)
+                self._disputed(replay.replica)
 
     def _trust(self) -> bool:
         """Begin at the checkpoint that the caller trusts; tell whether the file goes on from it."""
         try:
-            trusted = self._open(Note.parse(self.since))
+            note = Note.parse(self.since)
+            self._read_rules(1, min(Checkpoint.parse(note.text).size, self.report.size))
+            trusted = self._open(note)
             if trusted.size > self.report.size:
                 raise RollbackError(
                     "the file is shorter than the trusted checkpoint",
                     expected=f"at least {trusted.size} leaves",
                     found=str(self.report.size),
                 )
-            self.frontier = Frontier(trusted.size, self.store.peaks(trusted.size))
-            if self.frontier.root != trusted.root:
+            self.tree = KeptTree(self.store.node, trusted.size)
+            if self.tree.root != trusted.root:
                 raise ForkError(f"another history of {trusted.size} leaves than the trusted one")
         except LedgerError as error:
             code = {55: "rolled-back", 56: "wrong-root"}.get(error.exit_code, "bad-checkpoint")
@@ -352,13 +501,12 @@ class _Verification:
 
     def _open(self, note: Note) -> Checkpoint:
         """Return a head that is signed by the log key in force at its size."""
-        rule = rule_at(self.head_rules, Checkpoint.parse(note.text).size)
+        rule = rule_at(self.reader.found, Checkpoint.parse(note.text).size)
         return open_checkpoint(note, VerifierKey.parse(rule.log_vkey))
 
     def _tell(self, n_checked: int) -> None:
-        total = self.report.size * (2 if self.level >= Level.RULES else 1)
-        if self.progress is not None and (n_checked % TELL_EVERY == 0 or n_checked == total):
-            self.progress(n_checked, total)
+        if self.progress is not None:
+            self.progress(n_checked, self.report.size)
 
     def _heads(self, sizes: list[int]) -> list[_Head]:
         """Read the checkpoints, oldest first.
@@ -372,14 +520,18 @@ class _Verification:
             is_checked = self.level == Level.SIGNATURES or not is_witnessed
             try:
                 head = self._read_head(size, is_checked)
-            except (CheckpointError, MalformedEntryError, SignatureError) as error:
-                code = {54: "bad-checkpoint", 53: "bad-cosignature"}.get(error.exit_code)
-                self.report.add(size, code or "malformed", error)
+            except (CheckpointError, MalformedEntryError, SignatureError) as refused:
+                code = {54: "bad-checkpoint", 53: "bad-cosignature"}.get(refused.exit_code)
+                self.report.add(size, code or "malformed", refused)
                 continue
             heads.append(head)
             is_witnessed = is_witnessed or head.has_quorum
             if is_witnessed and self.level == Level.HEAD:
                 break
+        self.report.quorum_size = max((h.size for h in heads if h.has_quorum), default=0)
+        if not self.report.quorum_size:
+            error = QuorumError("no checkpoint has the witnesses' quorum")
+            self.report.add(self.report.size, "unwitnessed", error)
         return heads[::-1]
 
     def _read_head(self, size: int, is_checked: bool) -> _Head:
@@ -387,7 +539,7 @@ class _Verification:
         if bare is None:
             raise CheckpointError("a checkpoint vanished while it was read")
         note = Note.parse(bare)
-        checkpoint, policy = self._open(note), rule_at(self.head_rules, size).policy
+        checkpoint, policy = self._open(note), rule_at(self.reader.found, size).policy
         if checkpoint.size != size:
             raise CheckpointError(f"the checkpoint kept for size {size} is of another size")
         lines = [Signature.parse(line) for line in self.store.cosignatures(size)]
@@ -398,101 +550,78 @@ class _Verification:
         return _Head(
             size=size,
             root=checkpoint.root,
-            note=note,
             times=tuple(times.values()),
             has_quorum=policy.satisfied(times),
         )
 
-    def _chain(self, heads: list[_Head]) -> None:
-        """Links, hashes, nodes, and the root under every checkpoint."""
-        frontier, start = self.frontier, self.frontier.size
-        roots = {start: frontier.root}
-        wanted = {head.size for head in heads}
-        nodes: dict[tuple[int, int], bytes] = {}
+    def _chain(self, sizes: Sequence[int], replay: _Replay | None) -> dict[int, bytes]:
+        """Check links, hashes and nodes, page by page, and replay each page that is sound.
+
+        Returns
+        -------
+        dict of int to bytes
+            The root at each of the sizes.
+        """
+        tree, start, sizes = self.tree, self.tree.size, frozenset(sizes)
+        roots = {start: tree.root}
+        at, index, is_sound, is_as_stored = start, start, True, True
         last = self.store.leaves(start - 1, 1) if start else []
-        prev = leaf_hash(last[0]).hex() if last else NO_LEAF
-        for index, (raw, stored) in enumerate(self.store.hashed_leaves(start), start):
-            value = leaf_hash(raw)
-            parts = raw.split(b"\n", 3)
-            expected = [HEADER.encode(), str(index).encode(), prev.encode()]
-            if parts[:3] != expected:
-                self.report.add(
-                    index,
-                    "broken-link",
-                    BrokenChainError("a leaf does not continue the one before it", index=index),
-                )
-            if value != stored:
-                self.report.add(
-                    index,
-                    "stored-hash",
-                    BrokenChainError("a leaf is not what its stored hash says", index=index),
-                )
-            nodes.update(((level, i), h) for level, i, h in frontier.append(value) if level)
-            if frontier.size in wanted:
-                roots[frontier.size] = frontier.root
-            prev = value.hex()
-            self._tell(index + 1)
-        self.report.size, self.report.root = frontier.size, frontier.root.hex()
-        if nodes != {(level, i): value for level, i, value in self.store.nodes(start)}:
-            self.report.add(
-                None,
-                "stored-node",
-                BrokenChainError("the stored tree is not that of the leaves", index=frontier.size),
-            )
+        prev = leaf_hash(last[0]).hex().encode() if last else NO_LEAF.encode()
+        while page := self.store.stored_leaves(at, PAGE):
+            at = page[-1].index + 1
+            values = [leaf_hash(row.leaf) for row in page]
+            for place, (row, value) in enumerate(zip(page, values, strict=True), index):
+                if not row.leaf.startswith(b"%b\n%d\n%b\n" % (_HEADER, place, prev)):
+                    said = "a leaf does not continue the one before it"
+                    self.report.add(place, "broken-link", BrokenChainError(said, index=place))
+                if value != row.hash:
+                    is_as_stored = False
+                    said = "a leaf is not what its stored hash says"
+                    self.report.add(place, "stored-hash", BrokenChainError(said, index=place))
+                is_as_stored &= row.index == place
+                prev = value.hex().encode()
+                if replay is None:
+                    self.reader.take(place, row.leaf)
+            for level, first, hashes in tree.extend(values):
+                if level and self.store.stored_nodes(level, first, len(hashes)) != hashes:
+                    is_sound = False
+            roots |= {n: tree.root_at(n) for n in range(index + 1, tree.size + 1) if n in sizes}
+            if replay is not None and is_sound and not self.report.findings:
+                self._replay(replay, index, page, values)
+            index = tree.size
+            self._tell(index)
+            if is_sound and is_as_stored:
+                tree.settle()
+        self.report.size, self.report.root = tree.size, tree.root.hex()
+        if not is_sound or self.store.has_other_nodes(tree.size):
+            said = "the stored tree is not that of the leaves"
+            self.report.add(None, "stored-node", BrokenChainError(said, index=tree.size))
+        return roots
+
+    def _compare(self, heads: Sequence[_Head], roots: Mapping[int, bytes]) -> None:
         for head in heads:
             if roots.get(head.size) != head.root:
-                self.report.add(
-                    head.size,
-                    "wrong-root",
-                    ForkError(
-                        f"the leaves are not what the head of size {head.size} was signed on"
-                    ),
-                )
+                said = f"the leaves are not what the head of size {head.size} was signed on"
+                self.report.add(head.size, "wrong-root", ForkError(said))
 
-    def _rules(self, heads: list[_Head]) -> None:
-        """Replay everything; the first leaf that does not fit ends it."""
-        replica = Replica(self.report.founding_entry)
-        quorum = [head for head in heads if head.has_quorum]
-        sizes = [head.size for head in quorum]
-        for index, raw in enumerate(self.store.leaves()):
-            position = bisect_right(sizes, index)
-            try:
-                leaf = Leaf.parse(raw)
-                replica.accept(
-                    leaf,
-                    quorum_size=sizes[position - 1] if position else 0,
-                    check_signatures=self.level == Level.SIGNATURES,
-                )
-            except RejectedEntryError as error:
-                self.report.add(index, error.code, error)
+    def _replay(
+        self, replay: _Replay, index: int, page: Sequence[StoredLeaf], values: Sequence[bytes]
+    ) -> None:
+        for at in range(0, len(page), AT_ONCE):
+            if replay.is_over:
                 return
-            except (MalformedEntryError, BrokenChainError) as error:
-                self.report.add(index, "malformed", error)
-                return
-            self._tell(self.report.size + index + 1)
-            received = leaf.received_at.timestamp()
-            before = quorum[position - 1].times if position else ()
-            after = quorum[position].times if position < len(quorum) else ()
-            is_early = bool(before) and received < min(before) - MAX_DRIFT_S
-            is_late = bool(after) and received > max(after) + MAX_DRIFT_S
-            if is_early or is_late:
-                self.report.add(
-                    index,
-                    "outside-bracket",
-                    RejectedEntryError(
-                        "outside-bracket",
-                        "the time of receipt is not between the witnesses' times around the leaf",
-                    ),
-                )
-        self._disputed(replica)
+            replay.take(index + at, page[at : at + AT_ONCE], values[at : at + AT_ONCE])
+            if (index + at) % TELL_EVERY == 0:
+                self._tell(index + at)
+        replay.settle()
 
     def _disputed(self, replica: Replica) -> None:
         """Remark on entries by keys that were revoked later, from when these are suspected."""
         suspected = [
             p for p in replica.state.keys if p.suspected_since and p.use in ("signing", "recovery")
         ]
-        for index, raw in enumerate(self.store.leaves() if suspected else ()):
-            leaf = Leaf.parse(raw)
+        for index, (raw, _) in enumerate(self.store.hashed_leaves() if suspected else ()):
+            leaf = Leaf.parse_once(raw)
             lines = {(line.name, line.key_id) for line in leaf.signed.signatures}
             for period in suspected:
                 key = VerifierKey.parse(period.vkey)

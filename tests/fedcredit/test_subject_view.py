@@ -81,7 +81,8 @@ def test_a_verification_says_how_far_it_is(folder: Path) -> None:
         folder / "ledger.db", level=Level.SIGNATURES, progress=lambda n, of: told.append((n, of))
     )
 
-    assert told == [(2 * report.size, 2 * report.size)]
+    assert told[-1] == (report.size, report.size)
+    assert told == sorted(told)
 
 
 def test_openings_that_were_handed_over_are_checked_against_the_ledger(folder: Path) -> None:

@@ -179,7 +179,7 @@ def test_a_package_about_a_grant_holds_its_queries_with_their_answers(granted):
 
 def test_a_package_says_which_of_its_openings_are_erased(granted):
     fed = granted
-    registered = next(iter(fed.replica.state.oversight.committed))
+    registered = parse_leaf(fed.log.leaves(1, 1)[0], "entries/1.leaf").id
     erased = {"entry_id": registered, "names": ["n_rows"], "legal_basis": "PIPL art. 47"}
     fed.write("bank-a", "commitment-erased", erased)
     fed.witness()

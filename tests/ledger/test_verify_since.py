@@ -1,12 +1,10 @@
 """Verifying on from a head that one trusts: what came after it, and nothing before it."""
 
-import hashlib
 import sqlite3
 from pathlib import Path
 
 import pytest
 
-from fedcredit_ledger.merkle import Frontier, Tree
 from fedcredit_ledger.store import Store
 from fedcredit_ledger.verify import Level, verify_file
 from tests.fedcredit.command_line import fedcredit
@@ -110,13 +108,3 @@ def test_rules_begin_at_the_beginning(trusted):
     verify = ("ledger", "verify", trusted / "ledger.db", "--since", trusted / "head")
     assert fedcredit(*verify, "--full").code == 2
     assert "the first 7 taken on trust" in fedcredit(*verify).out
-
-
-def test_a_frontier_has_the_roots_and_nodes_of_the_whole_tree():
-    tree, frontier = Tree(), Frontier()
-    for number in range(70):
-        value = hashlib.sha256(bytes([number])).digest()
-        assert frontier.append(value) == tree.append(value)
-        assert (frontier.size, frontier.root) == (tree.size, tree.root)
-    with pytest.raises(ValueError, match="one peak"):
-        Frontier(3, [bytes(32)])

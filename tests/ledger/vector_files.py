@@ -46,12 +46,16 @@ class WrittenLedger:
     def store(self, path: Path) -> Path:
         """Write the database, as somebody with the disk can."""
         Store(path).close()
-        tree = Tree()
+        tree, known = Tree(), set()
         with sqlite3.connect(path) as db:
             for index, raw in enumerate(self.leaves):
                 value = leaf_hash(raw)
                 text = raw.split(b"\n", 4)[4].rpartition(b"\n\n")[0] + b"\n"
-                row = (index, raw, value, f"{hashlib.sha256(text).hexdigest()[:60]}{index:04}")
+                entry_id = hashlib.sha256(text).hexdigest()
+                if entry_id in known:  # the table wants them distinct; nobody believes them
+                    entry_id = f"{entry_id[:60]}{index:04}"
+                known.add(entry_id)
+                row = (index, raw, value, entry_id)
                 db.execute("INSERT INTO leaf VALUES (?, ?, ?, ?)", row)
                 for level, i, inner in tree.append(value):
                     if level:
