@@ -466,13 +466,12 @@ class Period(NamedTuple):
 
 
 class HeadRule(NamedTuple):
-    """What a head is judged by, from a size on; co-signatures by ended keys count for nothing."""
+    """What a head is judged by, from a size on."""
 
     since: int
     log: Key
     lines: list[str]
     policy: Policy
-    ended: tuple[str, ...] = ()
 
 
 def rule_at(rules: Sequence[HeadRule], size: int) -> HeadRule:
@@ -538,7 +537,6 @@ class Members:
         elif leaf.type in KEY_TYPES:
             if leaf.author != party or leaf.type == "party-joined":
                 self._demand_quorum(leaf, party, where)
-            witness = self.keys.get((party, "witness"))
             if leaf.type == "party-joined":
                 self._enter(data, here, leaf.place, where)
             elif leaf.type == "party-left":
@@ -554,9 +552,6 @@ class Members:
             elif data["policy"] == "witness":
                 log = self.heads[-1].log.vkey
                 self._judge(here, log, data["lines"], leaf.place, where)
-            if witness and self.keys.get((party, "witness")) != witness:
-                rule = self.heads[-1]
-                self.heads.append(rule._replace(since=here, ended=(*rule.ended, witness.vkey)))
             rule = self.heads[-1]
             if set(rule.policy.witnesses.values()) & self._ended():
                 self._judge(here, rule.log.vkey, rule.lines, leaf.place, where)
@@ -595,8 +590,6 @@ class Members:
         rule = self.heads[-1]
         lines = [" ".join(new if w == old else w for w in x.split(" ")) for x in rule.lines]
         self._judge(leaf + 1, new if rule.log.vkey == old else rule.log.vkey, lines, leaf, where)
-        kept = tuple(vkey for vkey in rule.ended if vkey != old)
-        self.heads[-1] = self.heads[-1]._replace(ended=kept)
 
     def _judge(self, since: int, log: str, lines: list[str], leaf: int, where: str) -> None:
         key, policy = parse_key(log, 1, where), Policy(lines, where)
@@ -728,11 +721,7 @@ def _open_head(
     rule = rule_at(rules, int(size))
     _signed(text, lines[0], rule.log, where)
     older = {(old.log.name, old.log.id): old.log for old in rules}
-    by_id = {
-        (key.name, key.id): name
-        for name, key in rule.policy.witnesses.items()
-        if key.vkey not in rule.ended
-    }
+    by_id = {(key.name, key.id): name for name, key in rule.policy.witnesses.items()}
     seen: dict[str, int] = {}
     for line in lines[1:]:
         name, log = by_id.get(line[:2], ""), older.get(line[:2])
