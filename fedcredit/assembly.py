@@ -275,5 +275,7 @@ def _grants(member: Member, run: RunState) -> dict[str, str]:
     state = member.ledger.state
     return {
         name: state.grants[approval.grant_ids[0]].entry_id
+        if approval.grant_ids
+        else state.sealed[name, approval.grants_root].entry_id
         for name, approval in run.approvals.items()
     }

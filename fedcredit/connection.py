@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 from fedcredit.requester import Requester
@@ -92,6 +92,9 @@ class Connection:
         valid_from: datetime | None,
         valid_until: datetime | None,
         max_uses: int | None,
+        max_rounds: int | None,
+        data_from: date | None,
+        data_to: date | None,
     ) -> str:
         """Refuse: only a holder can allow what is done with its rows.
 

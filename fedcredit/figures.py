@@ -166,6 +166,11 @@ class _Trail:
     ) -> None:
         issued = [line for line in lines if line.type == "grant-issued"]
         self._granted = {str(line.data["grant_id"]): line.index for line in issued}
+        self._sealed = {
+            (line.author, line.data["root"]): (str(line.data["batch_id"]), line.index)
+            for line in lines
+            if line.type == "grants-sealed"
+        }
         self._by_id = {line.entry_id: line for line in lines}
         self._run = [line for line in lines if line.data.get("run_id") == run_id]
         self._shown = openings
@@ -240,6 +245,9 @@ class _Trail:
         for name in part.data.get("grant_ids", ()):
             if name in self._granted:
                 yield str(name), self._granted[name]
+        sealed = (part.author, part.data.get("grants_root"))
+        if "grant_ids" not in part.data and sealed in self._sealed:
+            yield self._sealed[sealed]
 
     def _is_shown(self, line: Line) -> bool | None:
         for salt, name, value in self._shown.get(line.index, ()):

@@ -21,12 +21,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fedcredit.declared import Declared
 from fedcredit.federation import Federation
 from fedcredit.requests import HorizontalJob, wrong_fields
+from fedcredit.simulation import ANALYST
 from fedcredit_models import schema as schemas
 from fedcredit_models.schema import Feature, Schema, SchemaError, check_label
 from fedcredit_parties.data import as_data_error
 from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
 from fedcredit_parties.errors import ConfigError, DataError, GrantError, SchemaMismatchError
-from fedcredit_parties.grant_terms import check_terms
+from fedcredit_parties.grant_terms import Terms, check_terms
 from fedcredit_parties.member import utc_now
 
 READERS: Mapping[str, Callable[[Path], pd.DataFrame]] = {
@@ -172,16 +173,17 @@ class JobFile:
                     found=terms.party,
                     remedy="correct the party of the [[grants]]",
                 )
-            check_terms(
-                holder=terms.party,
+            meant = Terms(
+                grantee=ANALYST,
+                assets=[terms.party],
                 purpose=terms.purpose,
                 features=terms.features,
-                columns=[str(column) for column in frames[terms.party].columns],
-                now=utc_now(),
                 valid_from=_moment(terms.valid_from),
                 valid_until=_moment(terms.valid_until),
                 max_uses=terms.max_uses,
             )
+            columns = [str(column) for column in frames[terms.party].columns]
+            check_terms(meant, holder=terms.party, columns=columns, now=utc_now())
         job = self.job
         least = {"n_parties": len(job.parties or frames), "min_parties": job.min_parties}
         check_parties(self.around.policy, **least)

@@ -165,7 +165,7 @@ class JobOnDaemons:
             return Readiness(
                 party=party, problem=error.message, remedy=remedy, exit_code=error.exit_code
             )
-        until = self._state.grants[grant].valid_until
+        until = (self._state.grants.get(grant) or self._state.batches[grant]).valid_until
         return Readiness(party=party, grant=grant, until=until[:10])
 
     def _grant(self, party: str) -> str:
@@ -199,6 +199,11 @@ class JobOnDaemons:
             except PartyError as error:
                 problem = error
         assert problem is not None, "every table was refused"
+        names = {asset.name for asset in assets}
+        for batch in self._state.batches.values():  # the holder knows which subjects' are live
+            meant = (batch.holder, batch.grantee, batch.purpose)
+            if meant == (party, self.requester, job.purpose) and names & {*batch.assets}:
+                return batch.batch_id
         raise problem
 
     def _check_table(self, party: str, asset: AssetState, columns: list[str]) -> None:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Collection, Iterable, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NoReturn
@@ -23,6 +23,7 @@ from fedcredit_parties.config import PartyConfig
 from fedcredit_parties.daemon import PartySetup, read_status
 from fedcredit_parties.file_lock import holder_of
 from fedcredit_parties.grant_entries import issue
+from fedcredit_parties.grant_terms import Terms
 
 START_S = 60.0
 """How long all daemons together may take until each has said that it is ready."""
@@ -143,12 +144,10 @@ class Machine:
         setup = PartySetup(self.folder / name / "party.toml")
         member = setup.member()
         try:
-            return issue(
-                member,
-                assets=[f"{name}/{table.name}" for table in setup.config.data],
-                grantee=grantee,
-                purpose=purpose,
-            ).grant_id
+            assets = [f"{name}/{table.name}" for table in setup.config.data]
+            terms = Terms(assets=assets, grantee=grantee, purpose=purpose)
+            with closing(setup.openings()) as openings:
+                return issue(member, terms, openings=openings).grant_id
         finally:
             member.stop()
 

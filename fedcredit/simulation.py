@@ -9,7 +9,7 @@ sees all frames: it infers one schema from them and deals the keys.
 import hmac
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -33,7 +33,8 @@ from fedcredit_parties.data import Table
 from fedcredit_parties.data_holder import DataHolder
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import GrantError
-from fedcredit_parties.grant_entries import find_live, issue, revoke
+from fedcredit_parties.grant_entries import find_live, issue, issuer_of, revoke
+from fedcredit_parties.grant_terms import Terms
 from fedcredit_parties.handlers import client_app
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.key_holder import KeyHolder
@@ -76,6 +77,8 @@ class Simulation:
         SQLite file of the ledger; in memory when absent.
     regulator : bool
         Add a witness that is no member, called as if it were another organisation's.
+    time_column : str, optional
+        Column that says when a row is from, at every party that has it.
     clock : callable, optional
         Returns the current time in UTC.
 
@@ -95,6 +98,7 @@ class Simulation:
         bad_definitions: Mapping[str, str],
         ledger: Path | None = None,
         regulator: bool = False,
+        time_column: str | None = None,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self.policy = policy
@@ -139,6 +143,7 @@ class Simulation:
                         frame=frame,
                         bad_definition=bad_definitions[name],
                         period=("1970-01-01", format_time(clock())[:10]),
+                        time_column=time_column,
                     ),
                 ),
                 policy=policy,
@@ -241,6 +246,9 @@ class Simulation:
         valid_from: datetime | None = None,
         valid_until: datetime | None = None,
         max_uses: int | None = None,
+        max_rounds: int | None = None,
+        data_from: date | None = None,
+        data_to: date | None = None,
     ) -> str:
         """Let a data holder allow the analyst something; see `Federation.grant`."""
         holder = self.holders.get(party)
@@ -252,23 +260,26 @@ class Simulation:
                 found=party,
                 remedy="name one of the data holders",
             )
-        return issue(
-            holder.member,
+        terms = Terms(
             assets=[self.asset(party)],
             grantee=ANALYST,
             purpose=purpose,
             features=features,
-            columns=self._columns[party],
             valid_from=valid_from,
             valid_until=valid_until,
             max_uses=max_uses,
-        ).grant_id
+            max_rounds=max_rounds,
+            data_from=data_from,
+            data_to=data_to,
+        )
+        columns = self._columns[party]
+        return issue(holder.member, terms, openings=holder.openings, columns=columns).grant_id
 
     def revoke(self, grant_id: str) -> None:
         """Let the issuer withdraw a grant; see `Federation.revoke`."""
         ledger = self.requester.member.ledger
         ledger.refresh()
-        revoke(self.holders[find_live(ledger.state, grant_id).issuer].member, grant_id)
+        revoke(self.holders[issuer_of(find_live(ledger.state, grant_id))].member, grant_id)
 
     def close(self) -> None:
         """Fail the runs that are not over, stop every member, end every child process."""

@@ -91,6 +91,11 @@ class DataConfig(Config):
     name: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,64}$")]
     path: Path
     bad_definition: str = "the label column is 1"
+    category: Literal[
+        "loans", "cashflow", "electricity", "rural_assets", "tax", "telecom", "judicial"
+    ] = "loans"
+    time_column: str | None = None
+    subject_column: str | None = None
     period_from: date = date(1970, 1, 1)
     period_to: date = date(1970, 1, 1)
 

@@ -65,6 +65,9 @@ def read_table(party: str, data: DataConfig, folder: Path) -> Table:
         bad_definition=data.bad_definition,
         period=(data.period_from.isoformat(), data.period_to.isoformat()),
         file=file,
+        category=data.category,
+        time_column=data.time_column,
+        subject_column=data.subject_column,
     )
 
 

@@ -10,11 +10,14 @@ import re
 import unicodedata
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from fedcredit_ledger.canonical import encode
 from fedcredit_ledger.entry import MAX_ENTRY_BYTES
 from fedcredit_models import schema as schemas
+from fedcredit_models.columns import level_text
 from fedcredit_models.schema import Schema, SchemaError
 from fedcredit_parties.errors import (
     BoundsError,
@@ -23,6 +26,7 @@ from fedcredit_parties.errors import (
     RepeatedSubjectError,
     SchemaMismatchError,
 )
+from fedcredit_parties.row_days import within
 from fedcredit_parties.table_file import TableFile
 
 
@@ -87,6 +91,13 @@ class Table:
         First and last day that the rows describe, ``YYYY-MM-DD``.
     file : TableFile, optional
         Where the rows were read from; without it they are this process's own.
+    category : str
+        Kind of data, of the ledger's list; a grant must cover it.
+    time_column : str, optional
+        Says when a row is from; a grant with a data window needs it. The holder names it: a
+        requester that chose the column would choose the window.
+    subject_column : str, optional
+        Token of whom a row is about; authorizations of single subjects need it.
     """
 
     def __init__(
@@ -97,8 +108,14 @@ class Table:
         bad_definition: str,
         period: tuple[str, str],
         file: TableFile | None = None,
+        category: str = "loans",
+        time_column: str | None = None,
+        subject_column: str | None = None,
     ) -> None:
         self.asset = asset
+        self.category = category
+        self.time_column = time_column
+        self.subject_column = subject_column
         self.party = asset.partition("/")[0]
         self.bad_definition = bad_definition
         self.period = period
@@ -183,21 +200,62 @@ class Table:
         ]
         return {"n_rows": len(frame), "statistics": missing}
 
-    def rows(self, schema: Schema) -> pd.DataFrame:
+    def _column(self, name: str | None, use: str) -> "pd.Series[Any]":
+        if name is None or name not in self._frame.columns:
+            raise SchemaMismatchError(
+                f"the table has no column that says {use}",
+                party=self.party,
+                expected=f"a column {name!r}" if name else "one that [[data]] of party.toml names",
+                found="none",
+                remedy="correct time_column or subject_column of [[data]] in party.toml",
+            )
+        return self._frame[name]
+
+    def within(self, data_from: str, data_to: str) -> NDArray[np.bool_]:
+        """Tell of each row whether it lies in a data window; see `row_days.within`.
+
+        Raises
+        ------
+        SchemaMismatchError
+            When the table has no time column.
+        """
+        return within(self._column(self.time_column, "when a row is from"), data_from, data_to)
+
+    def subjects(self) -> NDArray[np.object_]:
+        """Return whom each row is about, as text; a whole float without its ``.0``.
+
+        Raises
+        ------
+        SchemaMismatchError
+            When the table has no subject column.
+        """
+        column = self._column(self.subject_column, "whom a row is about")
+        found: NDArray[np.object_] = np.array(
+            ["" if pd.isna(value) else level_text(value) for value in column], dtype=object
+        )
+        return found
+
+    def rows(self, schema: Schema, *, keep: NDArray[np.bool_] | None = None) -> pd.DataFrame:
         """Return the columns of `schema`, checked.
+
+        Parameters
+        ----------
+        keep : ndarray of bool, shape (n_rows,), optional
+            Rows that may be used; the others are not looked at.
 
         Raises
         ------
         SchemaMismatchError, BoundsError, LabelError, RepeatedSubjectError, DataError
             Naming the column, what was expected and what to do; never a value.
         """
+        frame = self._frame if keep is None else self._frame[keep].reset_index(drop=True)
         try:
-            schemas.check(self._frame, schema)
+            schemas.check(frame, schema)
         except SchemaError as error:
             raise as_data_error(error, party=self.party) from None
         optional = (schema.id_column, schema.time_column, schema.split_column)
         names = [f.name for f in schema.features] + [schema.label]
-        return self._frame[names + [c for c in dict.fromkeys(optional) if c and c not in names]]
+        return frame[names + [c for c in dict.fromkeys(optional) if c and c not in names]]
 
 
 def _kind(series: "pd.Series[Any]") -> str:

@@ -19,7 +19,7 @@ from fedcredit_ledger.entry import parse_time
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.rules import AttemptState, RunState
 from fedcredit_models.schema import SchemaError
-from fedcredit_parties import grants
+from fedcredit_parties.authority import Authorities, Authority
 from fedcredit_parties.ckks import Engine
 from fedcredit_parties.code_digest import code_digest
 from fedcredit_parties.contributions import Contributions, KeptContribution
@@ -28,7 +28,6 @@ from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
 from fedcredit_parties.errors import (
     ContextMismatchError,
     FrontUnreachableError,
-    GrantError,
     InputNotReleasedError,
     NoBadsError,
     PartyError,
@@ -44,6 +43,7 @@ from fedcredit_parties.masks import MaskStatement, PeerKeys, mask, roster_digest
 from fedcredit_parties.member import Member
 from fedcredit_parties.released import Released
 from fedcredit_parties.releases import catch_up
+from fedcredit_parties.sealed_grants import SealedGrants
 from fedcredit_parties.sums import Rows, addend
 from fedcredit_parties.table_memory import TableMemory
 from fedcredit_parties.tasks import GROUPS, PHASES, ScorecardTask
@@ -121,6 +121,14 @@ class DataHolder:
         self.contributions = Contributions(vault)
         self.remembered = TableMemory(vault)
         self.openings = openings or KeptOpenings()
+        self.sealed = SealedGrants(vault, self.openings)
+        self.authorities = Authorities(
+            member=member,
+            tables=self.tables,
+            sealed=self.sealed,
+            openings=self.openings,
+            policy=policy,
+        )
         self.on_attempt: Callable[[], None] = lambda: None
         self.ahead = False
         self._runs: dict[str, _LocalRun] = {}
@@ -203,7 +211,7 @@ class DataHolder:
             self._runs[run.run_id] = local
         approval = {
             "decision": "approve",
-            "grant_ids": [local.grant_id],
+            **local.authority.approved,
             "mask_epk": self.mask_keys.fresh(),
         }
         try:
@@ -235,7 +243,8 @@ class DataHolder:
         task = ScorecardTask.parse(self.member.front.get_blob(proposal["request_digest"]))
         check_proposal(task, proposal, policy=self.policy)
         check_parties(self.policy, n_parties=len(task.parties), min_parties=proposal["min_parties"])
-        grant_id, table = self._find_grant(run, task)
+        authority = self.authorities.find(run, task)
+        table = authority.table
         if proposal.get("label_definition_digest") != definition_digest(table.bad_definition):
             raise SchemaMismatchError(
                 f"{self.name} defines bad differently from the job",
@@ -246,7 +255,7 @@ class DataHolder:
             )
         self.remembered.same_rows(run.run_id, table)
         split_key = self._split_key(time.monotonic() + task.deadline_s)
-        frame = table.rows(task.table_schema)
+        frame = table.rows(task.table_schema, keep=authority.keep)
         try:
             rows = Rows(
                 frame,
@@ -274,36 +283,9 @@ class DataHolder:
                 found="one class",
                 remedy="widen the observation window, or leave this party out of the job",
             )
-        local = _LocalRun(task=task, rows=rows, grant_id=grant_id, table=table)
+        local = _LocalRun(task=task, rows=rows, authority=authority)
         local.n_bytes_before = self.member.front.n_bytes_sent
         return local
-
-    def _find_grant(
-        self, run: RunState, task: ScorecardTask, *, grant_id: str | None = None
-    ) -> tuple[str, Table]:
-        columns = [f.name for f in task.features] + [task.label]
-        columns += [c for c in (task.id_column, task.time_column, task.split_column) if c]
-        error: PartyError | None = None
-        for table in self.tables.values():
-            try:
-                found = grants.find_grant(
-                    self.member.ledger.state,
-                    issuer=self.name,
-                    grantee=run.requester,
-                    purpose=task.purpose,
-                    asset=table.asset,
-                    columns=columns,
-                    operation="sum",
-                    now=self.member.clock(),
-                    run_id=run.run_id,
-                    grant_id=grant_id,
-                )
-            except GrantError as refused:
-                error = refused
-                continue
-            return found, table
-        assert error is not None, "a data holder has at least one table"
-        raise error
 
     def _split_key(self, deadline: float) -> bytes:
         key_holder = self.member.role("key-holder")
@@ -422,8 +404,8 @@ class DataHolder:
         check_input(run, attempt, local.released, party=self.name)
         check_roster(self.policy, local.task, attempt.roster)
         # Asked again every round: a revocation of the grant of the approval stops the next one.
-        self._find_grant(run, local.task, grant_id=local.grant_id)
-        self.remembered.same_rows(run.run_id, local.table)
+        self.authorities.demand(run, local.task, local.authority)
+        self.remembered.same_rows(run.run_id, local.authority.table)
         tensor = local.released.tensor()
         parameters = local.task.parameters
         found = addend(local.rows, local.released)
@@ -458,7 +440,7 @@ class DataHolder:
         """Open the row count to the key holder, then sign the contribution's digest."""
         n_rows = local.rows.n_train
         counted = self.openings.commit(
-            {"n_clipped": kept.n_clipped, "n_grants": 1, "n_rows": n_rows}
+            {"n_clipped": kept.n_clipped, "n_grants": local.authority.n_grants, "n_rows": n_rows}
         )
         self.member.mailbox.send(
             self.member.role("key-holder"),
@@ -478,7 +460,7 @@ class DataHolder:
             "mask_epk": self.mask_keys.fresh(),
             "n_ciphertexts": len(ciphertexts),
             "he_context_digest": run.proposal["he_context_digest"],
-            "grant_ids": [local.grant_id],
+            **local.authority.contributed,
             "commits": counted.commits,
         }
         self.member.ledger.append("round-contributed", entry)
@@ -487,6 +469,15 @@ class DataHolder:
         self, run: RunState, attempt: AttemptState, local: "_LocalRun", length: int
     ) -> NDArray[np.int64]:
         parties = self.member.ledger.state.parties
+        gone = [name for name in attempt.roster if name not in parties]
+        if gone:
+            raise WireError(
+                "a party of the roster has left the federation",
+                party=gone[0],
+                expected="a roster of parties",
+                found=f"{', '.join(gone)}, who left since the attempt began",
+                remedy="run the job again without it",
+            )
         peers = {
             name: PeerKeys(parties[name].mask_key, attempt.mask_epks[name])
             for name in attempt.roster
@@ -596,11 +587,10 @@ class DataHolder:
 class _LocalRun:
     """What a data holder keeps of one approved run."""
 
-    def __init__(self, *, task: ScorecardTask, rows: Rows, grant_id: str, table: Table) -> None:
+    def __init__(self, *, task: ScorecardTask, rows: Rows, authority: Authority) -> None:
         self.task = task
         self.rows = rows
-        self.grant_id = grant_id
-        self.table = table
+        self.authority = authority
         self.released = Released(task)
         self.n_bytes_sent = 0
         self.n_bytes_before = 0

@@ -1,22 +1,19 @@
-"""What a holder writes to allow something, and to withdraw it.
+"""What a holder writes to allow something, to allow less of it, and to withdraw it.
 
-Who may then use the rows is decided by `grants`, from the ledger.
+Who may then use the rows is decided by `grants`, from the ledger. What an entry commits to stays in
+the holder's `KeptOpenings`, kept before the entry is sent.
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
-from fedcredit_ledger.authorization import EVERY
-from fedcredit_ledger.entry import format_time
-from fedcredit_ledger.state import GrantState, State
+from fedcredit_ledger.state import BatchState, GrantState, State
 from fedcredit_parties.errors import GrantError
-from fedcredit_parties.grant_terms import check_terms
+from fedcredit_parties.grant_terms import Terms, check_terms
+from fedcredit_parties.kept_openings import KeptOpenings
 from fedcredit_parties.member import Member
-
-DEFAULT_DAYS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +35,10 @@ class Issued:
 
 def issue(
     member: Member,
+    terms: Terms,
     *,
-    assets: Sequence[str],
-    grantee: str,
-    purpose: str,
-    features: Sequence[str] = (),
+    openings: KeptOpenings,
     columns: Collection[str] | None = None,
-    valid_from: datetime | None = None,
-    valid_until: datetime | None = None,
-    max_uses: int | None = None,
-    basis: str = "contract",
 ) -> Issued:
     """Sign a grant of `member` into the ledger.
 
@@ -55,22 +46,12 @@ def issue(
     ----------
     member : Member
         Who allows.
-    assets : sequence of str
-        Tables.
-    grantee : str
-        Whom.
-    purpose : str
-        The one purpose that is allowed.
-    features : sequence of str
-        Columns, the label included; every column when empty.
+    terms : Terms
+        What, to whom, on which basis.
+    openings : KeptOpenings
+        Gets what the entry only commits to.
     columns : collection of str, optional
-        Columns of the tables, where they are known; `features` must be among them.
-    valid_from, valid_until : datetime, optional
-        From now, for thirty days, when absent.
-    max_uses : int, optional
-        Runs that may use it.
-    basis : str
-        What the grant rests on: consent, contract, statute, court_order, police_order.
+        Columns of the tables, where they are known; those of the terms must be among them.
 
     Raises
     ------
@@ -78,50 +59,62 @@ def issue(
         For terms that cannot be meant; see `check_terms`.
     RejectedEntryError
         When the ledger's rules refuse it.
+
+    Disclosure
+    ----------
+    Every member reads the terms; of subject, document, application and order a salted commitment.
     """
     now = member.clock()
-    check_terms(
-        holder=member.name,
-        purpose=purpose,
-        features=features,
-        columns=columns,
-        now=now,
-        valid_from=valid_from,
-        valid_until=valid_until,
-        max_uses=max_uses,
-    )
+    check_terms(terms, holder=member.name, columns=columns, now=now)
     ledger = member.ledger
     ledger.refresh()
-    grant_id = _next_grant_id(member.name, purpose, len(ledger.state.grants))
-    data: dict[str, Any] = {
-        "grant_id": grant_id,
-        "basis": basis,
-        "grantee": grantee,
-        "purpose": purpose,
-        "categories": [EVERY],
-        "holders": [member.name],
-        "assets": sorted(assets),
-        "operations": ["sum"],
-        "valid_from": format_time(valid_from or now),
-        "valid_until": format_time(valid_until or now + timedelta(days=DEFAULT_DAYS)),
-    }
-    if features:
-        data["columns"] = sorted(set(features))
-    if max_uses is not None:
-        data["max_uses"] = max_uses
+    n_grants = len(ledger.state.grants) + len(ledger.state.batches)
+    grant_id = next_grant_id(member.name, terms.purpose, n_grants)
+    data = {"grant_id": grant_id, **terms.data(holder=member.name, now=now)}
+    if terms.committed:
+        kept = openings.commit(terms.committed, subject=terms.subject)
+        data["commits"] = kept.commits
     entry_id = ledger.append("grant-issued", data)
     return Issued(grant_id=grant_id, entry_id=entry_id, data=data)
 
 
-def find_live(state: State, grant_id: str) -> GrantState:
-    """Return a grant that can be withdrawn.
+def narrow(member: Member, grant_id: str, changes: Mapping[str, Any]) -> str:
+    """Sign that a grant of `member` is smaller from here on; return the entry's id.
+
+    Parameters
+    ----------
+    changes : mapping
+        Limiting fields of the entry type ``grant-narrowed``, each no wider than before.
+
+    Raises
+    ------
+    GrantError
+        When there is no such grant, it was revoked, somebody else issued it, or nothing changes.
+    RejectedEntryError
+        ``grant-widened`` when a limit would be wider than before.
+    """
+    member.ledger.refresh()
+    _own(member, find_live(member.ledger.state, grant_id))
+    if not changes:
+        raise GrantError(
+            "nothing of the grant would be narrowed",
+            party=member.name,
+            expected="at least one limit, such as --until or --max-uses",
+            found="none",
+            remedy="fedcredit grant narrow --help lists the limits",
+        )
+    return member.ledger.append("grant-narrowed", {"grant_id": grant_id, **changes})
+
+
+def find_live(state: State, grant_id: str) -> GrantState | BatchState:
+    """Return a grant, or a sealed batch, that can be withdrawn.
 
     Raises
     ------
     GrantError
         When the ledger holds no such grant, or it was revoked before.
     """
-    found = state.grants.get(grant_id)
+    found = state.grants.get(grant_id) or state.batches.get(grant_id)
     if found is None:
         raise GrantError(
             f"the ledger holds no grant {grant_id}",
@@ -132,7 +125,7 @@ def find_live(state: State, grant_id: str) -> GrantState:
     if found.revoked:
         raise GrantError(
             f"grant {grant_id} was revoked before",
-            party=found.issuer,
+            party=issuer_of(found),
             expected="a live grant",
             found="a revoked one",
             remedy="nothing is left to do: no round is answered under it",
@@ -140,29 +133,37 @@ def find_live(state: State, grant_id: str) -> GrantState:
     return found
 
 
-def revoke(member: Member, grant_id: str) -> None:
-    """Withdraw a grant of `member`; the next round that needs it is not answered.
+def issuer_of(found: GrantState | BatchState) -> str:
+    """Return whose a grant or a batch is."""
+    return found.issuer if isinstance(found, GrantState) else found.holder
+
+
+def revoke(member: Member, grant_id: str, *, reason: str = "withdrawn") -> None:
+    """Withdraw a grant or batch of `member`; the next round that needs it is not answered.
 
     Raises
     ------
     GrantError
         When there is no such grant, it was revoked before, or somebody else issued it.
     """
-    ledger = member.ledger
-    ledger.refresh()
-    found = find_live(ledger.state, grant_id)
-    if found.issuer != member.name:
+    member.ledger.refresh()
+    _own(member, find_live(member.ledger.state, grant_id))
+    member.ledger.append("grant-revoked", {"grant_id": grant_id, "reason": reason})
+
+
+def _own(member: Member, found: GrantState | BatchState) -> None:
+    issuer = issuer_of(found)
+    if issuer != member.name:
         raise GrantError(
-            f"grant {grant_id} is not {member.name}'s",
-            party=found.issuer,
+            f"the grant is not {member.name}'s",
+            party=issuer,
             expected=f"a grant that {member.name} issued",
-            found=f"one of {found.issuer}",
-            remedy="only its issuer can withdraw a grant",
+            found=f"one of {issuer}",
+            remedy="only its issuer can narrow or withdraw a grant",
         )
-    ledger.append("grant-revoked", {"grant_id": grant_id, "reason": "withdrawn"})
 
 
-def _next_grant_id(holder: str, purpose: str, n_grants: int) -> str:
+def next_grant_id(holder: str, purpose: str, n_grants: int) -> str:
     """Return a readable name for the next grant of a holder, in the ledger's form of an id."""
     words = re.sub(r"[^a-z0-9]+", "-", f"{holder}-{purpose}".lower())
     return f"{words[:50].strip('-')}-{n_grants}"
