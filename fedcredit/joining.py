@@ -66,6 +66,9 @@ def join(path: Path) -> Joined:
         front = setup.front()
         try:
             _co_sign(front, setup.identity, setup.config.origin)
+        except ConfigError:
+            if not _is_party(setup):  # it is one when only the front's answer was lost
+                raise
         finally:
             front.close()
     member = setup.member()
