@@ -364,11 +364,12 @@ def _grants(result: ResultFile, citations: _Citations) -> list[Allowed]:
 
 
 def _quorum(result: ResultFile, citations: _Citations) -> Quorum | None:
-    """Return how the result's checkpoint stands to the witness policy, where the facts have it."""
-    policy = policy_in_force(
-        (fact.entry_id, fact.type, fact.data) for fact in citations.by_id.values()
-    )
-    if policy is None or "quorum" not in citations.figures:
+    """Return how the result's checkpoint stands to its witness policy, where the facts have it."""
+    fact = citations.by_id.get(result.entries.witness_policy or "")
+    if fact is None:
+        return None
+    policy = policy_in_force([(fact.entry_id, fact.type, fact.data)])
+    if policy is None:
         return None
     return Quorum.of(policy.lines, result.checkpoint.encode())
 
