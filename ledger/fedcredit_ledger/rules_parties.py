@@ -111,7 +111,7 @@ def party_key_rotated(state: State, incoming: Incoming) -> None:
     if newest[-1].valid_to is None:
         newest[-1].valid_to = incoming.index + 1
     _add_key(state, name, use, data["new_vkey"], incoming.index, incoming.index + 1)
-    state.parties[name] = replace(state.parties[name], **{f"{use}_vkey": data["new_vkey"]})
+    state.parties[name] = _with_key(state.parties[name], use, data["new_vkey"])
     if use == "witness":
         rule = state.head_rules[-1]
         lines = with_other_key(rule.lines, data["old_vkey"], data["new_vkey"])
@@ -137,7 +137,7 @@ def party_key_revoked(state: State, incoming: Incoming) -> None:
         spend(state, incoming.act)
     _end(state, incoming, found[0])
     found[0].suspected_since = data["suspected_since"]
-    state.parties[name] = replace(party, **{f"{found[0].use}_vkey": ""})
+    state.parties[name] = _with_key(party, found[0].use, "")
 
 
 RULES: Mapping[str, Rule] = {
@@ -197,6 +197,11 @@ def add_head_rule(
             ended=ended,
         )
     )
+
+
+def _with_key(party: PartyState, use: str, vkey: str) -> PartyState:
+    change: dict[str, Any] = {f"{use}_vkey": vkey}
+    return replace(party, **change)
 
 
 def _end(state: State, incoming: Incoming, period: KeyPeriod) -> None:

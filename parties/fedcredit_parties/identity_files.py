@@ -145,7 +145,11 @@ def has_next(folder: Path, use: str) -> bool:
 
 def adopt_next(identity: Identity, folder: Path, use: str) -> Identity:
     """Put the next key in the place of the one in use, in one step; return the new identity."""
-    new = replace(identity, **{use: next_key(identity, folder, use)})
+    key = next_key(identity, folder, use)
+    if isinstance(key, CosignatureKey):
+        new = replace(identity, witness=key)
+    else:
+        new = replace(identity, signing=key)
     _write_whole(folder / _FILE, json.dumps(_secret(new)))
     _write_whole(folder / "founder.json", json.dumps(new.founder(), indent=1))
     (folder / f"next-{use}.key").unlink()
