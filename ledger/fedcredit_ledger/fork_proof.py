@@ -21,7 +21,7 @@ from fedcredit_ledger.errors import (
     LedgerError,
     MalformedEntryError,
 )
-from fedcredit_ledger.merkle import HASH_BYTES, Tree, node_hash, verify_consistency
+from fedcredit_ledger.merkle import HASH_BYTES, AnyTree, node_hash, verify_consistency
 from fedcredit_ledger.note import Note, VerifierKey
 
 FORMAT = "fedcredit-fork-proof/v1"
@@ -136,7 +136,7 @@ class ForkProof:
         return smaller, larger
 
 
-def from_tree(log: VerifierKey, foreign: bytes, own: bytes, tree: Tree) -> ForkProof | None:
+def from_tree(log: VerifierKey, foreign: bytes, own: bytes, tree: AnyTree) -> ForkProof | None:
     """Hold a foreign head against one's own, whose tree one has.
 
     Parameters
@@ -147,7 +147,7 @@ def from_tree(log: VerifierKey, foreign: bytes, own: bytes, tree: Tree) -> ForkP
         A checkpoint that is not of this tree, signed by the log.
     own : bytes
         A checkpoint of this tree, signed by the log.
-    tree : Tree
+    tree : AnyTree
         At least as large as `own`.
 
     Returns

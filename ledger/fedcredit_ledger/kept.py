@@ -8,7 +8,7 @@ by level and index, entries by their id. What it asks for it has verified before
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.merkle import HASH_BYTES, AnyTree
@@ -123,10 +123,11 @@ class KeptTree(AnyTree):
         self._fresh = [(0, []) for _ in self._fresh]
 
 
-class KeptIndex:
-    """Leaf index by entry id, read from where the ledger is stored.
+class KeptIndex(dict[str, int]):
+    """Leaf index by entry id; what `settle` was told of is read from where the ledger is stored.
 
     What is stored with a leaf is only a hint: the leaf that it points to says which entry it is.
+    As a dict it holds, counts and iterates over the new entries alone.
 
     Parameters
     ----------
@@ -135,20 +136,31 @@ class KeptIndex:
     """
 
     def __init__(self, kept: Kept) -> None:
+        super().__init__()
         self._kept = kept
-        self._fresh: dict[str, int] = {}
         self._size = 0
 
-    def get(self, entry_id: str, /) -> int | None:
-        """Return the index of an entry that has been added, or None."""
-        index = self._fresh.get(entry_id)
-        if index is not None:
-            return index
+    def get(self, entry_id: str, default: Any = None, /) -> Any:
+        """Return the index of an entry that has been added, or the default."""
+        try:
+            return self[entry_id]
+        except KeyError:
+            return default
+
+    def __missing__(self, entry_id: str) -> int:
+        """Return the index of an entry that is stored.
+
+        Raises
+        ------
+        KeyError
+            When it has not been added.
+        """
         index = self._kept.find(entry_id)
-        if index is None or not 0 <= index < self._size:
-            return None
-        found = self._kept.leaves(index, 1)
-        return index if found and Leaf.parse(found[0]).signed.id == entry_id else None
+        if index is not None and 0 <= index < self._size:
+            found = self._kept.leaves(index, 1)
+            if found and Leaf.parse(found[0]).signed.id == entry_id:
+                return index
+        raise KeyError(entry_id)
 
     def __contains__(self, entry_id: object) -> bool:
         """Tell whether an entry has been added."""
@@ -156,9 +168,9 @@ class KeptIndex:
 
     def __setitem__(self, entry_id: str, index: int) -> None:
         """Add an entry."""
-        self._fresh[entry_id] = index
+        super().__setitem__(entry_id, index)
         self._size = index + 1
 
     def settle(self) -> None:
         """Let go of the new ones: they are stored now."""
-        self._fresh.clear()
+        self.clear()

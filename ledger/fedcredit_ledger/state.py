@@ -12,7 +12,6 @@ from typing import Any, Literal
 from fedcredit_ledger.act import Act as Act
 from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.entry import Entry
-from fedcredit_ledger.kept import KeptIndex
 from fedcredit_ledger.state_keys import HeadRule, KeyPeriod
 from fedcredit_ledger.state_services import ModelState, OversightState, ServiceState
 
@@ -297,7 +296,7 @@ class State:
         ``he-context-published`` and its author, by run id.
     author_heads : dict of str to (int, str)
         Sequence number and id of each author's newest entry.
-    entry_index : dict of str to int, or KeptIndex
+    entry_index : dict of str to int
         Leaf index by entry id.
     opening_keys : dict
         (run_id, round, phase, group) to the entry that opened it.
@@ -329,7 +328,7 @@ class State:
     aggregates: dict[str, tuple[str, AttemptState]] = field(default_factory=dict)
     author_heads: dict[str, tuple[int, str]] = field(default_factory=dict)
     author_seen: dict[str, int] = field(default_factory=dict)
-    entry_index: dict[str, int] | KeptIndex = field(default_factory=dict, compare=False)
+    entry_index: dict[str, int] = field(default_factory=dict, compare=False)
     opening_keys: dict[tuple[str, int, str, str], str] = field(default_factory=dict)
     endorsements: dict[tuple[str, str, str], tuple[Act, str]] = field(default_factory=dict)
     mask_epks: set[str] = field(default_factory=set)

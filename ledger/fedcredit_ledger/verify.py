@@ -562,7 +562,7 @@ class _Verification:
         dict of int to bytes
             The root at each of the sizes.
         """
-        tree, start, sizes = self.tree, self.tree.size, frozenset(sizes)
+        tree, start, wanted = self.tree, self.tree.size, frozenset(sizes)
         roots = {start: tree.root}
         at, index, is_sound, is_as_stored = start, start, True, True
         last = self.store.leaves(start - 1, 1) if start else []
@@ -585,7 +585,7 @@ class _Verification:
             for level, first, hashes in tree.extend(values):
                 if level and self.store.stored_nodes(level, first, len(hashes)) != hashes:
                     is_sound = False
-            roots |= {n: tree.root_at(n) for n in range(index + 1, tree.size + 1) if n in sizes}
+            roots |= {n: tree.root_at(n) for n in range(index + 1, tree.size + 1) if n in wanted}
             if replay is not None and is_sound and not self.report.findings:
                 self._replay(replay, index, page, values)
             index = tree.size
