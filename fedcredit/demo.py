@@ -151,8 +151,8 @@ def _declared(federation: Federation, job: HorizontalJob, telling: Telling) -> S
     kept = tuple(f for f in declared.features if f.name in job.features)
     n_numbers = sum(feature.kind == "numeric" for feature in kept)
     telling.detail(
-        f"the columns are declared: {n_numbers} numbers with bounds, "
-        f"{len(kept) - n_numbers} categories with levels"
+        f"the columns are declared: {n_numbers} numeric with bounds, "
+        f"{len(kept) - n_numbers} categorical with levels"
     )
     return Schema(features=kept, label=job.label)
 

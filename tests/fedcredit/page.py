@@ -23,6 +23,8 @@ class Numbers(HTMLParser):
         Figure -> the entry beside it.
     shown : dict of str to list of str
         Figure -> its numbers, as they are printed.
+    constants : set of str
+        What is marked as a constant of the method.
     bare : list of str
         Numbers that stand in no figure, with the text around them.
     """
@@ -31,8 +33,10 @@ class Numbers(HTMLParser):
         super().__init__()
         self.entries: dict[str, str] = {}
         self.shown: dict[str, list[str]] = defaultdict(list)
+        self.constants: set[str] = set()
         self.bare: list[str] = []
         self._open: list[tuple[str, str, bool]] = [("", "", False)]
+        self._is_constant = False
         self.feed(text)
         self.close()
 
@@ -51,17 +55,21 @@ class Numbers(HTMLParser):
         words = set(values.get("class", "").split())
         is_none = is_none or bool(words & {"ref", "hex"}) or tag in NO_NUMBERS
         is_none = is_none or (tag == "title" and not figure)  # a chart's title is a tip
+        self._is_constant = "data-constant" in values
         if tag not in VOID:
-            self._open.append((tag, figure, is_none or "data-constant" in values))
+            self._open.append((tag, figure, is_none or self._is_constant))
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID:
+            self._is_constant = False
             opened = self._open.pop()[0]
             assert opened == tag, f"<{opened}> is closed by </{tag}>"
 
     def handle_data(self, data: str) -> None:
         _, figure, is_none = self._open[-1]
         found = [] if is_none else NUMBER.findall(data)
+        if self._is_constant:
+            self.constants.add(data)
         if figure:
             self.shown[figure] += found
         elif found:

@@ -36,6 +36,7 @@ def test_every_number_of_the_report_stands_in_a_figure_of_its_result(
     page: Numbers, result: ResultFile
 ) -> None:
     assert page.bare == []
+    assert page.constants == {"95 %", "95 % intervals", "0.5"}
     assert page.entries.keys() <= figures_of(result).keys()
     assert sum(map(len, page.shown.values())) > 1000
     for name in (
