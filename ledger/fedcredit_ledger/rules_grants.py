@@ -228,7 +228,7 @@ def demand_live_grants(
         demand_live(state, incoming, grant, use=run_id)
         if grant.max_rounds is not None and grant.n_rounds >= grant.max_rounds:
             raise RejectedEntryError("grant-exhausted", f"{about} has no rounds left")
-        if grant.epsilon_micro is not None and grant.epsilon_spent_micro > grant.epsilon_micro:
+        if grant.epsilon_micro is not None and grant.epsilon_spent_micro >= grant.epsilon_micro:
             raise RejectedEntryError("grant-exhausted", f"{about} has no privacy budget left")
         grants.append(grant)
     return grants

@@ -214,6 +214,22 @@ class SmallFederation:
             else hashlib.sha256(b"\1" + leaves[0] + leaves[1]).hexdigest()
         )
 
+    def sealed_data(self, bank: str, **changes: Any) -> dict[str, Any]:
+        return {
+            "batch_id": f"batch-{bank}",
+            "purpose": "modelling",
+            "grantee": "analyst",
+            "day": "2026-11-23",
+            "root": digest(f"root {bank}"),
+            "assets": [f"{bank}/loans"],
+            "operations": ["sum"],
+            "valid_until": self.later(days=30),
+            "commits": {"n_grants": digest(f"n_grants {bank}")},
+        } | changes
+
+    def seal(self, bank: str, **changes: Any) -> str:
+        return self.write(bank, "grants-sealed", self.sealed_data(bank, **changes))
+
     def grant_all(self) -> None:
         for bank in self.banks:
             self.register(bank)
