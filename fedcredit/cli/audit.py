@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from fedcredit.cli.at_party import at_party
 from fedcredit.cli.output import AsJson, show_json, verb
 
 app = typer.Typer(
@@ -34,14 +35,12 @@ def record(
     from fedcredit.ledger_file import demand
     from fedcredit_ledger.verify import Level, verify_file
     from fedcredit_parties import ledger_acts
-    from fedcredit_parties.daemon import PartySetup
 
-    setup = PartySetup(config)
-    pinned = setup.config.trust.trust.founding_entry
-    report = verify_file(demand(file), level=Level.SIGNATURES, founding_entry=pinned)
-    entry_id = ledger_acts.record_audit(
-        setup.member(), report, tool_version=f"fedcredit {__version__}"
-    )
+    with at_party(config) as (member, _):
+        report = verify_file(
+            demand(file), level=Level.SIGNATURES, founding_entry=member.trust.founding_entry
+        )
+        entry_id = ledger_acts.record_audit(member, report, tool_version=f"fedcredit {__version__}")
     n_findings = len(report.findings)
     if as_json:
         show_json({"entry": entry_id, "size": report.size, "n_findings": n_findings})
@@ -65,10 +64,10 @@ def accuse(
     Example: fedcredit audit accuse bank-a/party.toml heads.txt --kind fork --accused coordinator
     """
     from fedcredit_parties import ledger_acts
-    from fedcredit_parties.daemon import PartySetup
 
     raw = proof.read_bytes()
-    entry_id = ledger_acts.accuse(PartySetup(config).member(), raw, kind=kind, accused=accused)
+    with at_party(config) as (member, _):
+        entry_id = ledger_acts.accuse(member, raw, kind=kind, accused=accused)
     if as_json:
         show_json({"entry": entry_id, "kind": kind, "accused": accused})
     else:

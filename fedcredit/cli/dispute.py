@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from fedcredit.cli.at_party import at_party
 from fedcredit.cli.output import AsJson, show_json, show_table, verb
 
 app = typer.Typer(
@@ -36,17 +37,13 @@ def file_(
     Example: fedcredit dispute file bank-a/party.toml 18 --ground "wrong period"
     """
     from fedcredit_parties import disclosing, ledger_acts
-    from fedcredit_parties.daemon import PartySetup
 
-    setup = PartySetup(config)
-    member = setup.member()
-    dispute_id = ledger_acts.file_dispute(
-        member,
-        disclosing.find_entry(member, entry),
-        ground=ground,
-        statement=_text(statement),
-        openings=setup.openings(),
-    )
+    said = _text(statement)
+    with at_party(config) as (member, kept):
+        about = disclosing.find_entry(member, entry)
+        dispute_id = ledger_acts.file_dispute(
+            member, about, ground=ground, statement=said, openings=kept
+        )
     if as_json:
         show_json({"dispute_id": dispute_id})
     else:
@@ -67,16 +64,10 @@ def resolve(
     Example: fedcredit dispute resolve bank-a/party.toml bank-a-dispute-0 --outcome corrected
     """
     from fedcredit_parties import ledger_acts
-    from fedcredit_parties.daemon import PartySetup
 
-    setup = PartySetup(config)
-    ledger_acts.resolve_dispute(
-        setup.member(),
-        dispute,
-        outcome=outcome,
-        statement=_text(statement),
-        openings=setup.openings(),
-    )
+    said = _text(statement)
+    with at_party(config) as (member, kept):
+        ledger_acts.resolve_dispute(member, dispute, outcome=outcome, statement=said, openings=kept)
     if as_json:
         show_json({"dispute_id": dispute, "outcome": outcome})
     else:
@@ -90,19 +81,18 @@ def list_(config: ConfigFile, as_json: AsJson = False) -> None:
 
     Example: fedcredit dispute list bank-a/party.toml
     """
-    from fedcredit_parties.daemon import PartySetup
-
-    state = PartySetup(config).member().ledger.state
-    rows = [
-        {
-            "dispute": dispute_id,
-            "by": dispute.author,
-            "about": state.entry_index[dispute.about],
-            "ground": dispute.filed.data["ground"],
-            "state": "open" if dispute.resolved is None else dispute.resolved.data["outcome"],
-        }
-        for dispute_id, dispute in state.disputes.items()
-    ]
+    with at_party(config) as (member, _):
+        ledger = member.ledger
+        rows = [
+            {
+                "dispute": dispute_id,
+                "by": dispute.author,
+                "about": ledger.replica.find(dispute.about),
+                "ground": dispute.filed.data["ground"],
+                "state": "open" if dispute.resolved is None else dispute.resolved.data["outcome"],
+            }
+            for dispute_id, dispute in ledger.state.disputes.items()
+        ]
     if as_json:
         show_json(rows)
     else:

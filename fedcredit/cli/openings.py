@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from fedcredit.cli.at_party import at_party
 from fedcredit.cli.output import AsJson, show_json, show_table, verb
 
 app = typer.Typer(
@@ -39,14 +40,10 @@ def export(
     Example: fedcredit openings export bank-a/party.toml -o disclosed --name n_rows
     """
     from fedcredit_parties import disclosing
-    from fedcredit_parties.daemon import PartySetup
 
-    setup = PartySetup(config)
-    member = setup.member()
-    wanted = [disclosing.find_entry(member, one) for one in entry or ()]
-    written = disclosing.export(
-        member, setup.openings(), out, entries=wanted, names=frozenset(name or ())
-    )
+    with at_party(config) as (member, kept):
+        wanted = [disclosing.find_entry(member, one) for one in entry or ()]
+        written = disclosing.export(member, kept, out, entries=wanted, names=frozenset(name or ()))
     rows = [{"index": index, "opened": ", ".join(names)} for index, names in written.items()]
     if as_json:
         show_json({"folder": str(out), "entries": rows})
@@ -79,28 +76,22 @@ def erase(
     Example: fedcredit openings erase bank-a/party.toml 18 --name subject --basis "PIPL art. 47"
     """
     from fedcredit_parties import disclosing
-    from fedcredit_parties.daemon import PartySetup
 
     if bool(entry) == (subject is not None) or not basis:
         raise typer.BadParameter("name --basis, and one ENTRY or a --subject")
-    setup = PartySetup(config)
-    member, kept = setup.member(), setup.openings()
-    if subject is not None:
-        token = subject.read_text(encoding="utf-8").strip()
-        wanted = disclosing.entries_about(member, kept, token)
-    else:
-        wanted = {disclosing.find_entry(member, entry): list(name or ())}
-    rows = [
-        {
-            "index": member.ledger.state.entry_index[entry_id],
-            "erased": ", ".join(
-                disclosing.erase(
-                    member, kept, entry_id, legal_basis=basis, names=names, folder=openings
-                )
-            ),
-        }
-        for entry_id, names in wanted.items()
-    ]
+    rows = []
+    with at_party(config) as (member, kept):
+        if subject is not None:
+            token = subject.read_text(encoding="utf-8").strip()
+            wanted = disclosing.entries_about(member, kept, token)
+        else:
+            wanted = {disclosing.find_entry(member, entry): list(name or ())}
+        for entry_id, names in wanted.items():
+            erased = disclosing.erase(
+                member, kept, entry_id, legal_basis=basis, names=names, folder=openings
+            )
+            index = member.ledger.replica.find(entry_id)
+            rows.append({"index": index, "erased": ", ".join(erased)})
     if as_json:
         show_json(rows)
     else:

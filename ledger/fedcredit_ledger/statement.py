@@ -25,7 +25,11 @@ _SAID = (
     "valid_until", "reason", "stage", "captured_at", "party", "use", "query_kind",
     "request_kind", "parties", "decision", "grant_ids", "roster",
     "round", "attempt", "phase", "group", "missing", "n_parties", "outcome", "rule", "n_rounds",
-    "error", "model_id", "version", "act_type", "code",
+    "error", "model_id", "version", "act_type", "code", "query_id", "n_subjects_padded",
+    "coverage_percent", "rules_passed", "report_id", "report_kind", "action_id", "level",
+    "dispute_id", "ground", "day", "n_served", "n_refused", "budget", "token_epoch",
+    "n_entries_band", "names", "legal_basis", "accused", "size", "n_findings", "tool_version",
+    "from_size", "source", "checkpoint_size", "n_packages", "n_reads",
 )  # fmt: skip
 """Fields that the timeline repeats; digests and keys stay in the entries."""
 

@@ -48,11 +48,13 @@ def find_entry(member: Member, name: str) -> str:
     EvidenceError
         When there is none, or more than one.
     """
-    index = member.ledger.state.entry_index
+    replica = member.ledger.replica
     if len(name) >= 8:
-        found = [entry_id for entry_id in index if entry_id.startswith(name)]
+        ids = [Leaf.parse(raw).signed.id for raw in replica.leaves()]
+        found = [entry_id for entry_id in ids if entry_id.startswith(name)]
     else:
-        found = [entry_id for entry_id, place in index.items() if str(place) == name]
+        is_index = name.isascii() and name.isdigit() and int(name) < replica.size
+        found = [Leaf.parse(replica.leaf(int(name))).signed.id] if is_index else []
     if len(found) != 1:
         raise EvidenceError(
             "no entry of that name" if not found else "several entries have that name",
@@ -65,17 +67,18 @@ def find_entry(member: Member, name: str) -> str:
 
 def own_entries(member: Member) -> Iterator[OwnEntry]:
     """Yield this member's entries that commit to something, oldest first."""
-    state, replica = member.ledger.state, member.ledger.replica
-    for entry_id, (author, *_) in list(state.oversight.committed.items()):
-        if author == member.name:
-            index = state.entry_index[entry_id]
-            entry = Leaf.parse(replica.leaf(index)).signed.entry
+    erased = member.ledger.state.oversight.erased
+    for index, raw in enumerate(member.ledger.replica.leaves()):
+        if b'"commits":' not in raw:
+            continue
+        signed = Leaf.parse(raw).signed
+        if signed.entry.author == member.name and "commits" in signed.entry.data:
             yield OwnEntry(
                 index=index,
-                entry_id=entry_id,
-                type=entry.type,
-                commits=dict(entry.data["commits"]),
-                erased=frozenset(state.oversight.erased.get(entry_id, ())),
+                entry_id=signed.id,
+                type=signed.entry.type,
+                commits=dict(signed.entry.data["commits"]),
+                erased=frozenset(erased.get(signed.id, ())),
             )
 
 

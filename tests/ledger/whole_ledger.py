@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.entry import commit
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.note import SigningKey
@@ -154,7 +155,7 @@ class WholeLedger:
         fed.write("coordinator", "entry-refused", refused | {"text_digest": digest("text")})
         first = self.about[LI["subject"]][0]
         erased = {"names": ["document"], "legal_basis": "PIPL art. 47"}
-        entry_id = next(x for x, i in fed.replica.state.entry_index.items() if i == first)
+        entry_id = Leaf.parse(fed.replica.leaf(first)).signed.id
         fed.write("bank-a", "commitment-erased", {"entry_id": entry_id} | erased)
         accused = {"kind": "omission", "accused": "coordinator", "proof_digest": digest("proof")}
         fed.write("bank-b", "misbehaviour-reported", accused)
