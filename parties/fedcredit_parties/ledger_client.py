@@ -87,6 +87,7 @@ class LedgerClient:
         self._pen = threading.Lock()
         self._pen_file = pen
         self.kept = KeptHeads(key.name, None) if kept is None else kept
+        self._unanswered: dict[str, tuple[SignedEntry, float]] = {}
         self.leaving = threading.Event()
 
     @property
@@ -198,6 +199,7 @@ class LedgerClient:
         """
         with self._pen, self._shared_pen():
             self._send(signed)
+            self._settle(signed.id)
 
     def _entry(self, kind: str, data: Mapping[str, Any], readers: tuple[str, ...]) -> Entry:
         with self._lock:
@@ -219,10 +221,34 @@ class LedgerClient:
         """Hand an entry in; return its receipt."""
         if self._pen_file is not None:
             self._pen_file.write_text(signed.id, "ascii")
+        with self._lock:
+            self._unanswered[signed.id] = (signed, time.monotonic())
         (answer,) = self.front.submit([signed.encode()])
         if answer.code:
+            self._settle(signed.id)
             raise RejectedEntryError(answer.code, answer.detail)
         return answer.receipt
+
+    def _settle(self, entry_id: str) -> None:
+        with self._lock:
+            self._unanswered.pop(entry_id, None)
+
+    def unanswered(self, *, older_than_s: float, newer_than_s: float) -> list[SignedEntry]:
+        """Return the entries handed in so long ago that stand in no verified copy.
+
+        Parameters
+        ----------
+        older_than_s : float
+            Younger ones may still be answered.
+        newer_than_s : float
+            Older ones are forgotten: the rules would refuse them, and their author signs again.
+        """
+        now = time.monotonic()
+        with self._lock:
+            for entry_id, (_, since) in list(self._unanswered.items()):
+                if now - since > newer_than_s or entry_id in self.state.entry_index:
+                    del self._unanswered[entry_id]
+            return [one for one, since in self._unanswered.values() if now - since >= older_than_s]
 
     def _submit(self, signed: SignedEntry) -> str:
         receipt = self._send(signed)
@@ -233,6 +259,7 @@ class LedgerClient:
         if signed.id not in self.state.entry_index:
             self.refresh()
         self.replica.find(signed.id)
+        self._settle(signed.id)
         self.kept.keep_receipt(receipt, self.replica)
         return signed.id
 
@@ -293,11 +320,35 @@ class LedgerClient:
         self.kept.keep_cosigned(note)
         return line
 
-    def under_quorum(self, start: int) -> tuple[list[bytes], bytes]:
-        """Return the leaves from `start` under the newest head with a quorum, and that head."""
+    def check_head(self, note: Note) -> Checkpoint:
+        """Verify a log-signed head against this member's copy.
+
+        Raises
+        ------
+        CheckpointError, ForkError
+        """
         with self._lock:
-            size = self.replica.quorum_size
-            return self.replica.leaves(start, max(start, size)), self.replica.quorum_note
+            return self.replica.check_head(note)
+
+    def under_quorum(self, start: int) -> tuple[list[bytes], bytes] | None:
+        """Return the leaves from `start` under the first head with a quorum beyond, and that head.
+
+        Nobody waits: None when there is no such head yet; the witnesses are then asked for one.
+
+        Raises
+        ------
+        LedgerError
+            When the head does not verify against this member's own copy.
+        """
+        if self.replica.size <= start:
+            return None
+        note = self.front.checkpoint(covering=start + 1, timeout_s=0.0)
+        if note is None:
+            return None
+        self._reach(Checkpoint.parse(Note.parse(note).text).size)
+        with self._lock:
+            head = self.replica.update_checkpoint(note)
+            return self.replica.leaves(start, head.size), note
 
     def witnessed(self, index: int, *, deadline: float) -> bytes:
         """Wait until leaf `index` is under a quorum checkpoint that this member verified.

@@ -1,8 +1,9 @@
 """A daemon's copy of the ledger on its own disk: what the coordinator is restored from.
 
-Only what this member has verified goes there, and only up to heads with a quorum. At the next start
-the copy is compared with the ledger that is served: a coordinator that lost what witnesses have
-co-signed is found out by every member that kept it.
+Only what this member has verified goes there, and only up to heads with a quorum; where there is
+none yet, the witnesses are asked for one, so that nothing stays unwitnessed for long. At the next
+start the copy is compared with the ledger that is served: a coordinator that lost what witnesses
+have co-signed is found out by every member that kept it.
 """
 
 import logging
@@ -21,7 +22,7 @@ MIRROR = "ledger.db"
 """The copy's name in the state folder."""
 
 MIRROR_S = 2.0
-"""How often new leaves are written."""
+"""How often new leaves are written, and co-signatures asked for that nobody else has needed."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -58,7 +59,6 @@ class Mirror:
                 tree = self._compared(store)
                 while not stop.wait(MIRROR_S):
                     self.catch_up(store, tree)
-                self.catch_up(store, tree)
         except SyncError:
             raise
         except StorageError as error:
@@ -92,10 +92,11 @@ class Mirror:
         return tree
 
     def catch_up(self, store: Store, tree: Tree) -> None:
-        """Write what stands under the newest head with a quorum and was not written yet."""
-        raws, note = self._ledger.under_quorum(tree.size)
-        if not raws:
-            return
+        """Write what stands under heads with a quorum and was not written yet, head by head."""
+        while found := self._ledger.under_quorum(tree.size):
+            self._add(store, tree, *found)
+
+    def _add(self, store: Store, tree: Tree, raws: list[bytes], note: bytes) -> None:
         leaves = [Leaf.parse(raw) for raw in raws]
         nodes = [node for leaf in leaves for node in tree.append(leaf.hash) if node[0]]
         head = Note.parse(note)

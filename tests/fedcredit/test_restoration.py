@@ -167,7 +167,6 @@ def test_a_ledger_comes_back_from_a_members_mirror_alone(kept, tmp_path):
     made.write(2)
     made.witness()
     bank = made.bank("bank-1")
-    bank.ledger.replica.update_checkpoint(made.log.quorum_note(made.log.size) or b"")
     mirror = tmp_path / "bank-1"
     mirror.mkdir()
     with Store(mirror / MIRROR) as store:
@@ -324,7 +323,6 @@ def test_a_mirror_is_compared_with_the_ledger_that_is_served(tmp_path):
     made.write(2)
     made.witness()
     bank = made.bank("bank-1")
-    bank.ledger.replica.update_checkpoint(made.log.quorum_note(made.log.size) or b"")
     with Store(tmp_path / MIRROR) as store:
         Mirror(bank.ledger, tmp_path).catch_up(store, Tree())
     made.close()
