@@ -825,6 +825,10 @@ def _check(files: Files, founding_entry: str, pinned: str, where: str) -> Proven
     founding, first = leaves[0], "entries/0.leaf"
     if founding.type != FOUNDING or founding_entry not in ("", founding.id):
         raise Refused(first, "another founding entry", founding_entry, founding.id)
+    title, subject, *listed = parse_text(files["flow.txt"], "flow.txt")
+    if title != FORMAT:
+        raise Refused("flow.txt", "another format", FORMAT, title)
+    _check_flow(subject, leaves)
     members = _check_leaves(leaves)
     if members.heads[0].log.name != founding.body["ledger"]:
         raise Refused(first, "the log's key is not named after the ledger")
@@ -867,10 +871,6 @@ def _check(files: Files, founding_entry: str, pinned: str, where: str) -> Proven
         if not low - DRIFT_S <= _seconds(leaf.received) <= high + DRIFT_S:
             raise Refused(name[:-10] + "leaf", "received outside the witnesses' times around it")
         brackets[leaf.place] = (low, high)
-    title, subject, *listed = parse_text(files["flow.txt"], "flow.txt")
-    if title != FORMAT:
-        raise Refused("flow.txt", "another format", FORMAT, title)
-    _check_flow(subject, leaves)
     proofs = {f"entries/{leaf.place}.tlog-proof" for leaf in leaves}
     if {n for n in files if n.endswith(".tlog-proof")} != proofs:
         raise Refused("entries", "a proof without its leaf")

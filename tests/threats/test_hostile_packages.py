@@ -17,14 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedcredit_ledger import evidence_verifier as verifier
-from fedcredit_ledger.canonical import encode
 from fedcredit_ledger.errors import EvidenceError, InvalidEvidenceError
 from fedcredit_ledger.evidence import pack_evidence, verify_evidence
 from fedcredit_ledger.evidence_flow import checklist
 from tests.ledger import small_federation
 from tests.ledger.small_federation import SmallFederation, seed
 from tests.ledger.small_packages import (
-    SUBJECT_OPENING,
     files_of,
     finished_federation,
     granted_federation,
@@ -89,16 +87,16 @@ def unnoticed(package: bytes, positions: Iterable[int]) -> list[int]:
 
 
 def test_every_changed_byte_of_a_package_is_found(small):
-    """Of verify.py, half of the archive and no evidence, every 16th; the long test takes all."""
-    program = files_of(small)["verify.py"]
-    start = small.index(program)
-    end = start + len(program)
+    """Every byte of one without what follows from the entries, every 16th of a whole one."""
+    follows = ("README.txt", "statement.html", "verify.py", "keys/")
+    bare = packed_anew({n: x for n, x in files_of(small).items() if not n.startswith(follows)})
 
-    assert unnoticed(small, [*range(start), *range(start, end, 16), *range(end, len(small))]) == []
+    assert unnoticed(bare, range(len(bare))) == []
+    assert unnoticed(small, range(0, len(small), 16)) == []
 
 
 @pytest.mark.long
-def test_every_changed_byte_of_the_verifier_in_a_package_is_found(small):
+def test_every_changed_byte_of_a_whole_package_is_found(small):
     assert unnoticed(small, range(len(small))) == []
 
 
@@ -113,7 +111,8 @@ def test_bytes_changed_with_every_digest_made_anew_fool_the_list_and_nobody_else
     files = files_of(small)
     rng = random.Random(8)
     for name in files.keys() - {"SHA256SUMS"}:
-        for position in {rng.randrange(len(files[name])) for _ in range(3)}:
+        n_places = 2 if name.startswith("entries/") else 1
+        for position in {rng.randrange(len(files[name])) for _ in range(n_places)}:
             forged = changed_anew(files, name, position)
             assert only_digests(forged)  # the weak variant accepts
             assert is_found(forged), (name, position)
@@ -344,25 +343,3 @@ def test_whatever_bytes_come_the_readers_refuse_by_name(raw):
                 reader(data, "entries/1.leaf")
             except verifier.Refused as error:
                 assert error.where == "entries/1.leaf"
-
-
-def test_a_million_guesses_find_nothing(small):
-    """A thief knows all of an identity number but its last digits, and the withheld digest."""
-    digest = files_of(small)["entries/2.leaf"].partition(b'"subject":"')[2][:64].decode()
-    header = b"fedcredit-ledger-commit/v1\n"
-    secret = "110101199003070000"
-    weak = hashlib.sha256(header + encode(["", "subject", secret])).hexdigest()
-    found, found_weak = [], []
-    guess = hashlib.sha256(header + b'["","subject","110101199003').copy
-    for number in range(1_000_000):
-        trial = guess()
-        trial.update(b'%06d"]' % number)
-        value = trial.hexdigest()
-        if value == digest:
-            found.append(number)
-        if value == weak:
-            found_weak.append(number)
-
-    assert found_weak == [70_000]  # the weak variant: no salt
-    assert found == []
-    assert digest == SUBJECT_OPENING[0]
