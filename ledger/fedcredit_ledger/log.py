@@ -42,6 +42,12 @@ TARGET_S = 30.0
 
 _RECENT = 64
 
+REMEMBERED = 256
+"""Heads, and co-signatures of heads, that are in memory; the others are read from the store."""
+
+PAGE = 1024
+"""Leaves that are read at once when a store is replayed."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SubmitOutcome:
@@ -141,12 +147,15 @@ class Log:
             self._compare(open_checkpoint(parsed := Note.parse(note), self._log_key(parsed)))
 
     def _load(self) -> None:
-        stored = self._store.leaves()
-        first = Leaf.parse(stored[0]).signed.id if stored else ""
-        self._replica = Replica(first)
-        self._replica.update(stored)
+        first = self._store.leaves(0, 1)
+        self._replica = Replica(Leaf.parse(first[0]).signed.id if first else "", self._store)
+        while page := self._store.leaves(self._replica.size, PAGE):
+            accepted = [self._replica.accept(Leaf.parse_once(raw)) for raw in page]
+            if not _are_stored(self._store, accepted):
+                raise LedgerError("the stored tree is not that of the stored leaves")
+            self._replica.settle()
         self._durable = self._replica.size
-        if not stored:
+        if not first:
             return
         if self._replica.log_key.vkey not in self._keys:
             raise LedgerError("the stored ledger belongs to another log key")
@@ -154,7 +163,7 @@ class Log:
             note = self._store.checkpoint(size)
             if note is None or self._replica.check_head(Note.parse(note)).size != size:
                 raise CheckpointError(f"the stored checkpoint of size {size} is of another size")
-            self._notes[size] = note
+            self._remember(size, note)
             lines = [Signature.parse(line) for line in self._store.cosignatures(size)]
             self._count(size, lines)
         if self._durable not in self._notes:
@@ -273,7 +282,7 @@ class Log:
                 raise LedgerError("the ledger is founded already")
             if signed.entry.data.get("log_vkey") != self._key.vkey:
                 raise LedgerError("the founding entry names another log key")
-            self._replica = Replica(signed.id)
+            self._replica = Replica(signed.id, self._store)
             leaf = self._leaf(signed)
             self._write([leaf], self._replica.accept(leaf))
             return SubmitOutcome(receipt=self._receipt(0))
@@ -308,6 +317,7 @@ class Log:
     def _commit(self) -> None:
         """Write what is waiting as one batch, this thread's ticket among it or not."""
         while self._queue and not self._broken:
+            self._replica.settle()  # what is held so far was written before anybody was answered
             batch: list[_Ticket] = []
             n_notes = 0
             while self._queue and (not batch or n_notes + len(self._queue[0].notes) <= MAX_BATCH):
@@ -331,7 +341,7 @@ class Log:
             signed = SignedEntry.parse(note)
         except MalformedEntryError as error:
             return SubmitOutcome(code="malformed", detail=error.message)
-        known = self.state.entry_index.get(signed.id)
+        known = self._known(signed)
         if known is not None:
             return known
         try:
@@ -346,6 +356,13 @@ class Log:
             return SubmitOutcome(code=error.code, detail=error.detail)
         leaves.append(leaf)
         return leaf.index
+
+    def _known(self, signed: SignedEntry) -> int | None:
+        """Return the index of an entry that is on the ledger; its number is used up then."""
+        newest, _ = self.state.author_heads.get(signed.entry.author, (-1, ""))
+        if signed.entry.author_seq > newest:
+            return None
+        return self.state.entry_index.get(signed.id)
 
     def _demand_key(self, signed: SignedEntry) -> None:
         if signed.entry.data.get("new_vkey") not in self._keys:
@@ -382,8 +399,27 @@ class Log:
             self.failure = error
             raise
         with self._book:
-            self._notes[size] = note
+            self._remember(size, note)
             self._durable = size
+
+    def _remember(self, size: int, note: bytes) -> None:
+        self._notes[size] = note
+        if len(self._notes) > REMEMBERED:
+            del self._notes[next(iter(self._notes))]
+
+    def _bare(self, size: int) -> bytes | None:
+        """Return the checkpoint of a size without co-signatures."""
+        return self._notes.get(size) or self._store.checkpoint(size)
+
+    def _lines(self, size: int) -> dict[str, Signature]:
+        """Return the co-signatures of the checkpoint of a size by name."""
+        found = self._cosignatures.get(size)
+        if found is None:
+            stored = map(Signature.parse, self._store.cosignatures(size))
+            found = self._cosignatures[size] = {line.name: line for line in stored}
+            if len(self._cosignatures) > REMEMBERED:
+                del self._cosignatures[next(iter(self._cosignatures))]
+        return found
 
     def _receipt(self, index: int) -> bytes:
         """Return the proof in the newest head, or in the first one that makes it final."""
@@ -423,16 +459,38 @@ class Log:
             raise LedgerError(f"there is no consistency proof from {old} to {new}")
         return self._replica.tree.consistency_proof(old, new)
 
+    def inclusion(self, index: int, size: int) -> list[bytes]:
+        """Return the inclusion proof of a leaf in the tree of a size.
+
+        Raises
+        ------
+        LedgerError
+            When there is no such leaf, or no such size.
+        """
+        if not 0 <= index < size <= self._durable:
+            raise LedgerError(f"there is no inclusion proof of leaf {index} in {size} leaves")
+        return self._replica.tree.inclusion_proof(index, size)
+
+    def settled_at(self, entry_id: str) -> int | None:
+        """Return the leaf in which an entry stands, or its refusal; None for neither."""
+        index = self.state.entry_index.get(entry_id)
+        if index is not None:
+            return index
+        for act, _ in list(self.state.refused_entries.values()):
+            if act.data["entry_id"] == entry_id:
+                return act.index
+        return None
+
     def checkpoint_note(self, size: int | None = None) -> bytes | None:
         """Return the checkpoint of a size (the newest one) with its co-signatures so far."""
         with self._book:
             return self._note(self._durable if size is None else size)
 
     def _note(self, size: int) -> bytes | None:
-        bare = self._notes.get(size)
+        bare = self._bare(size)
         if bare is None:
             return None
-        lines = self._cosignatures.get(size, {})
+        lines = self._lines(size)
         return bare + "".join(lines[name].line() + "\n" for name in sorted(lines)).encode()
 
     def pending(self, old_size: int) -> bytes | None:
@@ -496,15 +554,17 @@ class Log:
 
     def _candidates(self, size: int | None) -> list[int]:
         if size is not None:
-            return [size] if size in self._notes else []
+            return [size] if self._bare(size) is not None else []
         newest = list(self._notes)[-_RECENT:][::-1]
-        if self._target is not None and self._target[0] in self._notes:
+        if self._target is not None:
             newest.insert(0, self._target[0])
         return newest
 
     def _count(self, size: int, signatures: list[Signature]) -> bool:
         """Add lines that all verify over one checkpoint; tell whether they do."""
-        text = Note.parse(self._notes[size]).text
+        note = self._bare(size)
+        assert note is not None, "a candidate has its checkpoint"
+        text = Note.parse(note).text
         policy = self._replica.head_rule(size).policy
         try:
             names = policy.cosigned(text, signatures)
@@ -512,7 +572,7 @@ class Log:
             return False
         if len(names) != len({(s.name, s.key_id) for s in signatures}):
             return False
-        known = self._cosignatures.setdefault(size, {})
+        known = self._lines(size)
         for signature in signatures:
             known.setdefault(signature.name, signature)
         cosigned = policy.cosigned(text, known.values())
@@ -532,3 +592,14 @@ class Log:
             place = bisect_left(self._quorum_sizes, covering)
             found = self._quorum_sizes[place : place + 1]
             return self._note(found[0]) if found else None
+
+
+def _are_stored(store: LedgerStore, accepted: list[list[tuple[int, int, bytes]]]) -> bool:
+    """Tell whether the nodes that leaves have completed are the ones in the store."""
+    rows: dict[int, tuple[int, list[bytes]]] = {}
+    for nodes in accepted:
+        for level, index, value in nodes:
+            rows.setdefault(level, (index, []))[1].append(value)
+    return all(
+        store.stored_nodes(level, first, len(row)) == row for level, (first, row) in rows.items()
+    )

@@ -55,8 +55,7 @@ class Replica:
         self.quorum_size = 0
         self.quorum_note = b""
         self._kept = kept
-        self._leaves: list[bytes] = []
-        self._n_dropped = 0
+        self._held: tuple[int, list[bytes]] = (0, [])
         self._last: Leaf | None = None
         if kept is not None:
             self.tree = KeptTree(kept.node)
@@ -130,21 +129,20 @@ class Replica:
     def leaves(self, start: int = 0, end: int | None = None) -> list[bytes]:
         """Return the bytes of leaves `start` to `end` - 1."""
         end = self.size if end is None else min(end, self.size)
-        first = self._n_dropped
+        first, held = self._held
         older: list[bytes] = []
         if start < first and self._kept is not None:
             older = self._kept.leaves(start, max(min(end, first) - start, 0))
-        return older + self._leaves[max(start - first, 0) : max(end - first, 0)]
+        return older + held[max(start - first, 0) : max(end - first, 0)]
 
     def settle(self) -> None:
         """Hold only the newest leaves from now on: all are where `kept` finds them."""
         if isinstance(self.tree, KeptTree) and isinstance(self.state.entry_index, KeptIndex):
             self.tree.settle()
             self.state.entry_index.settle()
-            n_surplus = len(self._leaves) - NEWEST
-            if n_surplus > NEWEST:
-                self._n_dropped += n_surplus
-                del self._leaves[:n_surplus]
+            first, held = self._held
+            if len(held) > 2 * NEWEST:
+                self._held = (first + len(held) - NEWEST, held[-NEWEST:])
 
     def find(self, entry_id: str) -> int:
         """Return the leaf index of an entry.
@@ -208,7 +206,7 @@ class Replica:
             check_signatures=check_signatures,
             put_off=put_off,
         )
-        self._leaves.append(leaf.raw)
+        self._held[1].append(leaf.raw)
         self._last = leaf
         return self.tree.append(leaf.hash)
 

@@ -328,7 +328,7 @@ class State:
     aggregates: dict[str, tuple[str, AttemptState]] = field(default_factory=dict)
     author_heads: dict[str, tuple[int, str]] = field(default_factory=dict)
     author_seen: dict[str, int] = field(default_factory=dict)
-    entry_index: dict[str, int] = field(default_factory=dict, compare=False)
+    entry_index: dict[str, int] = field(default_factory=dict, compare=False, repr=False)
     opening_keys: dict[tuple[str, int, str, str], str] = field(default_factory=dict)
     endorsements: dict[tuple[str, str, str], tuple[Act, str]] = field(default_factory=dict)
     mask_epks: set[str] = field(default_factory=set)
