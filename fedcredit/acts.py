@@ -15,12 +15,14 @@ from typing import Any, Self
 
 from fedcredit.coordinator.admissions import endorsed_act
 from fedcredit.coordinator.deployment import CoordinatorSetup
+from fedcredit.coordinator.log_keys import held_log_keys, new_log_key
 from fedcredit.errors import FoundingError
 from fedcredit.founding import OutsideWitness, quorum_lines, quorum_size
 from fedcredit.founding_exchange import FOUNDER, MAX_FILE_BYTES, read_document, read_founder
 from fedcredit_ledger.checkpoint import Policy
 from fedcredit_ledger.entry import act_digest
-from fedcredit_ledger.errors import RejectedEntryError
+from fedcredit_ledger.errors import LedgerError, RejectedEntryError
+from fedcredit_ledger.note import SigningKey
 from fedcredit_ledger.quorum import endorsements_of, quorum_of, voters
 from fedcredit_ledger.rules_policy import lines_digest
 from fedcredit_ledger.state import State
@@ -31,7 +33,7 @@ from fedcredit_parties.member import Member, utc_now
 
 ACT = "fedcredit-act/v1"
 
-KINDS = ("party-left", "party-key-revoked", "policy-changed", "log-closed")
+KINDS = ("party-left", "party-key-revoked", "policy-changed", "log-key-rotated", "log-closed")
 """Types of acts that a file can hold; that of joining is a member's file."""
 
 
@@ -67,7 +69,7 @@ class Act:
             if kind not in KINDS or not isinstance(data, dict) or "endorsements" in data:
                 raise RejectedEntryError("malformed", "not an act of the parties")
             check_data(kind, {**data, "endorsements": [act_digest(kind, data)]})
-        except (RejectedEntryError, ValueError, TypeError) as error:
+        except (LedgerError, ValueError, TypeError) as error:
             raise FoundingError(
                 f"{path.name} holds no act that parties decide",
                 expected=f"one of {', '.join(KINDS)}, with exactly its data",
@@ -170,9 +172,39 @@ def enact(path: Path, act: Act) -> str:
             found="a member's file",
             remedy="fedcredit coordinator invite; the member types fedcredit party join",
         )
-    with _at(CoordinatorSetup(path).member()) as member:
+    setup = CoordinatorSetup(path)
+    cosigners = _log_key(setup, act) if act.kind == "log-key-rotated" else ()
+    with _at(setup.member()) as member:
         data = endorsed_act(member.ledger.state, act.kind, act.data, now=utc_now())
-        return member.ledger.append(act.kind, data)
+        return member.ledger.append(act.kind, data, cosigners=cosigners)
+
+
+def _log_key(setup: CoordinatorSetup, act: Act) -> tuple[SigningKey]:
+    for key in held_log_keys(setup):
+        if key.vkey == act.data["new_vkey"]:
+            return (key,)
+    raise ConfigError(
+        "the new log key is not here",
+        party=setup.config.name,
+        expected=f"the key {act.data['new_vkey']}",
+        found="other keys, or none",
+        remedy="coordinator rotate-log-key makes a key and its act in one folder",
+    )
+
+
+def log_key_rotation(path: Path) -> Act:
+    """Make another key for the log; return the act of putting it in force.
+
+    Parameters
+    ----------
+    path : Path
+        ``coordinator.toml``; the coordinator runs.
+    """
+    setup = CoordinatorSetup(path)
+    with _at(setup.member()) as member:
+        old = member.ledger.replica.log_key.vkey
+    data = {"old_vkey": old, "new_vkey": new_log_key(setup).vkey}
+    return Act(kind="log-key-rotated", data=data)
 
 
 def witness_policy(path: Path, *, needed: int | None = None, without: tuple[str, ...] = ()) -> Act:

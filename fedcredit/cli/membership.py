@@ -302,6 +302,31 @@ def expel(
 
 
 @verb
+def rotate_log_key(
+    config: CoordinatorConfig,
+    output: Annotated[Path, typer.Option("--output", "-o", help="New file of the act.")],
+    as_json: AsJson = False,
+) -> None:
+    """Make another key for the ledger, and write down that it is to be in force.
+
+    Restart the coordinator, which then holds the key; the parties endorse the file; coordinator
+    enact. For 30 days heads carry the signatures of both keys.
+
+    Example: fedcredit coordinator rotate-log-key coordinator.toml -o log-key.act.json
+    """
+    from fedcredit.acts import log_key_rotation
+    from fedcredit.founding_exchange import write_new
+
+    act = log_key_rotation(config)
+    write_new(output, act.document())
+    if as_json:
+        show_json({"act": act.digest, **act.data, "written": str(output)})
+        return
+    _show(act)
+    print(f"\nwritten: restart the coordinator, then send {output} to the parties")
+
+
+@verb
 def enact(config: CoordinatorConfig, act: ActFile, as_json: AsJson = False) -> None:
     """Append an act that a quorum of the parties has endorsed.
 
@@ -358,6 +383,7 @@ def add_to(party: typer.Typer, coordinator: typer.Typer) -> None:
         ("invite", invite),
         ("policy", policy),
         ("expel", expel),
+        ("rotate-log-key", rotate_log_key),
         ("enact", enact),
     ):
         coordinator.command(word)(act)

@@ -34,6 +34,9 @@ STRANGE_PER_S = 20.0
 STRANGE_BURST = 200.0
 """Token bucket of one address for requests that are not a member's."""
 
+INVITED_COST = 5.0
+"""Tokens of that bucket for a call of somebody who is invited and no member yet."""
+
 MAX_ADDRESSES = 4096
 """Addresses, and connections of members, that are remembered; the longest silent go first."""
 
@@ -169,13 +172,15 @@ class Gate:
         except RefusedError:
             self._strange.take(peer[0])
             raise
-        if from_invited:
-            self._strange.take(peer[0], STRANGE_PER_S)
+        if from_invited and not self._strange.take(peer[0], INVITED_COST):
+            raise RefusedError(429)
         if not self._calls.take(request.party):
             raise RefusedError(429)
         if not self._newest.comes_after(request.party, parse_time(request.time)):
             raise RefusedError(503)
         self._remember(request)
+        if from_invited:
+            return request
         self._known[peer] = None
         self._known.move_to_end(peer)
         while len(self._known) > MAX_ADDRESSES:

@@ -10,6 +10,7 @@ from pathlib import Path
 from fedcredit.coordinator.certificates import check_certificate
 from fedcredit.coordinator.deployment import CoordinatorSetup
 from fedcredit.coordinator.ledger_place import hold_reserve, is_kept, open_store
+from fedcredit.coordinator.log_keys import held_log_keys
 from fedcredit.coordinator.port import holder, listening
 from fedcredit.coordinator.superlink import HOST
 from fedcredit.coordinator.tls import days_left, fingerprint
@@ -129,10 +130,10 @@ def open_stored_log(setup: CoordinatorSetup) -> Log:
     LedgerError
         When the stored ledger does not verify.
     """
-    key = log_key(setup)
+    key, others = log_key(setup), held_log_keys(setup)
     store = open_store(setup)
     try:
-        return Log(store, key, setup.config.origin)
+        return Log(store, key, setup.config.origin, other_keys=others)
     except LedgerError:
         store.close()
         raise

@@ -4,14 +4,20 @@ The coordinator's front is the real one behind TLS; what is not here is Flower, 
 """
 
 import json
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fedcredit.acts import ACT
+from fedcredit.coordinator.deployment import CoordinatorSetup
+from fedcredit.coordinator.gate import INVITED_COST, STRANGE_BURST, Gate, RefusedError
+from fedcredit.coordinator.log_keys import new_log_key
 from fedcredit.errors import FoundingError
 from fedcredit.joining import signed_by
 from fedcredit.machine import free_ports
@@ -19,13 +25,15 @@ from fedcredit_ledger.entry import SignedEntry
 from fedcredit_ledger.errors import RejectedEntryError
 from fedcredit_ledger.note import Note, SigningKey
 from fedcredit_ledger.quorum import voters
+from fedcredit_ledger.state import State
 from fedcredit_ledger.verify import Level, verify_file
 from fedcredit_parties import key_rotation
 from fedcredit_parties.daemon import PartySetup
 from fedcredit_parties.errors import ConfigError, UntrustedFederationError
 from fedcredit_parties.front_client import FrontClient
+from fedcredit_parties.front_request import SignedRequest
 from fedcredit_parties.identity_files import load_identity
-from fedcredit_parties.member import Member
+from fedcredit_parties.member import Member, utc_now
 from tests.fedcredit.command_line import Done, fedcredit
 from tests.founders import BANKS, Founders
 from tests.running_front import RunningFront
@@ -37,6 +45,7 @@ class Ours:
     def __init__(self, folder: Path, ports: tuple[int, int]) -> None:
         self.founders = Founders(folder, ports=ports)
         self.founding = self.founders.found()
+        self.next_log_key = new_log_key(CoordinatorSetup(self.config("coordinator")))
         self.front = RunningFront(self.config("coordinator"))
 
     def config(self, name: str) -> Path:
@@ -70,6 +79,15 @@ class Ours:
         self.endorse(file, *voters(self.front.state))
         self.invite(file)
         return self.join(name)
+
+    def act(self, name: str, kind: str, data: dict[str, Any]) -> Path:
+        """Write an act as a file."""
+        path = self.folder / f"{name}.act.json"
+        path.write_text(json.dumps({"format": ACT, "type": kind, "data": data}))
+        return path
+
+    def enact(self, file: Path) -> Done:
+        return fedcredit("coordinator", "enact", self.config("coordinator"), file, "--json")
 
     def member(self, name: str) -> Member:
         return PartySetup(self.config(name)).member()
@@ -306,3 +324,118 @@ def test_who_left_is_a_stranger_at_the_front(ours: Ours) -> None:
     assert "visitor" in ours.front.state.left
     with pytest.raises(ConfigError):
         ours.member("visitor")
+
+
+def test_a_party_is_expelled_by_the_word_of_the_others(ours: Ours) -> None:
+    assert ours.admit("guest", "data-holder").code == 0
+    file = ours.folder / "no-guest.act.json"
+    ours.founders.type("coordinator", "expel", ours.config("coordinator"), "guest", "-o", file)
+    asked = voters(ours.front.state, without="guest")
+
+    early = ours.enact(file)
+    ours.endorse(file, *asked[:-1])
+    declined = ours.founders.type(
+        "party", "endorse", ours.config(asked[0]), file, "--decline", "--yes", "--json"
+    )
+    ours.endorse(file, asked[0], asked[-1])
+    done = ours.enact(file)
+
+    assert early.code == RejectedEntryError.exit_code and "not-endorsed" in early.json()["message"]
+    assert asked[0] not in declined.json()["approved"]
+    assert done.code == 0, done.err
+    assert "guest" in ours.front.state.left
+    assert ours.front.state.endorsements[asked[0], "party-left", done.json()["act"]]
+
+
+def test_the_log_goes_over_to_a_key_that_it_holds_and_to_no_other(ours: Ours) -> None:
+    old = ours.front.log.state.head_rules[-1].log_vkey
+    held = {"old_vkey": old, "new_vkey": ours.next_log_key.vkey}
+    file = ours.act("held", "log-key-rotated", held)
+    foreign = ours.folder / "foreign.act.json"
+    ours.founders.type(
+        "coordinator", "rotate-log-key", ours.config("coordinator"), "-o", foreign, "--json"
+    )
+    asked = voters(ours.front.state)
+    ours.endorse(file, *asked)
+    ours.endorse(foreign, *asked)
+
+    refused = ours.enact(foreign)  # made since the coordinator was started
+    done = ours.enact(file)
+
+    assert "not-permitted" in refused.json()["message"]
+    assert done.code == 0, done.err
+    assert ours.front.log.state.head_rules[-1].log_vkey == ours.next_log_key.vkey
+    note = Note.parse(ours.front.log.checkpoint_note() or b"")
+    assert len([line for line in note.signatures if line.name == ours.front.log.origin]) == 2
+    member = ours.member("bank-0")
+    member.stop()
+    assert member.ledger.replica.log_key.vkey == ours.next_log_key.vkey
+    report = verify_file(ours.front.setup.state / "ledger.db", level=Level.SIGNATURES)
+    assert report.findings == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"format": ACT, "type": "grant-issued", "data": {}},
+        {"format": ACT, "type": "party-left", "data": {"party": "bank-0"}},
+        {"format": ACT, "type": "party-left", "data": {"party": "x", "reason": 1}},
+        {"format": ACT, "type": "log-closed", "data": {"final_size": 9, "endorsements": []}},
+        {"format": ACT, "type": ["log-closed"], "data": {"final_size": 9}},
+        {"format": ACT, "type": "log-closed", "data": {"final_size": 0.5}},
+        {"format": ACT, "type": "log-closed"},
+        {"format": "another"},
+        [],
+    ],
+)
+def test_a_file_that_holds_no_act_is_refused(ours: Ours, document: Any) -> None:
+    path = ours.folder / "bad.act.json"
+    path.write_text(json.dumps(document))
+
+    for done in (
+        fedcredit("party", "endorse", ours.config("bank-0"), path, "--yes"),
+        ours.enact(path),
+    ):
+        assert done.code == FoundingError.exit_code
+
+
+def test_letting_somebody_join_is_not_enacted_without_its_signature(ours: Ours) -> None:
+    done = ours.enact(ours.folder / "bank-1" / "bank-1.founder.json")
+
+    assert done.code == ConfigError.exit_code
+
+
+def test_an_invited_party_that_asks_without_end_is_a_stranger_that_asks_too_often() -> None:
+    key = SigningKey.generate("court")
+    gate = Gate(
+        origin="ledger.example/x",
+        state=State,
+        clock=utc_now,
+        invited=lambda name: key.vkey if name == "court" else "",
+    )
+    n_answered = 0
+
+    with pytest.raises(RefusedError) as refused:
+        while n_answered <= STRANGE_BURST:
+            gate.admit("GET", "/join", headers(key), ("10.0.0.1", 1), from_invited=True)
+            n_answered += 1
+
+    assert refused.value.status == 429
+    assert n_answered <= STRANGE_BURST / INVITED_COST + 2
+    for path in ("/leaves?from=0", "/entries"):
+        with pytest.raises(RefusedError) as refused:
+            gate.admit("GET", path, headers(key, path), ("10.0.0.2", 1))
+        assert refused.value.status == 401
+
+
+def headers(key: SigningKey, target: str = "/join") -> list[tuple[bytes, bytes]]:
+    signed = SignedRequest.sign(
+        key,
+        origin="ledger.example/x",
+        method="GET",
+        target=target,
+        body_digest="0" * 64,
+        now=utc_now(),
+        nonce=secrets.token_hex(16),
+    )
+    return [(name.encode(), value.encode()) for name, value in signed.headers().items()]
