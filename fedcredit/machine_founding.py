@@ -29,7 +29,7 @@ from fedcredit.member_files import (
 from fedcredit.requests import DEFAULT_DEFINITION
 from fedcredit.simulation import ANALYST, COORDINATOR, KEY_HOLDER
 from fedcredit.witness.new_witness import init_witness
-from fedcredit_ledger.note import SigningKey
+from fedcredit_ledger.note import SigningKey, VerifierKey
 from fedcredit_models.schema import Feature
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.identity import Identity
@@ -184,7 +184,8 @@ def _found_witness(
             found=name,
             remedy="--witness regulator, for example",
         )
-    witness, _ = init_witness(folder / name, name=name, port=port, logs=[log_vkey])
+    authors = {VerifierKey.parse(log_vkey).name: [one.signing.vkey for one in taken]}
+    witness, _ = init_witness(folder / name, name=name, port=port, logs=[log_vkey], authors=authors)
     return witness
 
 

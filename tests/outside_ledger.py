@@ -109,6 +109,24 @@ class Ledger:
         self.bank.append("endorsement-given", data)
         return self.log.size
 
+    def append_as(self, name: str, kind: str, data: dict[str, object]) -> str:
+        """Let any member write one entry."""
+        client = LedgerClient(
+            key=self.members[name].signing,
+            origin=ORIGIN,
+            founding_entry=self.founding_entry,
+            front=self.desk.window(name),
+            clock=utc_now,
+        )
+        client.refresh()
+        return client.append(kind, data)
+
+    def grow_as(self, name: str) -> int:
+        """Let any member write some entry; return the new size."""
+        data = {"act_type": "x", "act_digest": f"{self.log.size:064x}", "decision": "approve"}
+        self.append_as(name, "endorsement-given", data)
+        return self.log.size
+
     def co_signed(self, size: int) -> bool:
         """Wait until the regulator's line stands under the head of a size."""
 

@@ -77,7 +77,7 @@ def status(config: ConfigFile, as_json: AsJson = False) -> None:
     if as_json:
         show_json(found)
         return
-    logs, proofs = found.pop("logs", {}), found.pop("proofs", [])
+    logs, proofs, held = (found.pop(key, {}) for key in ("logs", "proofs", "held"))
     show_table([{"what": key, "is": value} for key, value in found.items()])
     if logs:
         print()
@@ -92,6 +92,8 @@ def status(config: ConfigFile, as_json: AsJson = False) -> None:
             ],
             right=("leaves",),
         )
+    for entry, one in held.items():
+        print(f"\nheld since {one['since']}: entry {entry} of {one['author']}")
     for path in proofs:
         print(f"\nPROOF OF A FORK: {path}")
 

@@ -16,11 +16,12 @@ import httpx
 
 from fedcredit.errors import WitnessUnreachableError
 from fedcredit_ledger.checkpoint import Checkpoint
-from fedcredit_ledger.entry import format_time
+from fedcredit_ledger.entry import HEX_DIGEST, format_time
 from fedcredit_ledger.errors import ForkError, LedgerError, MalformedEntryError, RollbackError
+from fedcredit_ledger.held_entry import MAX_SHOWN, ShownEntry, encode_shown
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.note import Note, Signature, VerifierKey
-from fedcredit_ledger.tlog_witness import CONFLICT, UNPROVEN, AddCheckpoint, Answer
+from fedcredit_ledger.tlog_witness import CONFLICT, UNPROVEN, WITHHELD, AddCheckpoint, Answer
 
 CALL_S = 10.0
 """How long one call of a witness may take."""
@@ -35,6 +36,9 @@ class Calls(Protocol):
 
     def add_checkpoint(self, body: bytes) -> Answer:
         """Hand in one request."""
+
+    def add_shown(self, body: bytes) -> Answer:
+        """Hand in one request behind entries that are shown."""
 
 
 class HttpCalls:
@@ -51,7 +55,7 @@ class HttpCalls:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/") + "/add-checkpoint"
+        self._url = url.rstrip("/")
         self._client = httpx.Client(timeout=CALL_S, trust_env=False, follow_redirects=False)
 
     def add_checkpoint(self, body: bytes) -> Answer:
@@ -62,10 +66,23 @@ class HttpCalls:
         WitnessUnreachableError
             When nobody answers in time, or at too great a length.
         """
+        return self._post("/add-checkpoint", body)
+
+    def add_shown(self, body: bytes) -> Answer:
+        """Hand in one request behind entries that are shown.
+
+        Raises
+        ------
+        WitnessUnreachableError
+            As `add_checkpoint`.
+        """
+        return self._post("/add-checkpoint-with-entries", body)
+
+    def _post(self, path: str, body: bytes) -> Answer:
         until = time.monotonic() + CALL_S
         read = b""
         try:
-            with self._client.stream("POST", self._url, content=body) as answer:
+            with self._client.stream("POST", self._url + path, content=body) as answer:
                 for chunk in answer.iter_bytes():
                     read += chunk
                     if len(read) > MAX_ANSWER_BYTES or time.monotonic() > until:
@@ -172,6 +189,8 @@ class OutsideWitness:
                         f"it has co-signed {old} leaves, and this head has {head.size}"
                     )
                 answer = self._ask(old, head, note)
+            if answer.status == WITHHELD:
+                answer = self._show_entries(answer, old, head, note)
             if answer.status != 200:
                 disagrees = disagrees and answer.status in (CONFLICT, UNPROVEN)
                 reason = answer.body[:200].decode("ascii", "replace").strip()
@@ -219,6 +238,22 @@ class OutsideWitness:
         request = AddCheckpoint(old, tuple(proof), Note.parse(note))
         return self._calls.add_checkpoint(request.encode())
 
+    def _show_entries(self, answer: Answer, old: int, head: Checkpoint, note: bytes) -> Answer:
+        """Answer a witness that holds entries: show where each stands, or was refused."""
+        shown = [self._shown(name, head.size) for name in withheld_in(answer)]
+        proof = self._log.consistency(old, head.size) if old else ()
+        request = AddCheckpoint(old, tuple(proof), Note.parse(note))
+        return self._calls.add_shown(encode_shown(shown, request.encode()))
+
+    def _shown(self, entry_id: str, size: int) -> ShownEntry:
+        index = self._log.settled_at(entry_id)
+        if index is None or index >= size:
+            raise WitnessUnreachableError(
+                f"it holds entry {entry_id[:16]}, which is not under this head, and was not refused"
+            )
+        (leaf,) = self._log.leaves(index, 1)
+        return ShownEntry(index, leaf, tuple(self._log.inclusion(index, size)))
+
     def _set(self, problem: str, **changed: Any) -> None:
         """Note how a call ended; what is new about it is written to the process's log once."""
         before, self.standing = self.standing, replace(self.standing, problem=problem, **changed)
@@ -226,6 +261,20 @@ class OutsideWitness:
             _LOG.warning("outside witness %s: %s", self.name, problem)
         elif before.problem and not problem:
             _LOG.warning("outside witness %s co-signs again", self.name)
+
+
+def withheld_in(answer: Answer) -> list[str]:
+    """Return the ids of the entries that a witness holds and names in a 503.
+
+    Raises
+    ------
+    WitnessUnreachableError
+        When it names none, or more than are shown at once.
+    """
+    names = answer.body.decode("ascii", "replace").split("\n")[:-1]
+    if not 0 < len(names) <= MAX_SHOWN or not all(map(HEX_DIGEST.fullmatch, names)):
+        raise WitnessUnreachableError("it answers 503")
+    return names
 
 
 def size_in(answer: Answer) -> int:

@@ -14,14 +14,17 @@ from fedcredit_parties.errors import ConfigError
 from fedcredit_parties.secret_files import check_secret
 
 
-def _log_key(vkey: str) -> str:
+def _signing_key(vkey: str) -> str:
     try:
         key = VerifierKey.parse(vkey)
     except MalformedEntryError as error:
         raise ValueError(error.message) from None
     if key.type != ED25519:
-        raise ValueError("a log's key is an Ed25519 key of type 1, not a co-signature key")
+        raise ValueError("an Ed25519 key of type 1 is wanted, not a co-signature key")
     return vkey
+
+
+SigningVkey = Annotated[str, AfterValidator(_signing_key)]
 
 
 class WitnessConfig(Config):
@@ -39,6 +42,8 @@ class WitnessConfig(Config):
         Its private key; folder of what it has co-signed and of the proofs that it keeps.
     logs : tuple of str
         Keys (vkeys) of the logs that it accepts; each names its log's origin.
+    authors : dict of str to tuple of str
+        By a log's origin the signing keys (vkeys) of the parties whose withheld entries are taken.
     """
 
     name: Name
@@ -47,7 +52,8 @@ class WitnessConfig(Config):
     url: str | None = Field(default=None, pattern=r"^https?://[!-~]{1,200}$")
     key_file: Path = Path("witness.key")
     state: Path = Path("state")
-    logs: tuple[Annotated[str, AfterValidator(_log_key)], ...] = ()
+    logs: tuple[SigningVkey, ...] = ()
+    authors: dict[str, tuple[SigningVkey, ...]] = Field(default_factory=dict)
 
     @property
     def address(self) -> str:
@@ -74,6 +80,10 @@ class WitnessSetup:
         folder = path.resolve().parent
         self.key = _read_key(resolve(folder, self.config.key_file), self.config.name)
         self.logs = [VerifierKey.parse(vkey) for vkey in self.config.logs]
+        self.authors = {
+            origin: [VerifierKey.parse(vkey) for vkey in vkeys]
+            for origin, vkeys in self.config.authors.items()
+        }
         self.state = resolve(folder, self.config.state)
         with kept_in(self.state, "the state folder was not made", party=self.config.name):
             self.state.mkdir(parents=True, exist_ok=True, mode=0o700)

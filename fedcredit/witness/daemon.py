@@ -55,7 +55,9 @@ def run(path: Path, stop: threading.Event) -> None:
 
 def _serve(setup: WitnessSetup, stop: threading.Event) -> None:
     state = WitnessState(setup.state / HEADS)
-    witness = TlogWitness(setup.key, setup.logs, state, keep=partial(keep, setup))
+    witness = TlogWitness(
+        setup.key, setup.logs, state, authors=setup.authors, keep=partial(keep, setup)
+    )
     server = FrontServer(
         witness_app(witness),
         host=setup.config.host,
@@ -108,6 +110,11 @@ def status(setup: WitnessSetup, witness: TlogWitness) -> dict[str, Any]:
             if origin in seen
             else {}
             for origin in witness.logs
+        },
+        "held": {
+            one.entry.id: {"author": author, "since": _time(one.since_s)}
+            for origin in witness.logs
+            for author, one in witness.state.held(origin).items()
         },
         "proofs": [str(path) for path in kept(setup.state)],
     }

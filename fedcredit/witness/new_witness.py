@@ -1,6 +1,6 @@
 """Make a witness: its key, its configuration, and the one file that a coordinator needs of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fedcredit.founding import OutsideWitness
@@ -23,6 +23,7 @@ def init_witness(
     host: str = "127.0.0.1",
     url: str | None = None,
     logs: Sequence[str] = (),
+    authors: Mapping[str, Sequence[str]] | None = None,
 ) -> tuple[OutsideWitness, Path]:
     """Make key, ``witness.toml`` and the public file of a witness.
 
@@ -38,6 +39,8 @@ def init_witness(
         Under which coordinators reach it, when that is not ``http://host:port``.
     logs : sequence of str
         Keys of the logs that it accepts; more can be written into ``witness.toml``.
+    authors : mapping of str to sequence of str, optional
+        By a log's origin the signing keys of the parties whose withheld entries it takes.
 
     Returns
     -------
@@ -52,7 +55,14 @@ def init_witness(
         When name or URL fit in no policy.
     """
     check_name(name)
-    values = {"name": name, "host": host, "port": port, "url": url, "logs": list(logs)}
+    values: dict[str, object] = {
+        "name": name,
+        "host": host,
+        "port": port,
+        "url": url,
+        "logs": list(logs),
+    }
+    values["authors"] = {origin: list(vkeys) for origin, vkeys in (authors or {}).items()}
     config = WitnessConfig.parse(
         {key: value for key, value in values.items() if value is not None}, name="witness init"
     )
@@ -86,6 +96,11 @@ def witness_toml(config: WitnessConfig) -> str:
         f"port = {config.port}\n{url}"
         "# Keys of the logs that are co-signed; compare each with its federation by telephone.\n"
         f"logs = [{logs}{chr(10) if logs else ''}]\n"
+        "\n[authors]  # by origin: signing keys of the parties whose withheld entries are taken\n"
+        + "".join(
+            f"{toml_text(origin)} = [{', '.join(map(toml_text, vkeys))}]\n"
+            for origin, vkeys in config.authors.items()
+        )
     )
 
 

@@ -1,13 +1,16 @@
 """The witness as an ASGI service: one call for logs, one page a log for everybody.
 
 ``POST /add-checkpoint`` is C2SP's; who may be co-signed is decided by the log's signature and by
-nothing else, so no request carries a name or a password. ``GET /<DIGEST>/checkpoint``, the SHA-256
-of an origin, shows the newest head that was co-signed: a member that reads it learns whether it is
-served the same history as the witness.
+nothing else, so no request carries a name or a password. ``POST /pending`` takes an entry for which
+its author got no receipt, and ``POST /add-checkpoint-with-entries`` is how the log answers that.
+``GET /<DIGEST>/checkpoint``, the SHA-256 of an origin, shows the newest head that was co-signed: a
+member that reads it learns whether it is served the same history as the witness.
 """
 
 import hashlib
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -17,11 +20,15 @@ from starlette.routing import Route
 
 from fedcredit.coordinator.connections import admit
 from fedcredit_ledger.errors import LedgerError
+from fedcredit_ledger.held_entry import MAX_ENTRY_BYTES
 from fedcredit_ledger.note import Note
-from fedcredit_ledger.tlog_witness import BAD_REQUEST, MAX_REQUEST_BYTES, TlogWitness
+from fedcredit_ledger.tlog_witness import BAD_REQUEST, MAX_REQUEST_BYTES, Answer, TlogWitness
 from fedcredit_parties.errors import PartyError
 
 UNUSABLE = 500
+
+MAX_SHOWN_BYTES = 2**21
+"""Of a request that shows leaves: 64 of them, with their proofs."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -39,23 +46,27 @@ def witness_app(witness: TlogWitness) -> Starlette:
     c2sp.org/tlog-witness.
     """
 
-    async def add_checkpoint(request: Request) -> Response:
-        body = b""
-        try:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > MAX_REQUEST_BYTES:
-                    return Response(b"the request is too long\n", status_code=BAD_REQUEST)
-        except ClientDisconnect:
-            return Response(status_code=BAD_REQUEST)
-        try:
-            answer = await run_in_threadpool(witness.add_checkpoint, body)
-        except (LedgerError, PartyError) as error:
-            _LOG.warning("nothing was co-signed: %s", error)
-            return Response(status_code=UNUSABLE)
-        if answer.status == 200:
-            admit(request.scope)
-        return Response(answer.body, answer.status, headers={"content-type": answer.content_type})
+    def taking(call: Callable[[bytes], Answer], most: int) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            body = b""
+            try:
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > most:
+                        return Response(b"the request is too long\n", status_code=BAD_REQUEST)
+            except ClientDisconnect:
+                return Response(status_code=BAD_REQUEST)
+            try:
+                answer = await run_in_threadpool(call, body)
+            except (LedgerError, PartyError) as error:
+                _LOG.warning("nothing was co-signed or held: %s", error)
+                return Response(status_code=UNUSABLE)
+            if answer.status in (200, 202):
+                admit(request.scope)
+            headers = {"content-type": answer.content_type}
+            return Response(answer.body, answer.status, headers=headers)
+
+        return endpoint
 
     async def checkpoint(request: Request) -> Response:
         try:
@@ -69,7 +80,17 @@ def witness_app(witness: TlogWitness) -> Starlette:
 
     return Starlette(
         routes=[
-            Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
+            Route(
+                "/add-checkpoint",
+                taking(witness.add_checkpoint, MAX_REQUEST_BYTES),
+                methods=["POST"],
+            ),
+            Route(
+                "/add-checkpoint-with-entries",
+                taking(witness.add_shown, MAX_SHOWN_BYTES),
+                methods=["POST"],
+            ),
+            Route("/pending", taking(witness.hold, MAX_ENTRY_BYTES), methods=["POST"]),
             Route("/{digest}/checkpoint", checkpoint, methods=["GET"]),
         ]
     )

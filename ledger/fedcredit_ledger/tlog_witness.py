@@ -21,11 +21,13 @@ from fedcredit_ledger.entry import utc_now
 from fedcredit_ledger.errors import (
     CheckpointError,
     InvalidEvidenceError,
+    LedgerError,
     MalformedEntryError,
     SignatureError,
     WitnessRefusedError,
 )
 from fedcredit_ledger.fork_proof import ForkProof, from_request
+from fedcredit_ledger.held_entry import Held, ShownEntry, follows, parse_shown, take
 from fedcredit_ledger.merkle import EMPTY_ROOT, HASH_BYTES, verify_consistency
 from fedcredit_ledger.note import CosignatureKey, Note, VerifierKey, decode_base64
 from fedcredit_ledger.witness_state import Seen, WitnessState
@@ -37,6 +39,9 @@ SIZE_TYPE = "text/x.tlog.size"
 """Content type of the answer that names the size of the newest head that was co-signed."""
 
 BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT, UNPROVEN = 400, 403, 404, 409, 422
+
+WITHHELD = 503
+"""Entries are held that are overdue: the body names them, an id a line."""
 
 _TEXT = "text/plain; charset=utf-8"
 _OLD = re.compile(r"old (0|[1-9][0-9]{0,14})", re.ASCII)
@@ -221,6 +226,8 @@ class TlogWitness:
         Keys of the logs it accepts, each named after its log's origin; one log may have several.
     state : WitnessState
         What it has co-signed.
+    authors : mapping of str to sequence of VerifierKey, optional
+        By origin the signing keys of those whose withheld entries it takes; of no others.
     clock : callable, optional
         Returns the time in UTC; a co-signature states it.
     keep : callable, optional
@@ -230,8 +237,9 @@ class TlogWitness:
 
     Disclosure
     ----------
-    The witness learns how many leaves a log has, when, and their root. A co-signature tells
-    everybody that it saw this head at this time.
+    The witness learns how many leaves a log has, when, and their root, and reads the entries that
+    their authors or the log show it because they were withheld. A co-signature tells everybody that
+    it saw this head at this time.
     """
 
     def __init__(
@@ -240,6 +248,7 @@ class TlogWitness:
         logs: Iterable[VerifierKey],
         state: WitnessState,
         *,
+        authors: Mapping[str, Sequence[VerifierKey]] | None = None,
         clock: Callable[[], datetime] = utc_now,
         keep: Callable[[ForkProof], None] = lambda proof: None,
         before_keeping: Callable[[], None] = lambda: None,
@@ -249,6 +258,7 @@ class TlogWitness:
         self.logs: dict[str, list[VerifierKey]] = {}
         for log in logs:
             self.logs.setdefault(log.name, []).append(log)
+        self.authors = dict(authors or {})
         self._clock = clock
         self._keep = keep
         self._before_keeping = before_keeping
@@ -261,12 +271,26 @@ class TlogWitness:
         LedgerError
             When the state cannot be read or written; nothing was co-signed then.
         """
+        return self._answer(lambda: ([], body))
+
+    def add_shown(self, body: bytes) -> Answer:
+        """Answer the same request behind entries that the log shows in its checkpoint.
+
+        Raises
+        ------
+        LedgerError
+            As `add_checkpoint`.
+        """
+        return self._answer(lambda: parse_shown(body))
+
+    def _answer(self, read: Callable[[], tuple[list[ShownEntry], bytes]]) -> Answer:
         try:
+            shown, body = read()
             request = AddCheckpoint.parse(body)
         except MalformedEntryError as error:
             return Answer(BAD_REQUEST, f"{error.message}\n".encode())
         try:
-            return Answer(200, self.cosign(request))
+            return Answer(200, self.cosign(request, shown))
         except WitnessRefusedError as refusal:
             if refusal.status == UNPROVEN or refusal.is_fork:
                 self._convict(request)
@@ -285,13 +309,60 @@ class TlogWitness:
                 if proof is not None:
                     self._keep(proof)
 
-    def cosign(self, request: AddCheckpoint) -> bytes:
+    def hold(self, body: bytes) -> Answer:
+        """Take an entry whose author got no receipt; what is taken is on the disk before.
+
+        Of each author one is held. A newer one takes its place; it inherits the time since when,
+        unless its number says that the earlier one is settled.
+
+        Raises
+        ------
+        LedgerError
+            When the state cannot be read or written.
+        """
+        now = self._clock()
+        try:
+            signed = take(body, authors=self.authors, now=now)
+        except WitnessRefusedError as refusal:
+            return Answer(refusal.status, f"{refusal.message}\n".encode())
+        since_s = int(now.timestamp())
+        earlier = self.state.held(signed.entry.ledger).get(signed.entry.author)
+        if earlier is not None and not follows(earlier, signed):
+            since_s = earlier.since_s
+        self.state.hold(Held(signed, since_s))
+        return Answer(202, f"held: {signed.id}\n".encode())
+
+    def _demand_entries(self, head: Checkpoint, shown: Sequence[ShownEntry]) -> list[Held]:
+        """Return what the shown entries settle; refuse while anything is overdue beside it."""
+        held = self.state.held(head.origin)
+        try:
+            settled = {entry_id for one in shown for entry_id in one.settles(head)}
+        except LedgerError as error:
+            raise WitnessRefusedError(UNPROVEN, error.message) from error
+        overdue = sorted(
+            one.entry.id
+            for one in held.values()
+            if one.is_overdue(self._clock()) and one.entry.id not in settled
+        )
+        if overdue:
+            raise WitnessRefusedError(WITHHELD, "\n".join(overdue))
+        return [one for one in held.values() if one.entry.id in settled]
+
+    def cosign(self, request: AddCheckpoint, shown: Sequence[ShownEntry] = ()) -> bytes:
         """Co-sign the request's checkpoint; return the line with its newline.
+
+        Parameters
+        ----------
+        request : AddCheckpoint
+            What the log hands in.
+        shown : sequence of ShownEntry
+            Entries that stand in the checkpoint: those that were held are not held any longer.
 
         Raises
         ------
         WitnessRefusedError
-            As `judge` says, and with 409 when another request has overtaken this one.
+            As `judge` says, with 409 when another request has overtaken this one, and with 503 when
+            an entry is held that is overdue; the message names it.
         LedgerError
             When the state cannot be read or written.
         """
@@ -302,9 +373,12 @@ class TlogWitness:
             return judged[-1]
 
         head = judge(request, logs=self.logs, seen=seen)
+        settled = self._demand_entries(head, shown)
         self._before_keeping()
         time_s = int(self._clock().timestamp())
         new = Seen(head.size, head.root, request.note.encode(), time_s)
         if not self.state.advance(head.origin, judged[-1], new):
             raise WitnessRefusedError(CONFLICT, "another request has overtaken this one")
+        for one in settled:
+            self.state.release(one)
         return self.key.cosign(request.note.text, time_s).line().encode() + b"\n"

@@ -1,8 +1,8 @@
 """What an outside witness remembers: of every log, the newest head that it has co-signed.
 
-One SQLite file, one row a log. A row moves forwards only, by compare-and-set in one transaction
-that is on the disk before the co-signature leaves: of two requests that were judged against the
-same head, the second finds another head and gets nothing.
+One SQLite file, one row a log, and one for each entry that it holds. A log's row moves forwards
+only, by compare-and-set in one transaction that is on the disk before the co-signature leaves: of two
+requests that were judged against the same head, the second finds another head and gets nothing.
 
 References
 ----------
@@ -14,13 +14,17 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
+from fedcredit_ledger.entry import SignedEntry
 from fedcredit_ledger.errors import LedgerError
+from fedcredit_ledger.held_entry import Held
 from fedcredit_ledger.merkle import EMPTY_ROOT
 from fedcredit_ledger.store import MEMORY
 
-_TABLE = (
+_TABLES = (
     "CREATE TABLE IF NOT EXISTS log (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, "
-    "root BLOB NOT NULL, note BLOB NOT NULL, time_s INTEGER NOT NULL) STRICT"
+    "root BLOB NOT NULL, note BLOB NOT NULL, time_s INTEGER NOT NULL) STRICT",
+    "CREATE TABLE IF NOT EXISTS held (origin TEXT NOT NULL, author TEXT NOT NULL, "
+    "note BLOB NOT NULL, since_s INTEGER NOT NULL, PRIMARY KEY (origin, author)) STRICT",
 )
 
 
@@ -71,7 +75,8 @@ class WitnessState:
             self._db = sqlite3.connect(str(path), isolation_level=None, check_same_thread=False)
             for setting in ("trusted_schema=OFF", "journal_mode=WAL", "synchronous=FULL"):
                 self._db.execute(f"PRAGMA {setting}")
-            self._db.execute(_TABLE)
+            for table in _TABLES:
+                self._db.execute(table)
         except sqlite3.Error as error:
             raise self._unusable(error) from error
 
@@ -110,9 +115,46 @@ class WitnessState:
                 "ON CONFLICT (origin) DO NOTHING"
             )
             values = (new.size, new.root, new.note, new.time_s, origin)
+        return self._execute(statement, values) == 1
+
+    def held(self, origin: str) -> dict[str, Held]:
+        """Return the entries of one log that are held, by author: one each."""
         with self._lock:
             try:
-                return self._db.execute(statement, values).rowcount == 1
+                rows = self._db.execute(
+                    "SELECT author, note, since_s FROM held WHERE origin = ? ORDER BY author",
+                    (origin,),
+                ).fetchall()
+            except sqlite3.Error as error:
+                raise self._unusable(error) from error
+        return {author: Held(SignedEntry.parse(note), since_s) for author, note, since_s in rows}
+
+    def hold(self, held: Held) -> None:
+        """Hold an entry, in the place of its author's earlier one.
+
+        Raises
+        ------
+        LedgerError
+            When it could not be written.
+        """
+        entry = held.entry.entry
+        self._execute(
+            "INSERT OR REPLACE INTO held (origin, author, note, since_s) VALUES (?, ?, ?, ?)",
+            (entry.ledger, entry.author, held.entry.encode(), held.since_s),
+        )
+
+    def release(self, held: Held) -> None:
+        """Hold an entry no longer, unless its author has put another in its place."""
+        entry = held.entry.entry
+        self._execute(
+            "DELETE FROM held WHERE origin = ? AND author = ? AND note = ?",
+            (entry.ledger, entry.author, held.entry.encode()),
+        )
+
+    def _execute(self, statement: str, values: tuple[int | str | bytes, ...]) -> int:
+        with self._lock:
+            try:
+                return self._db.execute(statement, values).rowcount
             except sqlite3.Error as error:
                 raise self._unusable(error) from error
 

@@ -23,6 +23,7 @@ from fedcredit_parties.identity import Identity
 from fedcredit_parties.kept_heads import KeptHeads
 from fedcredit_parties.ledger_client import POLL_S, LedgerClient
 from fedcredit_parties.mailbox import Mailbox
+from fedcredit_parties.outside_route import OutsideRoute
 from fedcredit_parties.trust import Trust
 
 UNREACHABLE_S = 1.0
@@ -135,6 +136,8 @@ class Member:
         named = list(loops)
         if "witness" in self.identity.roles:
             named += [self._witness, self._answer_heads]
+        if self._state is not None and loops:
+            named.append(self._look_outside)
         for loop in named:
             thread = threading.Thread(target=self._guard, args=(loop,), daemon=True)
             thread.name = f"{self.name}-{loop.__name__.strip('_')}"
@@ -225,6 +228,20 @@ class Member:
             size = self.ledger.replica.size
             offered = self.front.checkpoint(covering=size, timeout_s=0.0) or b""
         keep(self._state, self.ledger, offered=offered, held=held, error=error)
+
+    def _look_outside(self, stop: threading.Event) -> None:
+        """Compare with the outside witnesses' heads, and hand them what gets no receipt."""
+        route = OutsideRoute(self.ledger)
+
+        def refuse(offered: bytes, error: LedgerError) -> None:
+            self._keep_refused(offered, error)
+            if isinstance(error, ForkError | RollbackError):
+                self.failures.append(error)
+
+        try:
+            route.serve(stop, refuse)
+        finally:
+            route.close()
 
     def _is_named(self, size: int) -> bool:
         """Whether the policy for heads of a size names this witness; one that has joined waits."""

@@ -23,6 +23,7 @@ from fedcredit_parties.finding import Finding, looked, wrong
 from fedcredit_parties.front_request import CLOCK_WINDOW_S
 from fedcredit_parties.kept_proofs import kept
 from fedcredit_parties.member import Member
+from fedcredit_parties.outside_route import OutsideRoute
 from fedcredit_parties.own_place import check_place
 from fedcredit_parties.secret_files import check_secret
 from fedcredit_parties.served_certificate import fingerprint, look
@@ -241,7 +242,40 @@ def _ledger(setup: PartySetup, member: Member) -> list[Finding]:
             *_ERRORS,
         ),
         looked("disclosure policy", lambda: _policy(setup, member), *_ERRORS),
+        *_outside(member),
     ]
+
+
+def _outside(member: Member) -> list[Finding]:
+    """Ask the witnesses that are no members, by the route that passes by the coordinator."""
+    route = OutsideRoute(member.ledger)
+    try:
+        if not route.urls:
+            return [
+                Finding(
+                    what="outside witnesses",
+                    sentence="none: an entry that the coordinator withholds is noticed by its "
+                    "author only, and stops nobody's co-signature",
+                )
+            ]
+        return [
+            looked(
+                f"outside witness {name}",
+                lambda name=name: _seen_outside(route, name),  # type: ignore[misc]
+                *_ERRORS,
+            )
+            for name in route.urls
+        ]
+    finally:
+        route.close()
+
+
+def _seen_outside(route: OutsideRoute, name: str) -> str:
+    size = route.compare(name, lambda offered, error: None)
+    where = route.urls[name]
+    return f"answers at {where}; " + (
+        f"its newest head, of {size} entries, is of this ledger" if size else "has seen no head yet"
+    )
 
 
 def _policy(setup: PartySetup, member: Member) -> str:
