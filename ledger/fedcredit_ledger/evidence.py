@@ -186,6 +186,8 @@ class Packer:
 
     def _stamp(self, place: int, anchors: Mapping[str, bytes]) -> list[Leaf]:
         """Return the entry about the first head over `place` whose time stamp is at hand."""
+        if not anchors:
+            return []
         digests = {hashlib.sha256(raw).hexdigest() for raw in anchors.values()}
         found = [
             leaf

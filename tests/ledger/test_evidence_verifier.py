@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 import pytest
@@ -236,14 +237,17 @@ def test_it_needs_nothing_but_the_standard_library_of_python_3_8():
     assert names <= sys.stdlib_module_names
 
 
-def test_a_package_verifies_in_an_empty_environment(tmp_path):
+def test_a_package_verifies_in_an_empty_virtual_environment(tmp_path):
     fed = finished_federation()
     (tmp_path / "case.zip").write_bytes(run_package(fed))
     shutil.unpack_archive(tmp_path / "case.zip", tmp_path / "case")
 
+    venv.create(tmp_path / "empty", symlinks=True)
+    python = tmp_path / "empty" / "bin" / "python"
+
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-I", "-S", "case/verify.py", *arguments],
+            [python, "-I", *arguments],
             cwd=tmp_path,
             env={},
             capture_output=True,
@@ -252,13 +256,15 @@ def test_a_package_verifies_in_an_empty_environment(tmp_path):
             timeout=60,
         )
 
-    done = run("case.zip", "--founding", fed.founding.id)
+    for package in ("fedcredit_ledger", "fedcredit", "cryptography"):
+        assert "ModuleNotFoundError" in run("-c", f"import {package}").stderr
+    done = run("case/verify.py", "case.zip", "--founding", fed.founding.id)
     assert (done.returncode, done.stderr) == (0, "")
     assert "run run-1: 21 entries" in done.stdout
     assert done.stdout.endswith("(as pinned)\nVALID: no findings\n")
 
-    other = run("case.zip", "--founding", "f" * 64)
+    other = run("case/verify.py", "case.zip", "--founding", "f" * 64)
     assert (other.returncode, other.stdout) == (59, "")
     assert other.stderr.startswith("INVALID: entries/0.leaf · another founding entry")
 
-    assert run("nothing.zip").returncode == 2
+    assert run("case/verify.py", "nothing.zip").returncode == 2

@@ -154,6 +154,7 @@ def test_malformed_notes_are_refused(data, defect):
         BY_ID["N1"]["vkey"].replace("530d903a", "530d903b"),
         BY_ID["N1"]["vkey"].replace("foo", "bar"),
         BY_ID["N1"]["vkey"][:-4],
+        "\udc80" + BY_ID["N1"]["vkey"],
     ],
 )
 def test_malformed_verifier_keys_are_refused(vkey):
