@@ -5,7 +5,7 @@ salted commitments, so the person's view needs the openings that the data holder
 counts when it is what the entry commits to.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -134,7 +134,12 @@ class Seen:
         }
 
 
-def of_subject(lines: Iterable[Line], subject: object, openings: Openings) -> Iterator[Seen]:
+def of_subject(
+    lines: Iterable[Line],
+    subject: object,
+    openings: Openings,
+    batches: Collection[str] = (),
+) -> Iterator[Seen]:
     """Yield the entries about one person: who was allowed to use its data, and who did.
 
     Parameters
@@ -146,6 +151,8 @@ def of_subject(lines: Iterable[Line], subject: object, openings: Openings) -> It
         field ``subject`` of a committed request, alert or report.
     openings : mapping
         What the holder keeps, by index of the entry.
+    batches : collection of str
+        Sealed batches that hold an authorization of the person, as the holder knows.
 
     Disclosure
     ----------
@@ -154,15 +161,20 @@ def of_subject(lines: Iterable[Line], subject: object, openings: Openings) -> It
     grants: dict[str, Line] = {}
     ids: set[str] = set()
     uses: dict[str, tuple[str, str, str]] = {}
+    roots: dict[tuple[str, str], str] = {}
     for line in lines:
         data = line.data
         if line.type in _ASKS:
             name = str(data[_ASKS[line.type]])
             uses[name] = (line.author, str(data["purpose"]), str(data.get("grant_id", "")))
         own, is_its = _own(line, subject, openings.get(line.index, ()))
-        if is_its and line.type == "grant-issued":
-            grants[str(data["grant_id"])] = line
-        cited = sorted(_grants(line) & grants.keys())
+        given = str(data.get("batch_id", data.get("grant_id", "")))
+        if (is_its and line.type == "grant-issued") or given in batches:
+            grants.setdefault(given, line)
+        if line.type == "grants-sealed" and given in batches:
+            roots[line.author, str(data["root"])] = given
+        under = {roots.get((line.author, str(data.get("grants_root", ""))), "")}
+        cited = sorted((_grants(line) | _batches(line) | under) & grants.keys())
         follows = {str(data.get(name)) for name in _FOLLOWS if name in data} & ids
         if not (is_its or cited or follows):
             continue
@@ -171,7 +183,7 @@ def of_subject(lines: Iterable[Line], subject: object, openings: Openings) -> It
         asked = str(data.get("query_id") or data.get("run_id"))
         used_by, purpose, grant = uses.get(asked, ("", "", ""))
         grant = cited[0] if cited else grant
-        if line.type == "grant-issued":
+        if line.type in ("grant-issued", "grants-sealed"):
             used_by = str(data["grantee"])
         elif line.type == "action-taken":
             used_by = line.author

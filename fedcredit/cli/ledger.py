@@ -11,9 +11,7 @@ from fedcredit.cli.entry_words import says
 from fedcredit.cli.output import AsJson, show_json, show_table, verb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
 
-    from fedcredit.ledger_file import Line
     from fedcredit.ledger_view import Seen
     from fedcredit_ledger.flows import Flow
 
@@ -69,7 +67,7 @@ def show(
         raise typer.BadParameter("a moment is written 2026-11-23 or 2026-11-23T16:00") from None
     found = ledger_file.lines(file)
     if subject is not None:
-        found = (seen.line for seen in _of_subject(found, subject, openings)[0])
+        found = (seen.line for seen in _of_subject(file, subject, openings)[0])
     chosen = list(choice.of(found))
     if as_json:
         show_json([line.fact() | {"data": line.data} for line in chosen])
@@ -94,15 +92,23 @@ def show(
 
 
 def _of_subject(
-    lines: "Iterator[Line]", subject: Path, openings: Path | None
+    file: Path, subject: Path, openings: Path | None, config: Path | None = None
 ) -> "tuple[list[Seen], str]":
     """Return what is about the subject in a file, and the subject."""
-    from fedcredit import ledger_view
+    from fedcredit import ledger_file, ledger_view
     from fedcredit_ledger.evidence import read_openings
 
-    if openings is None or not openings.is_dir() or not subject.is_file():
-        raise typer.BadParameter("--subject names a file, and --openings the folder of openings")
+    if not subject.is_file():
+        raise typer.BadParameter("--subject names a file that holds the subject's token")
     value = subject.read_text(encoding="utf-8").strip()
+    lines = list(ledger_file.lines(file))
+    if config is not None and openings is None:
+        from fedcredit.subject_at_party import kept_about
+
+        kept, batches = kept_about(config, lines, value)
+        return list(ledger_view.of_subject(lines, value, kept, batches)), value
+    if openings is None or not openings.is_dir():
+        raise typer.BadParameter("--subject needs --openings, the folder of openings")
     return list(ledger_view.of_subject(lines, value, read_openings(openings))), value
 
 
@@ -113,10 +119,12 @@ def subject_(
     subject: Annotated[
         Path, typer.Option("--subject", show_default=False, help="File with a subject's token.")
     ],
+    config: Annotated[
+        Path | None, typer.Option("--config", help="The party.toml that keeps the openings.")
+    ] = None,
     openings: Annotated[
-        Path,
-        typer.Option("--openings", metavar="DIR", show_default=False, help="What the holder kept."),
-    ],
+        Path | None, typer.Option("--openings", metavar="DIR", help="Or a folder of openings.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Also an evidence package."),
@@ -129,11 +137,13 @@ def subject_(
     openings that the person's bank keeps. The package proves each entry and discloses the openings
     that concern the person alone.
 
-    Example: fedcredit ledger subject copy.db --subject token.txt --openings bank-a/openings
+    Example: fedcredit ledger subject copy.db --subject token.txt --config bank-a/party.toml
     """
-    from fedcredit import evidence_file, ledger_file
+    from fedcredit import evidence_file
 
-    found, value = _of_subject(ledger_file.lines(file), subject, openings)
+    if (config is None) == (openings is None):
+        raise typer.BadParameter("name --config, the bank's party.toml, or --openings, a folder")
+    found, value = _of_subject(file, subject, openings, config)
     packed = 0
     if out is not None and found:
         kept = {seen.line.index: seen.openings for seen in found if seen.openings}

@@ -11,7 +11,10 @@ import pytest
 
 from fedcredit.machine import free_ports
 from fedcredit_ledger.errors import EvidenceError, RejectedEntryError
+from fedcredit_parties.authority import seal_batch
 from fedcredit_parties.daemon import PartySetup
+from fedcredit_parties.grant_terms import Terms
+from fedcredit_parties.sealed_grants import SealedGrants
 from tests.fedcredit.command_line import fedcredit
 from tests.fedcredit.test_joining import Ours, quorum_within
 from tests.founders import BANKS
@@ -143,3 +146,42 @@ def test_an_accusation_stands_in_the_ledger_by_the_digest_of_its_proof(
 
     assert (done.code, "coordinator is accused of fork" in done.out) == (0, True)
     assert (nobody.code, "no-such-reference" in nobody.err) == (58, True)
+
+
+def test_a_bank_answers_a_person_from_what_it_keeps_sealed_authorizations_included(
+    ours: Ours, tmp_path: Path
+) -> None:
+    bank, person = ours.config("bank-0"), tmp_path / "who"
+    person.write_text("subject-1234\n", encoding="utf-8")
+    issued = fedcredit(
+        "grant", "issue", bank, "--purpose", "modelling", "--to", "analyst",
+        "--subject-file", person, "--subject-type", "person",
+    )  # fmt: skip
+    setup = PartySetup(bank)
+    member = setup.member()
+    with closing(setup.openings()) as kept:
+        sealed = SealedGrants(setup.vault(), kept)
+        terms = [
+            Terms(grantee="analyst", purpose="post_loan", assets=["bank-0/loans"], subject=token)
+            for token in ("subject-1234", "subject-5678")
+        ]
+        several = sealed.take(terms, holder="bank-0", now=member.clock())
+        batch = seal_batch(member, sealed, kept, several)
+        member.ledger.append("grant-revoked", {"grant_id": batch.batch_id, "reason": "withdrawn"})
+        alone = seal_batch(member, sealed, kept, several[1:])
+    member.stop()
+    view = ("ledger", "subject", ledger_of(ours), "--subject", person, "--json")
+
+    seen = fedcredit(*view, "--config", bank).json()["entries"]
+    elsewhere = fedcredit(*view, "--config", ours.config("bank-1")).json()["entries"]
+
+    assert issued.code == 0, issued.err
+    assert [(row["type"], row["used_by"], row["purpose"]) for row in seen] == [
+        ("grant-issued", "analyst", "modelling"),
+        ("grants-sealed", "analyst", "post_loan"),
+        ("grant-revoked", "", "post_loan"),
+    ]
+    assert seen[0]["opened"] == {"subject": "subject-1234"}
+    assert alone.batch_id not in {row["grant"] for row in seen}
+    assert elsewhere == []
+    assert fedcredit(*view).code == 2  # neither a party nor a folder
