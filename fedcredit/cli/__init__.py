@@ -13,6 +13,7 @@ from fedcredit import __version__
 from fedcredit.cli import (
     audit,
     coordinator,
+    decisions,
     demo,
     dispute,
     evidence,
@@ -48,7 +49,8 @@ app.add_typer(openings.app, name="openings")
 app.add_typer(dispute.app, name="dispute")
 app.add_typer(audit.app, name="audit")
 app.add_typer(federation.app, name="federation")
-membership.add_to(party.app, coordinator.app)
+membership.add_to(party.app)
+decisions.add_to(party.app, coordinator.app)
 app.add_typer(party.app, name="party")
 app.add_typer(coordinator.app, name="coordinator")
 app.add_typer(witness.app, name="witness")
