@@ -279,6 +279,23 @@ def unanimous_policy(log_vkey: str, witness_vkeys: Mapping[str, str]) -> list[st
     ]
 
 
+def encode_proof(index: int, hashes: Iterable[bytes], checkpoint: bytes) -> bytes:
+    """Return the text of a tlog-proof (c2sp.org/tlog-proof).
+
+    Parameters
+    ----------
+    index : int
+        Index of the leaf.
+    hashes : iterable of bytes
+        Inclusion proof, the leaf's sibling first.
+    checkpoint : bytes
+        Encoded note of the head.
+    """
+    lines = [_PROOF_HEADER, f"index {index}"]
+    lines += [base64.b64encode(value).decode() for value in hashes]
+    return "\n".join([*lines, "", ""]).encode() + checkpoint
+
+
 @dataclass(frozen=True)
 class TlogProof:
     """A leaf's place in a checkpoint: the receipt.
@@ -299,9 +316,7 @@ class TlogProof:
 
     def encode(self) -> bytes:
         """Return the text form (c2sp.org/tlog-proof)."""
-        lines = [_PROOF_HEADER, f"index {self.index}"]
-        lines += [base64.b64encode(value).decode() for value in self.hashes]
-        return "\n".join([*lines, "", ""]).encode() + self.checkpoint.encode()
+        return encode_proof(self.index, self.hashes, self.checkpoint.encode())
 
     @classmethod
     def parse(cls, data: bytes) -> "TlogProof":

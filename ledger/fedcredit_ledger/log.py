@@ -9,13 +9,15 @@ import threading
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from queue import SimpleQueue
 from types import TracebackType
 
 from fedcredit_ledger.chain import NO_LEAF, Leaf
-from fedcredit_ledger.checkpoint import Checkpoint, TlogProof, open_checkpoint
+from fedcredit_ledger.checkpoint import Checkpoint, encode_proof, open_checkpoint
 from fedcredit_ledger.entry import SignedEntry, format_time, utc_now
 from fedcredit_ledger.errors import (
     CheckpointError,
@@ -69,11 +71,13 @@ class SubmitOutcome:
 
 
 class _Ticket:
-    """One call of `submit` that waits for its batch."""
+    """One call of `submit` that waits for its batch, or for its turn to write one."""
 
     def __init__(self, notes: Sequence[bytes]) -> None:
         self.notes = notes
         self.outcomes: list[SubmitOutcome] | None = None
+        self.is_over = False
+        self.news: SimpleQueue[None] = SimpleQueue()
 
 
 class Log:
@@ -214,7 +218,7 @@ class Log:
         """
         parsed = Note.parse(note)
         head = open_checkpoint(parsed, self._log_key(parsed))
-        with self._writer:
+        with self._alone():
             try:
                 self._compare(head)
             except (RollbackError, ForkError) as error:
@@ -250,7 +254,7 @@ class Log:
 
     def close(self) -> None:
         """Close the store and let others write it."""
-        with self._writer:
+        with self._alone():
             self._broken = self._broken or "the ledger is closed"
             self._store.close()
 
@@ -277,7 +281,7 @@ class Log:
         LedgerError
             When there are leaves already, or the entry names another log key.
         """
-        with self._writer:
+        with self._alone():
             if self._replica.size:
                 raise LedgerError("the ledger is founded already")
             if signed.entry.data.get("log_vkey") != self._key.vkey:
@@ -307,32 +311,62 @@ class Log:
         """
         ticket = _Ticket(notes)
         self._queue.append(ticket)
-        with self._writer:
-            if ticket.outcomes is None:
-                self._commit()
+        while not ticket.is_over:
+            if self._writer.acquire(blocking=False):
+                try:
+                    self._commit()
+                finally:
+                    self._release()
+            else:
+                ticket.news.get()
         if ticket.outcomes is None:
             raise LedgerError(self._broken, remedy="restart the coordinator; it checks its store")
         return ticket.outcomes
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Wait until no batch is being written, and let none begin."""
+        self._writer.acquire()
+        try:
+            yield
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        """Let another thread write: the one that has waited longest, if any waits."""
+        self._writer.release()
+        try:
+            self._queue[0].news.put(None)
+        except IndexError:
+            pass
+
     def _commit(self) -> None:
         """Write what is waiting as one batch, this thread's ticket among it or not."""
-        while self._queue and not self._broken:
-            self._replica.settle()  # what is held so far was written before anybody was answered
-            batch: list[_Ticket] = []
-            n_notes = 0
-            while self._queue and (not batch or n_notes + len(self._queue[0].notes) <= MAX_BATCH):
-                batch.append(self._queue.popleft())
-                n_notes += len(batch[-1].notes)
-            leaves: list[Leaf] = []
-            nodes: list[tuple[int, int, bytes]] = []
-            verdicts = [[self._take(note, leaves, nodes) for note in t.notes] for t in batch]
-            if leaves:
-                self._write(leaves, nodes)
-            for ticket, verdict in zip(batch, verdicts, strict=True):
-                ticket.outcomes = [
-                    SubmitOutcome(receipt=self._receipt(v)) if isinstance(v, int) else v
-                    for v in verdict
-                ]
+        self._replica.settle()  # what is held so far was written before anybody was answered
+        batch: list[_Ticket] = []
+        n_notes = 0
+        while self._queue and (not batch or n_notes + len(self._queue[0].notes) <= MAX_BATCH):
+            batch.append(self._queue.popleft())
+            n_notes += len(batch[-1].notes)
+        try:
+            if not self._broken:
+                self._judge(batch)
+        finally:
+            for ticket in batch:
+                ticket.is_over = True
+                ticket.news.put(None)
+
+    def _judge(self, batch: list[_Ticket]) -> None:
+        leaves: list[Leaf] = []
+        nodes: list[tuple[int, int, bytes]] = []
+        verdicts = [[self._take(note, leaves, nodes) for note in t.notes] for t in batch]
+        if leaves:
+            self._write(leaves, nodes)
+        for ticket, verdict in zip(batch, verdicts, strict=True):
+            ticket.outcomes = [
+                SubmitOutcome(receipt=self._receipt(v)) if isinstance(v, int) else v
+                for v in verdict
+            ]
 
     def _take(
         self, note: bytes, leaves: list[Leaf], nodes: list[tuple[int, int, bytes]]
@@ -428,8 +462,7 @@ class Log:
             size = next(iter(self._quorum_sizes[place : place + 1]), self._durable)
             note = self._note(size) if size <= self._quorum_size else self._notes[size]
         assert note is not None, "every size of the two has its head"
-        hashes = tuple(self._replica.tree.inclusion_proof(index, size))
-        return TlogProof(index, hashes, Note.parse(note)).encode()
+        return encode_proof(index, self._replica.tree.inclusion_proof(index, size), note)
 
     def receipt(self, entry_id: str) -> bytes:
         """Return a fresh tlog-proof of an entry; with co-signatures when it is final.
@@ -439,7 +472,7 @@ class Log:
         LedgerError
             When the entry is not on the ledger.
         """
-        with self._writer:
+        with self._alone():
             return self._receipt(self._replica.find(entry_id))
 
     def leaves(self, start: int = 0, n: int | None = None) -> list[bytes]:
