@@ -588,7 +588,8 @@ class Members:
     def _swap(self, old: str, new: str, leaf: int, where: str) -> None:
         """Go on with the same policy, one key in the place of another."""
         rule = self.heads[-1]
-        lines = [" ".join(new if w == old else w for w in x.split(" ")) for x in rule.lines]
+        whole_word = re.compile(rf"(?<![^ \t]){re.escape(old)}(?![^ \t])")
+        lines = [whole_word.sub(lambda _: new, x) for x in rule.lines]
         self._judge(leaf + 1, new if rule.log.vkey == old else rule.log.vkey, lines, leaf, where)
 
     def _judge(self, since: int, log: str, lines: list[str], leaf: int, where: str) -> None:

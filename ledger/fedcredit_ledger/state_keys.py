@@ -4,6 +4,7 @@ A key is valid from one index to another, never from one time to another. A head
 judged by what stood in force after so many leaves: one log key, one witness policy.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -79,7 +80,7 @@ class HeadRule:
 
     def names(self, vkey: str) -> bool:
         """Tell whether the policy names a key."""
-        return any(vkey in line.split(" ") for line in self.lines)
+        return any(vkey in line.split() for line in self.lines)
 
 
 def rule_at(rules: Sequence[HeadRule], size: int) -> HeadRule:
@@ -112,10 +113,8 @@ def log_keys_at(rules: Sequence[HeadRule], size: int, now: datetime) -> list[str
 
 def with_other_key(lines: Iterable[str], old_vkey: str, new_vkey: str) -> tuple[str, ...]:
     """Return a policy's lines with one key in the place of another."""
-    return tuple(
-        " ".join(new_vkey if word == old_vkey else word for word in line.split(" "))
-        for line in lines
-    )
+    whole_word = re.compile(rf"(?<![^ \t]){re.escape(old_vkey)}(?![^ \t])")
+    return tuple(whole_word.sub(lambda _: new_vkey, line) for line in lines)
 
 
 @lru_cache(maxsize=256)

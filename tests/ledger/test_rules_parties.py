@@ -419,9 +419,15 @@ def test_a_ledger_does_not_end_at_another_size(fed: SmallFederation):
 
 
 def test_a_key_changes_in_a_policy_where_it_stands_and_nowhere_else():
-    lines = ["# A of A", "witness a A", "group g 1 a", "quorum g"]
+    old, new = "a+0+A/=", "a+1+B/="
+    lines = [f"# {old} of a", f"witness\ta  {old}", f"witness b b{old}", f"witness c {old}c"]
 
-    assert with_other_key(lines, "A", "B") == ("# B of B", "witness a B", "group g 1 a", "quorum g")
+    assert with_other_key(lines, old, new) == (
+        "# a+1+B/= of a",
+        "witness\ta  a+1+B/=",
+        "witness b ba+0+A/=",
+        "witness c a+0+A/=c",
+    )
 
 
 def test_a_key_suspected_since_a_time_is_remarked_on_and_costs_nothing(fed: SmallFederation):
