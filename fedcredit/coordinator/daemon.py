@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from fedcredit.coordinator.admissions import Admissions
 from fedcredit.coordinator.app_hash import APP
@@ -89,16 +89,16 @@ def _serve(setup: CoordinatorSetup, stop: threading.Event) -> None:
     finally:
         desk.close()
         if isinstance(log.failure, SyncError):
-            _end_at_once(setup, log.failure)
+            end_at_once(setup.state, log.failure)
         log.close()
         if log.failure is not None and is_full(log.failure):
             suspend(setup)
 
 
-def _end_at_once(setup: CoordinatorSetup, failure: SyncError) -> None:
+def end_at_once(state: Path, failure: SyncError) -> NoReturn:
     """End the process without closing its store: closing would sync again, and that may lie."""
     _LOG.critical("%s", failure.diagnostics())
-    write_last_words(setup.state, failure)
+    write_last_words(state, failure)
     os._exit(failure.exit_code)
 
 

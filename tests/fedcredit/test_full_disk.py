@@ -1,6 +1,10 @@
 """A disk that is really full: what is refused, by which name, and what is left with room again."""
 
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +26,7 @@ from fedcredit_ledger.log import Log
 from fedcredit_ledger.store import Store
 from fedcredit_ledger.verify import Level, verify_file
 from fedcredit_parties.contributions import Contributions
-from fedcredit_parties.daemon import PartySetup
+from fedcredit_parties.daemon import PartySetup, read_status
 from fedcredit_parties.disk import is_full
 from fedcredit_parties.errors import DiskFullError
 from fedcredit_parties.file_lock import only_one
@@ -243,3 +247,39 @@ def test_the_reserve_takes_the_last_word_and_the_next_start_the_first_one(tmp_pa
         report = verify_file(disk / "ledger.db", level=Level.SIGNATURES)
 
     assert [finding.code for finding in report.findings] in ([], ["unwitnessed"])
+
+
+ENDING = """
+import sys
+from pathlib import Path
+from fedcredit.coordinator.daemon import end_at_once
+from fedcredit_ledger.errors import SyncError
+from fedcredit_ledger.log import Log
+from fedcredit_ledger.store import Store
+from tests.ledger.small_federation import SmallFederation
+state = Path(sys.argv[1])
+fed = SmallFederation(Store(state / "ledger.db"))
+try:
+    end_at_once(state, SyncError("the disk did not confirm what was written"))
+finally:
+    print("something was done after the end")
+"""
+
+
+def test_a_coordinator_whose_disk_confirms_nothing_leaves_its_last_words_and_nothing_else(tmp_path):
+    root = Path(__file__).parents[2]
+    rooms = [root, *(root / room for room in ("ledger", "parties", "models"))]
+
+    done = subprocess.run(
+        [sys.executable, "-c", ENDING, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, rooms))},
+    )
+
+    assert (done.returncode, done.stdout) == (50, ""), done.stderr
+    assert "the disk did not confirm" in read_status(tmp_path)["ended_with"]
+    assert "SyncError" in done.stderr
+    wal = tmp_path / "ledger.db-wal"
+    assert wal.stat().st_size > 0, "closing would have folded the log into the file, and synced"
