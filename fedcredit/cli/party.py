@@ -254,3 +254,28 @@ def check(config: ConfigFile, as_json: AsJson = False) -> None:
     from fedcredit_parties.party_check import check_party
 
     show_findings(check_party(config, app_hash=fab_hash(APP)), as_json=as_json)
+
+
+@app.command("retire")
+@verb
+def retire(
+    config: ConfigFile,
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="Its name in party.toml.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take TABLE out of use: no authorization that rests on it alone holds after that.
+
+    First remove it from party.toml: a daemon that starts with it registers it again, as the next
+    version, and the authorizations hold again.
+
+    Example: fedcredit party retire bank-a/party.toml loans
+    """
+    from fedcredit.cli.at_party import at_party
+    from fedcredit_parties import ledger_acts
+
+    with at_party(config) as (member, _):
+        version = ledger_acts.retire_table(member, table)
+    if as_json:
+        show_json({"table": table, "version": version})
+    else:
+        print(f"{table}, version {version}, is retired")

@@ -1,10 +1,11 @@
-"""What a member writes about the ledger and its entries: disputes, audits, accusations."""
+"""What a member writes about the ledger and its entries: disputes, audits, accusations, ends."""
 
 import hashlib
 import re
 
 from fedcredit_ledger.errors import EvidenceError
 from fedcredit_ledger.verify import Report
+from fedcredit_parties.errors import DataError
 from fedcredit_parties.kept_openings import KeptOpenings
 from fedcredit_parties.member import Member
 
@@ -96,6 +97,41 @@ def record_audit(member: Member, report: Report, *, tool_version: str) -> str:
             "tool_version": tool_version,
         },
     )
+
+
+def retire_table(member: Member, table: str) -> str:
+    """Take the newest version of an own table out of use; return that version.
+
+    Parameters
+    ----------
+    member : Member
+        Its holder.
+    table : str
+        Its name in ``party.toml``.
+
+    Raises
+    ------
+    DataError
+        When the ledger holds no such table in use.
+    RejectedEntryError
+        When the ledger's rules refuse it.
+    """
+    name = f"{member.name}/{table}"
+    asset = member.ledger.state.assets.get(name)
+    if asset is None:
+        raise DataError(
+            f"the ledger holds no table {name} in use",
+            party=member.name,
+            expected=", ".join(
+                x for x, a in member.ledger.state.assets.items() if a.holder == member.name
+            )
+            or "a registered table",
+            found=table,
+            remedy="fedcredit ledger show FILE --type data-asset-registered lists the tables",
+        )
+    version = str(asset.registered.data["version"])
+    member.ledger.append("data-asset-retired", {"asset": name, "version": version})
+    return version
 
 
 def accuse(member: Member, proof: bytes, *, kind: str, accused: str) -> str:

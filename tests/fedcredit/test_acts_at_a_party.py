@@ -13,6 +13,7 @@ from fedcredit.machine import free_ports
 from fedcredit_ledger.errors import EvidenceError, RejectedEntryError
 from fedcredit_parties.authority import seal_batch
 from fedcredit_parties.daemon import PartySetup
+from fedcredit_parties.errors import DataError
 from fedcredit_parties.grant_terms import Terms
 from fedcredit_parties.sealed_grants import SealedGrants
 from tests.fedcredit.command_line import fedcredit
@@ -185,3 +186,23 @@ def test_a_bank_answers_a_person_from_what_it_keeps_sealed_authorizations_includ
     assert alone.batch_id not in {row["grant"] for row in seen}
     assert elsewhere == []
     assert fedcredit(*view).code == 2  # neither a party nor a folder
+
+
+def test_a_retired_table_is_out_of_use_and_is_not_retired_twice(ours: Ours) -> None:
+    setup = PartySetup(ours.config("bank-2"))
+    member = setup.member()
+    (table,) = setup.tables()
+    with closing(setup.openings()) as kept:
+        data = table.registration() | {"commits": kept.commit(table.counts()).commits}
+        member.ledger.append("data-asset-registered", data)
+    member.stop()
+    retire = ("party", "retire", ours.config("bank-2"), "loans")
+
+    done, again = fedcredit(*retire, "--json"), fedcredit(*retire)
+
+    assert done.json() == {"table": "loans", "version": "1"}
+    assert "bank-2/loans" not in ours.front.state.assets
+    assert (again.code, "holds no table bank-2/loans in use" in again.err) == (
+        DataError.exit_code,
+        True,
+    )
