@@ -181,7 +181,7 @@ def _case(leaves: Sequence[Leaf], disclosed: Mapping[int, Sequence[Sequence[Any]
 def _uses(name: str, leaves: Sequence[Leaf]) -> list[Leaf]:
     """Return the approvals and contributions under a grant, or under a batch's root."""
     sealed = {
-        f"sealed {leaf.author} {leaf.data['root']}"
+        f"batch {leaf.author} {leaf.data['root']}"
         for leaf in leaves
         if leaf.type == "grants-sealed" and leaf.data["batch_id"] == name
     }

@@ -637,9 +637,26 @@ class Members:
             raise Refused(where, f"{leaf.type} is not what the parties decided", f"{needed}")
 
 
+def _root(hashes: Sequence[bytes]) -> bytes:
+    if len(hashes) == 1:
+        return hashes[0]
+    half = 1 << (len(hashes) - 1).bit_length() - 1
+    return _sha(b"\1", _root(hashes[:half]), _root(hashes[half:]))
+
+
+def _check_grants_root(leaf: Leaf, issued: dict[str, str], where: str) -> None:
+    """Demand that a contribution names the root over exactly the grants that it cites."""
+    entries = {issued.get(str(name), "") for name in leaf.data.get("grant_ids", [])}
+    if leaf.type == "round-contributed" and entries:
+        ordered = sorted(_sha(b"\0", bytes.fromhex(name)) for name in entries)
+        if _root(ordered).hex() != leaf.data.get("grants_root"):
+            raise Refused(where, "grants_root is not that over the grants cited")
+
+
 def _check_flow(subject: str, leaves: Sequence[Leaf]) -> None:
     """Demand that references lead to earlier entries, and that no opening is left out."""
     known: dict[str, int] = {}
+    issued: dict[str, str] = {}
     released: dict[str, str] = {}
     opened: dict[str, int] = {}
     slots: set[tuple[Any, ...]] = set()
@@ -650,6 +667,9 @@ def _check_flow(subject: str, leaves: Sequence[Leaf]) -> None:
             if name not in known:
                 raise Refused(where, f"{leaf.type} refers to what is not in the package", name)
         known.update((name, leaf.place) for name in names(leaf))
+        if leaf.type == "grant-issued":
+            issued[leaf.data["grant_id"]] = leaf.id
+        _check_grants_root(leaf, issued, where)
         if leaf.type == "run-proposed":
             released[run] = leaf.data["initial_digest"]
         elif leaf.type == "round-aggregated":
