@@ -119,11 +119,9 @@ class Entry:
         return cls(**body)
 
     @classmethod
-    def _of_plain(cls, found: tuple[bytes, ...]) -> "Entry":
+    def _of_plain(cls, found: tuple[str, ...]) -> "Entry":
         """Read what `_PLAIN` has found: every field but the data is of its form already."""
-        author, prev, seq, data, ledger, names, seen_root, seen_size, time, kind = (
-            group.decode() for group in found
-        )
+        author, prev, seq, data, ledger, names, seen_root, seen_size, time, kind = found
         readers = names[1:-1].split('","')
         entry = object.__new__(cls)
         entry.__dict__.update(
@@ -189,7 +187,7 @@ class SignedEntry:
             raise MalformedEntryError(f"an entry is larger than {MAX_FOUNDING_BYTES} bytes")
         note = Note.parse(data)
         text = note.text
-        plain = _PLAIN.fullmatch(text)
+        plain = _PLAIN.fullmatch(text.decode())
         entry = Entry._of_text(text) if plain is None else Entry._of_plain(plain.groups())
         signed = cls(entry, note)
         # Text, base64 and names have one spelling each, so these bytes are the note's own.
@@ -228,25 +226,13 @@ _FORMS = (
 
 
 _PLAIN = re.compile(
-    rb'%b\{"author":"(%b)","author_prev":"(%b)","author_seq":(%b),"data":(\{[^\n]*\}),'
-    rb'"ledger":"(%b)","readers":\[("%b"(?:,"%b")*)\],"seen_root":"(%b)","seen_size":(%b),'
-    rb'"time":"(%b)","type":"(%b)"\}\n'
-    % tuple(
-        form.encode()
-        for form in (
-            HEADER.decode(),
-            PARTY_NAME.pattern,
-            HEX_DIGEST.pattern,
-            _NUMBER,
-            _PLAIN_ORIGIN,
-            PARTY_NAME.pattern,
-            PARTY_NAME.pattern,
-            HEX_DIGEST.pattern,
-            _NUMBER,
-            _TIME.pattern,
-            _TYPE.pattern,
-        )
-    )
+    rf'{HEADER.decode()}\{{"author":"({PARTY_NAME.pattern})",'
+    rf'"author_prev":"({HEX_DIGEST.pattern})","author_seq":({_NUMBER}),"data":(\{{[^\n]*\}}),'
+    rf'"ledger":"({_PLAIN_ORIGIN})",'
+    rf'"readers":\[("{PARTY_NAME.pattern}"(?:,"{PARTY_NAME.pattern}")*)\],'
+    rf'"seen_root":"({HEX_DIGEST.pattern})","seen_size":({_NUMBER}),'
+    rf'"time":"({_TIME.pattern})","type":"({_TYPE.pattern})"\}}\n',
+    re.ASCII,
 )
 """Text of nearly every entry: canonical, as far as it is not the data, by its spelling alone."""
 

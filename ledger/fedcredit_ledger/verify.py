@@ -13,7 +13,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -449,8 +448,9 @@ class _Verification:
 
     def _read_rules(self, start: int, end: int) -> None:
         """Learn from leaves `start` to `end` - 1 what heads are judged by."""
-        for index, (raw, _) in enumerate(islice(self.store.hashed_leaves(start), end - start)):
-            self.reader.take(start + index, raw)
+        for at in range(start, end, PAGE):
+            for index, raw in enumerate(self.store.leaves(at, min(PAGE, end - at)), at):
+                self.reader.take(index, raw)
 
     def _linked(self, sizes: list[int]) -> None:
         """Check the chain and, with what its leaves say about them, the heads."""
