@@ -75,10 +75,15 @@ def join(path: Path) -> Joined:
     try:
         replica = member.ledger.replica
         roles = check_place(setup.config, setup.identity, replica.state)
-        own = [p for p in replica.state.keys if p.party == setup.config.name]
+        # A recovery key comes with an admission and with nothing else.
+        came = [
+            p.leaf
+            for p in replica.state.keys
+            if (p.party, p.use) == (setup.config.name, "recovery")
+        ]
         named = {key.vkey for key in replica.policy.witnesses.values()}
         return Joined(
-            index=own[0].leaf,
+            index=came[-1],
             size=replica.size,
             roles=roles,
             is_counted=setup.identity.witness.vkey in named,

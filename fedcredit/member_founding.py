@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from fedcredit import founding
-from fedcredit.errors import FoundingError
 from fedcredit.founding_exchange import (
     FoundingSignature,
     founder_document,
@@ -166,7 +165,7 @@ class Founder:
         known : sequence of Path
             Founder files that came from their owners, not through the coordinator.
         is_founder : bool, default True
-            Whether this member founds; one that joins later is not in the file.
+            Whether this member founds. One that joins later, or comes back, has other keys.
 
         Returns
         -------
@@ -183,14 +182,6 @@ class Founder:
         own = [self.identity.founder()] if is_founder else []
         rows = [*own, *(read_founder(path) for path in known)]
         founders = {row["party"]: row for row in file.founders}
-        if not is_founder and self.config.name in founders:
-            raise FoundingError(
-                f"a founder of {file.name} has the name {self.config.name}",
-                party=self.config.name,
-                expected="a name that no founder has",
-                found=self.config.name,
-                remedy="a founder uses party trust; who joins later takes another name",
-            )
         for row in rows:
             name = row["party"]
             if founders.get(name) != row:

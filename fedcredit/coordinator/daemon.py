@@ -170,7 +170,7 @@ class Supervisor:
         self._began = 0.0
         self._n_started: Counter[str] = Counter()
         self._looked = 0.0
-        self._registered: tuple[str, ...] = ()
+        self._registered: dict[str, str] = {}
 
     def serve(self, stop: threading.Event) -> None:
         """Look after everything until `stop` is set."""
@@ -180,8 +180,8 @@ class Supervisor:
             try:
                 if time.monotonic() - self._looked > ALIVE_S:
                     self._look_after()
-                if self._log.state.with_role("data-holder") != self._registered:
-                    self._register()  # one has joined, or left
+                if self._node_keys() != self._registered:
+                    self._register()  # one has joined, left, or is back with new keys
                 self._start_run()
             except SuperLinkError as error:
                 # It died between the look and the call: the next look starts it again.
@@ -194,13 +194,14 @@ class Supervisor:
                 written = time.monotonic()
             stop.wait(LOOK_S)
 
+    def _node_keys(self) -> dict[str, str]:
+        parties = self._log.state.parties
+        return {name: p.node_key for name, p in parties.items() if "data-holder" in p.roles}
+
     def _register(self) -> None:
         """Register every data holder's node key; their nodes may then connect."""
-        parties = self._log.state.parties
-        self._registered = tuple(sorted(n for n, p in parties.items() if "data-holder" in p.roles))
-        nodes = {
-            name: str(self._link.register(parties[name].node_key)) for name in self._registered
-        }
+        self._registered = self._node_keys()
+        nodes = {name: str(self._link.register(key)) for name, key in self._registered.items()}
         part = self._setup.state / f"part-{NODES}"
         with kept_in(self._setup.state, "the parties' nodes were not noted"):
             part.write_text(json.dumps(nodes), "utf-8")

@@ -78,7 +78,7 @@ _LOG = logging.getLogger(__name__)
 
 
 _SENT = "split-key-sent-to"
-"""Key in the vault: the data holders that were sent the split key."""
+"""Key in the vault: mask keys of the data holders that were sent the split key."""
 
 
 @dataclass
@@ -146,14 +146,20 @@ class KeyHolder:
         return self.member.name
 
     def hand_out_split_key(self) -> None:
-        """Seal the split key to every data holder that has not had it; one may have joined."""
+        """Seal the split key to every data holder that has not had it under its mask key.
+
+        One may have joined, or be back with new keys.
+        """
         kept = self._vault.get(_SENT)
         sent: set[str] = set() if kept is None else set(decode(kept))
-        fresh = [n for n in self.member.ledger.state.with_role("data-holder") if n not in sent]
-        for name in fresh:
-            self.member.mailbox.send(name, SPLIT_KEY, {"split_key": self._split_key.hex()})
+        parties = self.member.ledger.state.parties
+        wanted = {p.mask_key: n for n, p in parties.items() if "data-holder" in p.roles}
+        fresh = wanted.keys() - sent
+        for mask_key in fresh:
+            body = {"split_key": self._split_key.hex()}
+            self.member.mailbox.send(wanted[mask_key], SPLIT_KEY, body)
         if fresh:
-            self._vault.put(_SENT, encode(sorted(sent.union(fresh))))
+            self._vault.put(_SENT, encode(sorted(sent | fresh)))
 
     def serve(self, stop: threading.Event) -> None:
         """Answer letters until `stop` is set."""
