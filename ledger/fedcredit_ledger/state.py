@@ -67,9 +67,9 @@ class GrantState:
     of_subject : bool
         It is one subject's, whom it commits to; otherwise it covers every row of its tables.
     n_used : int
-        Runs that contributed under it.
+        Runs that contributed, and queries that were asked, under it.
     used_by : set of str
-        Their run ids.
+        Their ids; a query's behind the word ``query``.
     n_rounds, epsilon_spent_micro : int
         Contributions and privacy budget under it.
     """
@@ -102,7 +102,7 @@ class GrantState:
 
     @property
     def n_used(self) -> int:
-        """Runs that contributed under it."""
+        """Runs that contributed, and queries that were asked, under it."""
         return len(self.used_by)
 
 
