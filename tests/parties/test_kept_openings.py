@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from fedcredit_ledger.errors import MalformedEntryError
-from fedcredit_parties.errors import EncryptionError, MachineError
+from fedcredit_parties.errors import DiskFullError, EncryptionError, MachineError
 from fedcredit_parties.kept_openings import KeptOpenings
+from tests import full_disk
 
 KEY = bytes(range(32))
 ME = "subject-7f3a"
@@ -145,3 +146,23 @@ def test_a_value_without_a_canonical_form_is_refused_and_nothing_is_kept(tmp_pat
 def test_openings_on_disk_need_a_key(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="32 bytes"):
         KeptOpenings(tmp_path / "openings.db")
+
+
+def test_on_a_full_disk_nothing_is_kept_and_it_goes_on_with_room(
+    tmp_path: Path,
+) -> None:
+    with full_disk.small_disk(tmp_path / "disk", n_kib=2048) as disk:
+        kept = KeptOpenings(disk / "openings.db", key=KEY)
+        made = kept.commit({"n_rows": 4454})
+        full_disk.fill(disk)
+
+        with pytest.raises(DiskFullError, match="openings were not kept"):
+            kept.commit({f"field_{n}": "x" * 2000 for n in range(20)}, subject=ME)
+        assert kept.about(ME) == []
+        assert kept.get(made.commits["n_rows"]) is not None
+
+        full_disk.free(disk)
+        kept.commit({"n_rows": 4455}, subject=ME)
+        assert len(kept.about(ME)) == 1
+        assert kept.erase(made.commits.values()) == 1
+        kept.close()
