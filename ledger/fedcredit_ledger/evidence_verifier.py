@@ -731,15 +731,41 @@ def _check_leaves(leaves: Sequence[Leaf]) -> Members:
     return members
 
 
-def _open_head(
-    raw: bytes, rules: Sequence[HeadRule], where: str
-) -> tuple[int, bytes, dict[str, int]]:
-    """Verify a checkpoint with its quorum; return size, root and who saw it when."""
+def _read_head(raw: bytes, where: str) -> tuple[bytes, list[Line], str, int, bytes]:
+    """Read a checkpoint; nothing of it is verified."""
     text, lines = parse_note(raw, where)
     origin, size, root = parse_text(text, where)
     if not re.fullmatch(_NUMBER, size) or len(base64.b64decode(root, validate=True)) != 32:
         raise Refused(where, "not a checkpoint", found=size)
-    rule = rule_at(rules, int(size))
+    return text, lines, origin, int(size), base64.b64decode(root)
+
+
+def _check_proofs(files: Files, leaves: Sequence[Leaf]) -> None:
+    """Demand of every leaf its proof in the checkpoint, whose signatures are verified later."""
+    _, _, _, size, root = _read_head(files["checkpoint"], "checkpoint")
+    for leaf in leaves:
+        name = f"entries/{leaf.place}.tlog-proof"
+        text, head = files.get(name, b"").decode().split("\n\n", 1)
+        header, index, *hashes = text.split("\n")
+        proof = [base64.b64decode(line, validate=True) for line in hashes]
+        exact = [base64.b64encode(value).decode() for value in proof] == hashes
+        if header != "c2sp.org/tlog-proof@v1" or index != f"index {leaf.place}" or not exact:
+            raise Refused(name, "not a tlog-proof of this leaf")
+        if head.encode() != files["checkpoint"]:
+            raise Refused(name, "a proof for another checkpoint")
+        if not is_included(leaf.hash, leaf.place, size, proof, root):
+            raise Refused(name, "the proof does not lead from the leaf to the root")
+    proofs = {f"entries/{leaf.place}.tlog-proof" for leaf in leaves}
+    if {n for n in files if n.endswith(".tlog-proof")} != proofs:
+        raise Refused("entries", "a proof without its leaf")
+
+
+def _open_head(
+    raw: bytes, rules: Sequence[HeadRule], where: str
+) -> tuple[int, bytes, dict[str, int]]:
+    """Verify a checkpoint with its quorum; return size, root and who saw it when."""
+    text, lines, origin, size, root = _read_head(raw, where)
+    rule = rule_at(rules, size)
     _signed(text, lines[0], rule.log, where)
     older = {(old.log.name, old.log.id): old.log for old in rules}
     by_id = {(key.name, key.id): name for name, key in rule.policy.witnesses.items()}
@@ -758,7 +784,7 @@ def _open_head(
         raise Refused(where, "too few witnesses co-signed", "the quorum", " ".join(seen) or "none")
     if origin != rule.log.name:
         raise Refused(where, "not a checkpoint of this ledger", rule.log.name, origin)
-    return int(size), base64.b64decode(root, validate=True), seen
+    return size, root, seen
 
 
 def _check_openings(files: Files, leaves: dict[int, Leaf]) -> tuple[int, int, list[Any]]:
@@ -850,6 +876,7 @@ def _check(files: Files, founding_entry: str, pinned: str, where: str) -> Proven
     if title != FORMAT:
         raise Refused("flow.txt", "another format", FORMAT, title)
     _check_flow(subject, leaves)
+    _check_proofs(files, leaves)
     members = _check_leaves(leaves)
     if members.heads[0].log.name != founding.body["ledger"]:
         raise Refused(first, "the log's key is not named after the ledger")
@@ -875,26 +902,13 @@ def _check(files: Files, founding_entry: str, pinned: str, where: str) -> Proven
                 raise Refused(name, "not a beginning of the ledger under the checkpoint")
     brackets = {}
     for leaf in leaves:
-        name = f"entries/{leaf.place}.tlog-proof"
-        text, head = files.get(name, b"").decode().split("\n\n", 1)
-        header, index, *hashes = text.split("\n")
-        proof = [base64.b64decode(line, validate=True) for line in hashes]
-        exact = [base64.b64encode(value).decode() for value in proof] == hashes
-        if header != "c2sp.org/tlog-proof@v1" or index != f"index {leaf.place}" or not exact:
-            raise Refused(name, "not a tlog-proof of this leaf")
-        if head.encode() != files["checkpoint"]:
-            raise Refused(name, "a proof for another checkpoint")
-        if not is_included(leaf.hash, leaf.place, size, proof, root):
-            raise Refused(name, "the proof does not lead from the leaf to the root")
         after = [min(heads[n].values()) for n in sorted(heads) if n <= leaf.place and heads[n]]
         before = [max(heads[n].values()) for n in sorted(heads) if n > leaf.place and heads[n]]
         low, high = after[-1] if after else 0, before[0] if before else 1 << 62
         if not low - DRIFT_S <= _seconds(leaf.received) <= high + DRIFT_S:
-            raise Refused(name[:-10] + "leaf", "received outside the witnesses' times around it")
+            where = f"entries/{leaf.place}.leaf"
+            raise Refused(where, "received outside the witnesses' times around it")
         brackets[leaf.place] = (low, high)
-    proofs = {f"entries/{leaf.place}.tlog-proof" for leaf in leaves}
-    if {n for n in files if n.endswith(".tlog-proof")} != proofs:
-        raise Refused("entries", "a proof without its leaf")
     disclosed, withheld, values = _check_openings(files, {leaf.place: leaf for leaf in leaves})
     _check_beside(files, leaves, values)
     missing = [line for line in listed if line.startswith("missing ")]

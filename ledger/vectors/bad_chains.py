@@ -94,6 +94,9 @@ def _spoil(chain: Chain, leaves: Sequence[bytes]) -> Chain:
     return spoiled
 
 
+NO_PROOF = "the proof does not lead from the leaf to the root"
+
+
 def _tampered() -> Mapping[str, Bad]:
     chain, longer = sound(8, heads=(8,)), sound(9, heads=()).leaves
     leaves = chain.leaves
@@ -104,12 +107,12 @@ def _tampered() -> Mapping[str, Bad]:
         "changed-byte": Bad(
             "a purpose is written over in the file; the heads are as they were",
             _spoil(chain, [*leaves[:5], changed, *leaves[6:]]), 6, "broken-link",
-            "entries/5.leaf · a signature of bank-b does not verify",
+            f"entries/0.tlog-proof · {NO_PROOF}",
         ),
         "changed-last-leaf": Bad(
             "the newest leaf is written over: no link shows it, the head does",
             _spoil(chain, [*leaves[:7], leaves[7].replace(b'"ckks"', b'"bfv1"')]), 8, "wrong-root",
-            "entries/7.leaf · a signature of key-holder does not verify",
+            f"entries/0.tlog-proof · {NO_PROOF}",
         ),
         "removed-leaf": Bad(
             "a leaf is taken out of the file",
