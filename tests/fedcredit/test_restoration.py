@@ -288,6 +288,19 @@ def test_the_commands_say_what_they_did(kept, tmp_path):
     made.open()
 
 
+def test_a_nightly_backup_finds_a_bit_that_has_turned_in_a_page(tmp_path):
+    made = Machine(tmp_path / "federation")
+    made.write(3)
+    made.close()
+    path = made.setup.state / "ledger.db"
+    raw = bytearray(path.read_bytes())
+    raw[raw.rindex(b'"decision":"approve"') + 13] ^= 1
+    path.write_bytes(raw)
+
+    with pytest.raises(LedgerError, match=r"copy\.db does not verify"):
+        backup(made.config, tmp_path / "copy.db")
+
+
 def test_a_file_with_a_password_is_its_owners_alone(tmp_path, postgres_server):
     url = postgres_server.address(role="postgres", password="sesame")
     made = Machine.__new__(Machine)
