@@ -409,7 +409,9 @@ TERMS: list[tuple[dict[str, Any], type[PartyError], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("terms", "error", "says"), TERMS, ids=[f"{'-'.join(t[0])}-{t[2]}" for t in TERMS])
+@pytest.mark.parametrize(
+    ("terms", "error", "says"), TERMS, ids=[f"{'-'.join(t[0])}-{t[2]}" for t in TERMS]
+)
 def test_terms_that_nobody_can_have_meant_are_refused_before_they_are_signed(
     federation: fc.Federation, terms: dict[str, Any], error: type[PartyError], says: str
 ) -> None:
