@@ -4,6 +4,7 @@ Each is what a thief of the disk, a forger, or a coordinator in league with ever
 leave behind; its name says the defect. Where it is found, and as what, is written here by hand.
 """
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from chains import (
     contribution,
     digest,
     founding,
+    log_key,
     opened,
     party_key,
     seed,
@@ -300,6 +302,42 @@ def _authors() -> Mapping[str, Bad]:
     }  # fmt: skip
 
 
+def _keys() -> Mapping[str, Bad]:
+    retired = sound(7, heads=())
+    old, new = party_key("bank-b"), party_key("bank-b", "next key")
+    rotated = {
+        "party": "bank-b",
+        "use": "signing",
+        "old_vkey": old.vkey,
+        "new_vkey": new.vkey,
+    }
+    retired.write("bank-b", "party-key-rotated", rotated, signers=[old, new])
+    retired.write("bank-b", "endorsement-given", _said())
+    retired.head()
+    alone = sound(7, heads=())
+    lines = [
+        f"log {log_key().vkey}",
+        f"witness bank-a {witness_key('bank-a').vkey}",
+        "quorum bank-a",
+    ]
+    act: Data = {"policy": "witness", "digest": digest("\n".join(lines)), "lines": lines}
+    text = json.dumps(["policy-changed", act], sort_keys=True, separators=(",", ":"))
+    word = {"act_type": "policy-changed", "act_digest": digest(text), "decision": "approve"}
+    given = alone.write("bank-a", "endorsement-given", word)
+    alone.write("coordinator", "policy-changed", act | {"endorsements": [given]})
+    alone.head(names=("bank-a",))
+    return {
+        "retired-key": Bad(
+            "an entry is signed with the key that its author has replaced", retired, 8,
+            "wrong-key", "entries/8.leaf · signed by another key",
+        ),
+        "policy-of-two": Bad(
+            "coordinator and bank-a decide alone that bank-a's co-signature is enough", alone, 8,
+            "not-endorsed", "entries/8.leaf · policy-changed is not what the parties decided",
+        ),
+    }  # fmt: skip
+
+
 def _forms() -> Mapping[str, Bad]:
     def one(what: str, package: str, respell: Callable[[str], str]) -> Bad:
         chain = sound(7, heads=())
@@ -397,5 +435,6 @@ def _runs() -> Mapping[str, Bad]:
 def bad_chains() -> dict[str, Bad]:
     """Return every bad ledger by the name of its defect."""
     return {
-        **_tampered(), **_signed_by_all(), **_heads(), **_authors(), **_forms(), **_runs(),
+        **_tampered(), **_signed_by_all(), **_heads(), **_authors(), **_keys(), **_forms(),
+        **_runs(),
     }  # fmt: skip

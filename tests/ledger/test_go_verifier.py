@@ -39,6 +39,7 @@ UNKNOWN_TO_GO = {
     "nine-levels",
     "one-number-twice",
     "played-later",
+    "policy-of-two",
     "second-opening",
     "two-forms-of-a-letter",
     "without-its-quorum",
