@@ -396,7 +396,8 @@ def test_the_log_goes_over_to_a_key_that_it_holds_and_to_no_other(ours: Ours) ->
     member.stop()
     assert member.ledger.replica.log_key.vkey == ours.next_log_key.vkey
     report = verify_file(ours.front.setup.state / "ledger.db", level=Level.SIGNATURES)
-    assert report.findings == []
+    # Nobody has co-signed since: whether it has a quorum is another test's.
+    assert {finding.code for finding in report.findings} <= {"unwitnessed"}
 
 
 @pytest.mark.parametrize(
