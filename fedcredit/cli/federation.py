@@ -108,7 +108,7 @@ def up(folder: Folder) -> None:
 def status(folder: Folder, as_json: AsJson = False) -> None:
     """Show every daemon: role, process, state, ledger, memory, and when it was last heard of.
 
-    The process ends with 45 when the coordinator or the key holder does not answer, with 41 when a
+    The process ends with 45 when coordinator, key holder or witness does not answer, with 41 when a
     bank does not.
 
     Example: fedcredit federation status fed

@@ -71,9 +71,11 @@ def status(config: ConfigFile, as_json: AsJson = False) -> None:
     Example: fedcredit witness status regulator/witness.toml
     """
     from fedcredit.witness.config import WitnessSetup
+    from fedcredit.witness.daemon import remembered
     from fedcredit_parties.daemon import read_status
 
-    found = read_status(WitnessSetup(config).state)
+    setup = WitnessSetup(config)
+    found = remembered(setup) | read_status(setup.state)
     if as_json:
         show_json(found)
         return

@@ -60,7 +60,7 @@ T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 
 TIDY_S = 60.0
-"""How often what nobody needs any more is dropped."""
+"""How often what nobody needs any more is dropped, and the witnesses see what nobody waits for."""
 
 REFUSED = b"not a fresh request signed by a member of this federation\n"
 """The one answer to a stranger, to a wrong signature, to an altered and to a repeated request."""
@@ -229,6 +229,7 @@ class _Service:
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(TIDY_S)
+            self._desk.want(self._log.size)  # W6: nothing waits longer than this to be witnessed
             with suppress(MachineError):  # the disk is full: the calls that write say so
                 await self._beside(lambda: self._desk.tidy(self._clock()))
 

@@ -15,6 +15,7 @@ from fedcredit.witness.service import witness_app
 from fedcredit_ledger.entry import format_time
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.fork_proof import ForkProof
+from fedcredit_ledger.store import MEMORY
 from fedcredit_ledger.tlog_witness import TlogWitness
 from fedcredit_ledger.witness_state import WitnessState
 from fedcredit_parties.daemon import STATUS_S, write_last_words, write_status
@@ -118,6 +119,23 @@ def status(setup: WitnessSetup, witness: TlogWitness) -> dict[str, Any]:
         },
         "proofs": [str(path) for path in kept(setup.state)],
     }
+
+
+def remembered(setup: WitnessSetup) -> dict[str, Any]:
+    """Return what a witness that need not run has seen, holds and keeps.
+
+    Raises
+    ------
+    LedgerError
+        When its file of heads cannot be used.
+    """
+    path = setup.state / HEADS
+    state = WitnessState(path if path.exists() else MEMORY)
+    try:
+        said = status(setup, TlogWitness(setup.key, setup.logs, state))
+    finally:
+        state.close()
+    return {name: said[name] for name in ("address", "vkey", "logs", "held", "proofs")}
 
 
 def _time(time_s: int) -> str:

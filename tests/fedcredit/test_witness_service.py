@@ -13,7 +13,7 @@ from fedcredit.coordinator.front_server import FrontServer
 from fedcredit.errors import FoundingError
 from fedcredit.founding import OutsideWitness, quorum_lines, quorum_size
 from fedcredit.witness.config import WitnessSetup
-from fedcredit.witness.daemon import keep, status
+from fedcredit.witness.daemon import keep, remembered, status
 from fedcredit.witness.new_witness import init_witness, read_witness
 from fedcredit.witness.service import origin_digest, witness_app
 from fedcredit_ledger.checkpoint import Checkpoint, Policy
@@ -153,7 +153,9 @@ def test_the_commands_make_and_show_a_witness(tmp_path: Path):
     shown = fedcredit("witness", "status", f"{home}/witness.toml", "--json")
 
     assert made.json()["vkey"].startswith("regulator+")
-    assert shown.json() == {"process": None, "ready": False}
+    said = shown.json()
+    assert (said["ready"], said["logs"], said["proofs"]) == (False, {}, [])
+    assert said["address"] == "http://127.0.0.1:8444"
     again = fedcredit("witness", "init", home, "--name", "regulator", "--port", "8444")
     assert (again.code, "holds a witness already" in again.err) == (11, True)
 
@@ -239,6 +241,7 @@ def test_a_fork_is_kept_named_and_verified(tmp_path: Path):
 
     assert (answer.status, again.status) == (409, 409)
     (path,) = status(setup, witness)["proofs"]
+    assert remembered(setup)["proofs"] == [path]
     said = fedcredit("witness", "proof", path, "--log", LOG.vkey, "--json").json()
     assert (said["is_pinned"], said["smaller"]["size"], said["larger"]["size"]) == (True, 3, 3)
     assert {said["smaller"]["root"], said["root"]} == {TREE.root_at(3).hex(), "00" * 32}

@@ -21,7 +21,9 @@ from fedcredit_ledger.checkpoint import Checkpoint, Policy, TlogProof
 from fedcredit_ledger.entry import SignedEntry
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.evidence import read_openings, verify_evidence
+from fedcredit_ledger.fork_proof import ForkProof
 from fedcredit_ledger.head_rules import read_head_rules
+from fedcredit_ledger.held_entry import ShownEntry, encode_shown, parse_shown
 from fedcredit_ledger.note import Note, Signature, VerifierKey
 from fedcredit_ledger.tlog_witness import AddCheckpoint
 from fedcredit_ledger.types import check_data
@@ -60,6 +62,11 @@ def one_file(raw: bytes) -> object:
     return verify_evidence(packed_anew(FILES | {"entries/5.leaf": raw}))
 
 
+FORK = ForkProof(
+    log=vector("L2")["log_vkey"], smaller=HEADS[0], larger=HEADS[1], root=bytes(32), hashes=()
+)
+SHOWN = encode_shown([ShownEntry(0, LEAVES[0], (bytes(32),))], b"old 0\n\n" + HEADS[0])
+
 PARSERS = {
     "canonical JSON": Parser(decode, BODIES),
     "data of an entry": Parser(data_of_an_entry, BODIES),
@@ -75,6 +82,8 @@ PARSERS = {
     "policy": Parser(lambda raw: Policy(text_of(raw).split("\n")), [POLICY.encode()]),
     "rules for heads": Parser(lambda raw: read_head_rules([raw]), LEAVES[:1]),
     "add-checkpoint": Parser(AddCheckpoint.parse, [b"old 0\n\n" + HEADS[0]]),
+    "shown entries": Parser(parse_shown, [SHOWN]),
+    "fork proof": Parser(ForkProof.parse, [FORK.encode()]),
     "package": Parser(verify_evidence, []),
     "a leaf in a package": Parser(one_file, []),
 }
