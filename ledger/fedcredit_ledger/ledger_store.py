@@ -44,8 +44,8 @@ class LedgerStore(ABC):
 
     Attributes
     ----------
-    is_failed : bool
-        Whether a write has failed; nothing more is written then.
+    failure : StorageError or None
+        A write that failed, or a database that went away; nothing more is written then.
 
     Notes
     -----
@@ -55,7 +55,7 @@ class LedgerStore(ABC):
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._head: HeadFile | None = None
-        self.is_failed = False
+        self.failure: StorageError | None = None
 
     # What a database has to offer
 
@@ -192,16 +192,16 @@ class LedgerStore(ABC):
                     add("checkpoint", [(size, checkpoint)])
                 if self._head is not None:
                     self._head.write(checkpoint)
-            except SyncError:
-                self.is_failed = True
+            except SyncError as error:
+                self.failure = error
                 raise
             except (StorageError, OSError) as error:
-                self.is_failed = True
                 said = error.message if isinstance(error, StorageError) else str(error)
-                raise StorageError(f"the ledger could not be written: {said}") from error
+                self.failure = StorageError(f"the ledger could not be written: {said}")
+                raise self.failure from error
 
     def _writing(self) -> AbstractContextManager[Add]:
-        if self.is_failed:
+        if self.failure is not None:
             raise StorageError(
                 "a write has failed before", remedy="restart the coordinator; it checks its store"
             )
@@ -219,8 +219,8 @@ class LedgerStore(ABC):
             try:
                 with self._writing() as add:
                     add("cosignature", [(size, key, line) for key, line in lines])
-            except SyncError:
-                self.is_failed = True
+            except SyncError as error:
+                self.failure = error
                 raise
             except StorageError as error:
                 raise StorageError(

@@ -101,8 +101,6 @@ class Log:
 
     Attributes
     ----------
-    failure : LedgerError or None
-        Why nothing is taken any more; the process must end and read its store again.
     refused : Refused
         What waits to be recorded as ``entry-refused``.
 
@@ -139,7 +137,7 @@ class Log:
         self._writer = threading.Lock()
         self._book = threading.Lock()
         self._broken = ""
-        self.failure: LedgerError | None = None
+        self._failure: LedgerError | None = None
         self._notes: dict[int, bytes] = {}
         self._cosignatures: dict[int, dict[str, Signature]] = {}
         self._quorum_size = 0
@@ -223,9 +221,14 @@ class Log:
                 self._compare(head)
             except (RollbackError, ForkError) as error:
                 self._broken = f"{error.message}: the ledger is suspended"
-                self.failure = error
+                self._failure = error
                 raise
         return head.size
+
+    @property
+    def failure(self) -> LedgerError | None:
+        """Why nothing is taken any more; the process must end and read its store again."""
+        return self._failure or self._store.failure
 
     @property
     def size(self) -> int:
@@ -409,7 +412,7 @@ class Log:
         if last is not None and received < last.received:
             if (last.received_at - now).total_seconds() > MAX_DRIFT_S:
                 self._broken = "the clock went back by more than 600 s: the ledger is suspended"
-                self.failure = LedgerError(self._broken, remedy="set the clock, then start again")
+                self._failure = LedgerError(self._broken, remedy="set the clock, then start again")
                 raise RejectedEntryError("stale", self._broken)
             received = last.received
         return Leaf(
@@ -430,7 +433,7 @@ class Log:
             self._store.append(leaves, nodes=inner, size=size, checkpoint=note)
         except LedgerError as error:
             self._broken = f"{error.message}: the ledger is suspended"
-            self.failure = error
+            self._failure = error
             raise
         with self._book:
             self._remember(size, note)
@@ -582,7 +585,7 @@ class Log:
             self._store.add_cosignatures(size, lines)
         except SyncError as error:
             self._broken = f"{error.message}: the ledger is suspended"
-            self.failure = error
+            self._failure = error
             raise
 
     def _candidates(self, size: int | None) -> list[int]:

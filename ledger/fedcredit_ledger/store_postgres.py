@@ -256,7 +256,7 @@ class PostgresStore(LedgerStore):
                 with self._db.transaction(), self._db.cursor() as cursor:
                     yield add
             except self._driver.Error as error:
-                raise _said(error, "the database refuses") from error
+                raise self._refusal(error, "the database refuses") from error
 
     def _rows(self, query: str, parameters: Sequence[object] = ()) -> list[Row]:
         with self._lock:
@@ -266,7 +266,14 @@ class PostgresStore(LedgerStore):
             except self._driver.errors.LockNotAvailable:
                 raise
             except self._driver.Error as error:
-                raise _said(error, "the database cannot be read") from error
+                raise self._refusal(error, "the database cannot be read") from error
+
+    def _refusal(self, error: "psycopg.Error", what: str) -> StorageError:
+        """Return the error for what the server said; without a connection nothing follows."""
+        refused = _said(error, what)
+        if self._db.closed:
+            self.failure = refused
+        return refused
 
     def _execute(self, query: str, parameters: Sequence[object]) -> list[Row]:
         database: Any = self._db  # psycopg takes only text that stands in the source

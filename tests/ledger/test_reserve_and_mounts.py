@@ -119,7 +119,7 @@ def test_a_log_whose_store_failed_takes_nothing_more(place: Place):
         entry = fed.entry("bank-a", "endorsement-given", {
             "act_type": "x", "act_digest": "00" * 32, "decision": "approve",
         })  # fmt: skip
-        store.is_failed = True
+        store.failure = StorageError("a disk")
         with pytest.raises(StorageError):
             fed.write("bank-a", entry.type, entry.data)
         assert isinstance(fed.log.failure, StorageError)
