@@ -115,7 +115,8 @@ def front_app(
 
     Disclosure
     ----------
-    See `Desk`. Strangers learn the coordinator's time and nothing else.
+    See `Desk`. Strangers learn the coordinator's time and nothing else; who is invited to join
+    learns the entry that would admit it (`Admissions`).
     """
     service = _Service(desk, clock, memory, admissions)
     proxy = FleetProxy(superlink, superlink_ca) if superlink else None
