@@ -142,6 +142,8 @@ def grant_narrowed(state: State, incoming: Incoming) -> None:
             raise RejectedEntryError("grant-widened", "the grant covers no category so far")
     _demand_order({**grant.limits, **changes})
     grant.limits.update(changes)
+    if {"data_from", "data_to"} & set(changes):
+        grant.window_index = incoming.index
     _take_limits(grant)
 
 

@@ -66,6 +66,8 @@ class GrantState:
         First and last day of the data that may be used; open when empty.
     of_subject : bool
         It is one subject's, whom it commits to; otherwise it covers every row of its tables.
+    window_index : int
+        Leaf that narrowed the data window last; -1 while it is as issued.
     n_used : int
         Runs that contributed, and queries that were asked, under it.
     used_by : set of str
@@ -95,6 +97,7 @@ class GrantState:
     data_to: str = ""
     basis: str = "contract"
     of_subject: bool = False
+    window_index: int = -1
     n_rounds: int = 0
     epsilon_spent_micro: int = 0
     used_by: set[str] = field(default_factory=set)

@@ -154,6 +154,7 @@ class Authorities:
         """
         if authority.grant_id:
             self._granted(run, task, authority.grant_id)
+            self._demand_window(run, authority.grant_id)
             return
         self._demand_batch(self._state.batches[authority.batch_id])
 
@@ -203,7 +204,20 @@ class Authorities:
         assert error is not None, "a data holder has at least one table"
         raise error
 
+    def _demand_window(self, run: RunState, grant_id: str) -> None:
+        """Refuse to go on with other rows than those that the run was approved with."""
+        approval, grant = run.approvals.get(self._member.name), self._state.grants[grant_id]
+        if approval is not None and grant.window_index > approval.index:
+            raise GrantScopeError(
+                f"the data window of grant {grant_id} was narrowed after the run's approval",
+                party=self._member.name,
+                expected="the rows that the run began with",
+                found="fewer",
+                remedy="run the job again: it then uses the rows of the window that stands",
+            )
+
     def _over_table(self, run: RunState, grant_id: str, table: Table) -> Authority:
+        self._demand_window(run, grant_id)
         grant = self._state.grants[grant_id]
         keep = None
         if grant.data_from or grant.data_to:

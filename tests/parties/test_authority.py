@@ -26,6 +26,7 @@ from fedcredit_parties.errors import (
     RevokedGrantError,
     SchemaMismatchError,
 )
+from fedcredit_parties.grant_entries import narrow
 from fedcredit_parties.grant_terms import Terms
 from fedcredit_parties.sealed_grants import Authorization
 from fedcredit_parties.tasks import ScorecardTask
@@ -33,6 +34,7 @@ from tests.simulated import bank_frames, entries, newest_run, parts, small_feder
 
 FEATURES = ("income", "home", "age")
 BANKS = ("bank-0", "bank-1", "bank-2")
+ENDORSEMENT = {"act_type": "x", "act_digest": "ab" * 32, "decision": "approve"}
 
 
 def dated(frame: pd.DataFrame) -> pd.DataFrame:
@@ -230,6 +232,29 @@ def test_a_window_of_a_grant_over_the_table_leaves_the_other_rows_out(
     too_early = federation.grant("bank-2", purpose="loan_origination", data_to=date(2020, 1, 1))
     with pytest.raises(GrantScopeError, match=f"no row.*{too_early}"):
         find(federation, holder(federation, "bank-2"), "loan_origination")
+
+
+def test_a_window_that_is_narrowed_in_a_run_ends_it(federation: fc.Federation) -> None:
+    """Its next round would be a sum over fewer rows."""
+    bank = holder(federation)
+    grant_id = federation.grant("bank-0", purpose="loan_origination", data_to=date(2024, 12, 31))
+    run, task = asked(federation, "loan_origination", grant_ids=(grant_id,))
+    run.approvals["bank-0"] = replace(
+        run.approvals["bank-0"], index=bank.member.ledger.replica.size
+    )
+    before = bank.authorities.find(run, task)
+    bank.authorities.demand(run, task, before)
+
+    bank.member.ledger.append("endorsement-given", ENDORSEMENT)
+    narrow(bank.member, grant_id, {"data_to": "2024-06-30"})
+
+    assert rows(before) == [*range(100)]
+    for go_on in (
+        lambda: bank.authorities.demand(run, task, before),
+        lambda: bank.authorities.find(run, task),  # after a restart
+    ):
+        with pytest.raises(GrantScopeError, match="narrowed after"):
+            go_on()
 
 
 def test_one_withdrawn_authorization_stops_the_next_round_of_its_run(
