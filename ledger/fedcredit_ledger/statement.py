@@ -317,6 +317,9 @@ def readme(proven: Proven) -> bytes:
 {_items(_PROVES)}
 不证明 / IT DOES NOT PROVE
 {_items(_LEAVES_OPEN)}
+密钥指纹 / KEY FINGERPRINTS, to compare by telephone (SHA-256 of the 32 bytes)
+
+{_fingerprints(proven)}
 核验 / CHECK IT
 
   sha256sum verify.py          先与另行取得的摘要核对 / compare with a digest you got elsewhere
@@ -324,6 +327,15 @@ def readme(proven: Proven) -> bytes:
 
 {_by_hand(proven)}"""
     return text.encode()
+
+
+def _fingerprints(proven: Proven) -> str:
+    """Return a line for each key that counts under the checkpoint."""
+    return "".join(
+        f"  {hashlib.sha256(period.key.public).hexdigest()}  {period.party} {period.use}\n"
+        for period in proven.keys
+        if period.until == ALWAYS and period.use != "recovery"
+    )
 
 
 def _by_hand(proven: Proven) -> str:

@@ -1,6 +1,7 @@
 """Evidence packages: what is in them, that they are made in one way only, what they disclose."""
 
 import base64
+import hashlib
 import json
 import re
 import sqlite3
@@ -268,6 +269,18 @@ def test_every_entry_type_has_its_meaning_in_two_languages():
     for meaning in MEANINGS.values():
         assert meaning.proves.endswith(".") and meaning.leaves_open.endswith(".")
         assert meaning.proves_zh.endswith("。") and meaning.leaves_open_zh.endswith("。")
+
+
+def test_the_readme_lists_the_fingerprints_of_the_keys_that_count(fed, package):
+    text = files_of(package)["README.txt"].decode()
+
+    listed = re.findall(r"^  ([0-9a-f]{64})  (.*)$", text, re.MULTILINE)
+    expected = [(hashlib.sha256(fed.log_key.verifier.public).hexdigest(), "log log")]
+    for name, key in fed.keys.items():
+        expected.append((hashlib.sha256(key.verifier.public).hexdigest(), f"{name} signing"))
+    for name, witness in fed.witness_keys.items():
+        expected.append((hashlib.sha256(witness.verifier.public).hexdigest(), f"{name} witness"))
+    assert sorted(listed) == sorted(expected)
 
 
 def test_the_hand_check_of_the_readme_works_as_it_says(package, tmp_path):

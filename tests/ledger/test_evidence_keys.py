@@ -1,5 +1,7 @@
 """Packages over a ledger in which parties, keys and policies changed on the way."""
 
+import subprocess
+
 import pytest
 
 from fedcredit_ledger import evidence_verifier as verifier
@@ -112,3 +114,21 @@ def test_a_witness_key_that_was_revoked_counts_for_no_later_head():
         verifier._open_head(Note(text, tuple(lines)).encode(), members.heads, "checkpoint")
     before = fed.log.quorum_note(1)
     assert verifier._open_head(before, members.heads, "checkpoint")[0] == 1
+
+
+def test_the_hand_check_of_the_readme_takes_the_keys_of_its_place(package, tmp_path):
+    files = files_of(package)
+    for name, raw in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(raw)
+    commands = files["README.txt"].decode().partition("BY HAND")[2].partition("\n")[2]
+
+    done = subprocess.run(
+        ["sh", "-euc", commands], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("Signature Verified Successfully") == 2
+    node, root = done.stdout.splitlines()[-4:-2]
+    assert node == root == files["checkpoint"].decode().splitlines()[2]
