@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from fedcredit_models.binning import BinningRules, BinTable, CellRules, RawCells
     from fedcredit_models.errors import NotConvergedError, SchemaError
     from fedcredit_models.feature import Feature
+    from fedcredit_models.gbdt import Gbdt
     from fedcredit_models.grid import Grid
     from fedcredit_models.logistic import NewtonRules, NewtonStep, NewtonSums
     from fedcredit_models.metrics import ScoreGrid
@@ -25,6 +26,7 @@ _HOME = {
     "BinningRules": "binning",
     "CellRules": "binning",
     "Feature": "feature",
+    "Gbdt": "gbdt",
     "Grid": "grid",
     "NewtonRules": "logistic",
     "NewtonStep": "logistic",
@@ -42,6 +44,7 @@ __all__ = [
     "BinningRules",
     "CellRules",
     "Feature",
+    "Gbdt",
     "Grid",
     "NewtonRules",
     "NewtonStep",

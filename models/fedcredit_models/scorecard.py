@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
-from fedcredit_models import card_json, fitting, logistic
+from fedcredit_models import card_json, fitting, logistic, sql
 from fedcredit_models.binning import BinningRules, BinTable, CellRules
 from fedcredit_models.schema import Schema, SchemaError, check, infer
 
@@ -344,14 +344,15 @@ class Scorecard(ClassifierMixin, BaseEstimator):
         if not self.tables_:
             return np.full((len(X), 1), self.neutral_points)
         columns = [
-            np.append(self._bin_points(j), self.neutral_points)[
+            np.append(self.bin_points(j), self.neutral_points)[
                 table.bin_of(X[table.raw.feature.name])
             ]
             for j, table in enumerate(self.tables_)
         ]
         return np.column_stack(columns)
 
-    def _bin_points(self, j: int) -> NDArray[np.int64]:
+    def bin_points(self, j: int) -> NDArray[np.int64]:
+        """Return the points of each bin of kept feature `j`, whole numbers."""
         share = (self.offset - self.factor * self.intercept_) / len(self.tables_)
         points: NDArray[np.int64] = np.rint(
             share - self.factor * self.coef_[j] * self.tables_[j].woe
@@ -368,7 +369,7 @@ class Scorecard(ClassifierMixin, BaseEstimator):
             each row of `X`, under its index. A feature at its best costs nothing and is no reason.
         """
         points = self._points(X)
-        best = np.array([self._bin_points(j).max() for j in range(len(self.tables_))], dtype=int)
+        best = np.array([self.bin_points(j).max() for j in range(len(self.tables_))], dtype=int)
         lost = best - points[:, : len(self.tables_)]
         order = np.argsort(-lost, axis=1, kind="stable")[:, :n]
         bins = [table.bin_of(X[table.raw.feature.name]) for table in self.tables_]
@@ -396,7 +397,7 @@ class Scorecard(ClassifierMixin, BaseEstimator):
                 "woe": float(table.woe[b]),
                 "iv": float(table.iv[b]),
                 "coefficient": float(self.coef_[j]),
-                "points": int(self._bin_points(j)[b]),
+                "points": int(self.bin_points(j)[b]),
             }
             for j, table in enumerate(self.tables_)
             for b in range(table.n_bins)
@@ -438,6 +439,14 @@ class Scorecard(ClassifierMixin, BaseEstimator):
         if table.total_iv > SUSPICIOUS_IV:
             return "suspicious: information value above 0.5 (leak?)"
         return "held at zero by the sign constraint" if slope == 0.0 else ""
+
+    def to_sql(self, table: str, *, quote: str = '"') -> str:
+        """Return one SQL statement that scores every row of `table`.
+
+        See :func:`fedcredit_models.sql.scorecard_sql`.
+        """
+        check_is_fitted(self)
+        return sql.scorecard_sql(self, table, quote=quote)
 
     def to_json(self) -> str:
         """Return the fitted card as JSON text; `from_json` gives it back to the last bit."""

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fedcredit import demo
+from fedcredit.card import Card, CoefficientRow, PointsRow
 from fedcredit.demo_outcome import Outcome
 from fedcredit.demo_people import people
-from fedcredit.card import Card, CoefficientRow, PointsRow
 from fedcredit.result_file import ResultFile
 
 TYPES = (

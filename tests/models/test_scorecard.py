@@ -222,7 +222,7 @@ def test_reasons_name_what_cost_most_points(card: Scorecard) -> None:
 
 def test_the_best_possible_applicant_has_no_reasons(card: Scorecard) -> None:
     points = card._points(FRAME)
-    best = [max(card._bin_points(j)) for j in range(len(card.tables_))]
+    best = [max(card.bin_points(j)) for j in range(len(card.tables_))]
     row = FRAME.iloc[[int((points - best).sum(axis=1).argmax())]]
     lost = sum(best) - card.score_points(row)[0]
     assert card.reasons(row, n=99)["points_lost"].sum() == lost
