@@ -11,7 +11,6 @@ from fedcredit.cli.entry_words import says
 from fedcredit.cli.output import AsJson, show_json, show_table, verb
 
 if TYPE_CHECKING:
-
     from fedcredit.ledger_view import Seen
     from fedcredit_ledger.flows import Flow
 
