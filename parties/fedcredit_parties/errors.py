@@ -215,7 +215,7 @@ class TooFewPartiesError(DisclosureError):
 
 
 class DifferencingError(DisclosureError):
-    """Two sums whose difference is one party's data."""
+    """Two sums whose difference is one party's data, or that of a few subjects."""
 
     exit_code = 28
 
