@@ -39,8 +39,9 @@ from fedcredit_ledger.head_rules import read_head_rules
 from fedcredit_ledger.ledger_store import LedgerStore
 from fedcredit_ledger.merkle import Tree
 from fedcredit_ledger.note import Note, Signature
+from fedcredit_ledger.package_readme import key_file, readme
 from fedcredit_ledger.state_keys import HeadRule, rule_at
-from fedcredit_ledger.statement import disclosed, key_file, readme, statement
+from fedcredit_ledger.statement import disclosed, statement
 from fedcredit_ledger.verify import Level, verify
 
 Openings = Mapping[int, Sequence[Sequence[Any]]]
