@@ -20,7 +20,7 @@ from fedcredit.founding_exchange import write_new
 from fedcredit.founding_file import FoundingFile
 from fedcredit_ledger.entry import SignedEntry
 from fedcredit_ledger.errors import SignatureError
-from fedcredit_ledger.note import Note
+from fedcredit_ledger.note import CosignatureKey, Note
 from fedcredit_parties.config import PartyConfig
 from fedcredit_parties.identity_files import fingerprint, load_identity
 from tests.fedcredit.command_line import Done, fedcredit
@@ -511,6 +511,53 @@ def test_a_coordinator_cannot_lower_the_quorum(made: Founders, bank: Path) -> No
     )
 
     refused(cosign(bank), "FoundingError", 49, "witness policy", "at least 3 of 3")
+
+
+def test_an_outside_witness_is_in_the_draft_that_every_member_sees(
+    made: Founders, tmp_path: Path
+) -> None:
+    options = ("--name", "regulator", "--port", "8444", "--url", "https://witness.example/w")
+    witness = fedcredit("witness", "init", tmp_path / "regulator", *options, "--json").json()
+    public = sorted((made.folder / "coordinator").glob("*.founder.json"))
+    others = [path for path in public if path.name != "coordinator.founder.json"]
+
+    drafted = fedcredit(
+        "coordinator",
+        "draft",
+        made.folder / "coordinator" / "coordinator.toml",
+        *others,
+        "--federation",
+        "watched",
+        "--witness",
+        tmp_path / "regulator" / "regulator.witness.json",
+        "--output",
+        tmp_path / "watched.draft.json",
+    )
+
+    assert drafted.code == 0, drafted.err
+    assert f"{witness['vkey']} at https://witness.example/w" in drafted.out
+    assert "2 of 3 witnesses, and regulator outside the federation" in drafted.out
+    draft = FoundingFile.read(tmp_path / "watched.draft.json")
+    assert draft.entry.entry.data["witness_policy"][-3:] == [
+        "group parties 2 bank-0 bank-1 bank-2",
+        "group all-of all parties regulator",
+        "quorum all-of",
+    ]
+
+
+def test_a_coordinator_cannot_make_the_witness_alone_the_quorum(
+    made: Founders, bank: Path, tmp_path: Path
+) -> None:
+    draft = FoundingFile.read(bank / "ours.draft.json")
+    key = CosignatureKey.generate("friend").vkey
+    lines = draft.entry.entry.data["witness_policy"]
+    lines = [*lines[:-1], f"witness friend {key} https://friend.example", "quorum friend"]
+
+    signed_by_the_coordinator(
+        made, bank / "ours.draft.json", data={**draft.entry.entry.data, "witness_policy": lines}
+    )
+
+    refused(cosign(bank), "FoundingError", 49, "witness policy", "at least 2 of 3")
 
 
 def test_a_draft_for_another_release_is_not_signed(made: Founders, bank: Path) -> None:
