@@ -52,9 +52,7 @@ def _join(where: Simulation, trust: Trust, who: Simulation | None = None) -> Mem
     )
 
 
-def test_an_unpinned_federation_is_refused(
-    true: fc.Federation, false: fc.Federation
-) -> None:
+def test_an_unpinned_federation_is_refused(true: fc.Federation, false: fc.Federation) -> None:
     pins = parts(true).trust("bank-0")
 
     with pytest.raises(BrokenChainError, match="pinned founding entry"):
