@@ -7,7 +7,6 @@ one batch.
 """
 
 import asyncio
-import base64
 import io
 import json
 import logging
@@ -32,6 +31,7 @@ from fedcredit.coordinator.front import PAGE_BYTES, Desk
 from fedcredit.coordinator.front_call import Call, is_by, label_of
 from fedcredit.coordinator.gate import Gate, RefusedError
 from fedcredit.coordinator.sessions import Sessions
+from fedcredit_ledger.add_checkpoint import AddCheckpoint
 from fedcredit_ledger.checkpoint import Checkpoint
 from fedcredit_ledger.entry import HEX_DIGEST, format_time
 from fedcredit_ledger.errors import (
@@ -366,10 +366,10 @@ class _Service:
         return Response(found or b"", media_type=_OCTETS)
 
     def _add_checkpoint(self, old: int, note: bytes) -> bytes:
-        size = Checkpoint.parse(Note.parse(note).text).size
+        parsed = Note.parse(note)
+        size = Checkpoint.parse(parsed.text).size
         proof = self._log.consistency(old, size) if old else []
-        lines = [f"old {old}\n", *(f"{base64.b64encode(node).decode()}\n" for node in proof), "\n"]
-        return "".join(lines).encode() + note
+        return AddCheckpoint(old, tuple(proof), parsed).encode()
 
     async def _cosignature(self, call: Call) -> Response:
         lines = await call.body(MAX_COSIGNATURE_BYTES)

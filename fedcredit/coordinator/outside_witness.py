@@ -15,13 +15,14 @@ from typing import Any, Protocol
 import httpx
 
 from fedcredit.errors import WitnessUnreachableError
+from fedcredit_ledger.add_checkpoint import AddCheckpoint
 from fedcredit_ledger.checkpoint import Checkpoint
 from fedcredit_ledger.entry import HEX_DIGEST, format_time
 from fedcredit_ledger.errors import ForkError, LedgerError, MalformedEntryError, RollbackError
 from fedcredit_ledger.held_entry import MAX_SHOWN, ShownEntry, encode_shown
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.note import Note, Signature, VerifierKey
-from fedcredit_ledger.tlog_witness import CONFLICT, UNPROVEN, WITHHELD, AddCheckpoint, Answer
+from fedcredit_ledger.tlog_witness import CONFLICT, UNPROVEN, WITHHELD, Answer
 
 CALL_S = 10.0
 """How long one call of a witness may take."""

@@ -19,10 +19,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fedcredit.coordinator.connections import admit
+from fedcredit_ledger.add_checkpoint import MAX_REQUEST_BYTES
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.held_entry import MAX_ENTRY_BYTES
 from fedcredit_ledger.note import Note
-from fedcredit_ledger.tlog_witness import BAD_REQUEST, MAX_REQUEST_BYTES, Answer, TlogWitness
+from fedcredit_ledger.tlog_witness import BAD_REQUEST, Answer, TlogWitness
 from fedcredit_parties.errors import PartyError
 
 UNUSABLE = 500

@@ -8,11 +8,11 @@ from fedcredit.assembly import finality_of
 from fedcredit.ledger_copy import save_ledger
 from fedcredit.quorum import Quorum
 from fedcredit.result_file import Finality, ResultFile
+from fedcredit_ledger.add_checkpoint import AddCheckpoint
 from fedcredit_ledger.checkpoint import Checkpoint, TlogProof
 from fedcredit_ledger.errors import QuorumError
 from fedcredit_ledger.note import Note
 from fedcredit_ledger.state_keys import rule_at
-from fedcredit_ledger.tlog_witness import AddCheckpoint
 from fedcredit_ledger.verify import verify
 from tests.fedcredit.command_line import fedcredit
 from tests.outside_ledger import Ledger

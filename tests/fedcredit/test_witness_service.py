@@ -16,10 +16,11 @@ from fedcredit.witness.config import WitnessSetup
 from fedcredit.witness.daemon import keep, remembered, status
 from fedcredit.witness.new_witness import init_witness, read_witness
 from fedcredit.witness.service import origin_digest, witness_app
+from fedcredit_ledger.add_checkpoint import AddCheckpoint
 from fedcredit_ledger.checkpoint import Checkpoint, Policy
 from fedcredit_ledger.merkle import Tree
 from fedcredit_ledger.note import CosignatureKey, Note, SigningKey
-from fedcredit_ledger.tlog_witness import AddCheckpoint, TlogWitness
+from fedcredit_ledger.tlog_witness import TlogWitness
 from fedcredit_ledger.witness_state import WitnessState
 from fedcredit_parties.errors import ConfigError
 from fedcredit_parties.identity import Identity

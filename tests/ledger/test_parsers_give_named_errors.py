@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, seed, settings
 from hypothesis import strategies as st
 
+from fedcredit_ledger.add_checkpoint import AddCheckpoint
 from fedcredit_ledger.canonical import decode
 from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.checkpoint import Checkpoint, Policy, TlogProof
@@ -25,7 +26,6 @@ from fedcredit_ledger.fork_proof import ForkProof
 from fedcredit_ledger.head_rules import read_head_rules
 from fedcredit_ledger.held_entry import ShownEntry, encode_shown, parse_shown
 from fedcredit_ledger.note import Note, Signature, VerifierKey
-from fedcredit_ledger.tlog_witness import AddCheckpoint
 from fedcredit_ledger.types import check_data
 from tests.ledger.small_packages import files_of, packed_anew
 from tests.ledger.vector_files import CHAIN, WrittenLedger, vector

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from fedcredit_ledger.add_checkpoint import AddCheckpoint
 from fedcredit_ledger.checkpoint import Checkpoint
 from fedcredit_ledger.errors import LedgerError, MalformedEntryError
 from fedcredit_ledger.merkle import Tree
 from fedcredit_ledger.note import CosignatureKey, Note, Signature, SigningKey, VerifierKey
-from fedcredit_ledger.tlog_witness import AddCheckpoint, TlogWitness
+from fedcredit_ledger.tlog_witness import TlogWitness
 from fedcredit_ledger.witness_state import Seen, WitnessState
 
 # FiloSottile/torchwood, internal/witness/witness_test.go

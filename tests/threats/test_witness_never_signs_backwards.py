@@ -9,9 +9,10 @@ import threading
 
 import pytest
 
+from fedcredit_ledger.add_checkpoint import AddCheckpoint
 from fedcredit_ledger.errors import RollbackError
 from fedcredit_ledger.note import CosignatureKey, Note, Signature
-from fedcredit_ledger.tlog_witness import AddCheckpoint, Answer, TlogWitness
+from fedcredit_ledger.tlog_witness import Answer, TlogWitness
 from fedcredit_ledger.witness import Witness
 from fedcredit_ledger.witness_state import Seen, WitnessState
 from tests.ledger.small_federation import ORIGIN, SmallFederation, digest
