@@ -63,6 +63,9 @@ bench: setup ## measure on this machine; writes benchmarks/results/
 	@$(VENV)/bin/python benchmarks/ckks_cost.py
 	@$(VENV)/bin/python benchmarks/horizontal_vs_pooled.py
 	@$(VENV)/bin/python benchmarks/deployment.py
+	@$(VENV)/bin/python benchmarks/ledger_append.py
+	@$(VENV)/bin/python benchmarks/ledger_verify.py
+	@$(VENV)/bin/python benchmarks/evidence_batch.py
 	@$(VENV)/bin/python benchmarks/tables.py
 
 clean: ## remove demo/ and the tools' caches (not .venv)

@@ -1,8 +1,8 @@
 """A long ledger for the benchmarks: valid to the last signature, and made in minutes.
 
 Loans of a few banks: twelve sealed facts each, now and then a grant, its revocation, or a dispute.
-The log's keys and the authors' come from seeds; batches are as large as the sequencer makes them, and
-every sixteenth head is co-signed by the witnesses. The file is written by the store itself; the
+The log's keys and the authors' come from seeds; batches are as large as the sequencer makes them,
+and every sixteenth head is co-signed by the witnesses. The file is written by the store itself; the
 rules are left to whoever verifies it.
 """
 

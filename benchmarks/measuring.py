@@ -74,6 +74,18 @@ def median(values: Sequence[float]) -> float:
     return float(f"{statistics.median(values):.4g}")
 
 
+def peak_mb() -> float:
+    """Return the largest resident memory of this process since it was started, in MB."""
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Return median, least and most, rounded to what is worth writing down."""
+    found = {"median": statistics.median(values), "least": min(values), "most": max(values)}
+    return {name: float(f"{value:.4g}") for name, value in found.items()}
+
+
 class Watch:
     """Something that a thread looks at while a piece of work runs; use it as a context manager.
 

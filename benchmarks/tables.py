@@ -240,6 +240,132 @@ def deployment(result: Result) -> str:
     return "\n\n".join(sections)
 
 
+def ledger_append(result: Result) -> str:
+    """Return appends and submissions a second beside the raw disk and the bare signature."""
+    rows = [
+        [
+            store,
+            *(
+                _many(row[name])
+                for name in (
+                    "fsync_per_s",
+                    "commit_per_s",
+                    "verify_per_s",
+                    "append_per_s",
+                    "submit_per_s",
+                )
+            ),
+            *(
+                _spread(row[name])
+                for name in ("append_per_fsync", "append_per_commit", "submit_per_verify")
+            ),
+        ]
+        for store, row in result["stores"].items()
+    ]
+    head = [
+        "store",
+        "raw fsync/s",
+        "raw SQLite commit/s",
+        "bare Ed25519/s",
+        "durable appends/s (aim: 5 000)",
+        "submissions/s (aim: 2 000)",
+        "appends / fsync",
+        "appends / commit",
+        "submissions / Ed25519",
+    ]
+    told = f"{result['submitters']} submitters, {result['entries']} entries a turn."
+    return "\n\n".join([_machine(result), _table(head, rows), f"{told} {_end(result)}"])
+
+
+def ledger_verify(result: Result) -> str:
+    """Return each level's rate beside its primitive, and proofs, memory, going on from a head."""
+    aims = {"V1": "0.12", "V2": "0.02", "V3": "0.85"}
+    levels = [
+        [
+            _grouped(size["entries"]),
+            level,
+            "Ed25519" if level == "V3" else "SHA-256",
+            _many(row["raw_per_s"]),
+            _many(row["leaves_per_s"]),
+            f"{row['ratio']['median']:.4f} ({row['ratio']['least']:.4f} to "
+            f"{row['ratio']['most']:.4f})",
+            aims[level],
+            f"{row['whole_ratio']['median']:.2f}" if level == "V3" else "",
+            f"{row['wall_s']['median']:.1f}",
+            f"{row['peak_mb']['median']:.0f}",
+            str(size["repeats"]),
+        ]
+        for size in result["sizes"]
+        for level, row in size["levels"].items()
+    ]
+    others = [
+        [
+            _grouped(size["entries"]),
+            f"{size['proof_ms']['median']:.2f} ({size['proof_ms']['least']:.2f} to "
+            f"{size['proof_ms']['most']:.2f})",
+            _grouped(size["since"]["new_leaves"]),
+            _spread(size["since"]["cpu_s"]),
+        ]
+        for size in result["sizes"]
+    ]
+    head = ["entries", "level", "primitive", "primitive/s", "leaves/s", "ratio", "aim", "whole"]
+    return "\n\n".join(
+        [
+            _machine(result),
+            _table([*head, "wall, s", "peak MB", "repeats"], levels),
+            f"{result['processes']} processes verify signatures. {_end(result)}",
+            _table(
+                ["entries", "inclusion proof, ms (aim: 5)", "new leaves", "from a head, CPU s"],
+                others,
+            ),
+        ]
+    )
+
+
+def evidence_batch(result: Result) -> str:
+    """Return seconds and memory of a batch of packages."""
+    rows = [
+        [
+            _grouped(size["entries"]),
+            f"{size['packed']['median']:.0f} of {size['cases']['median']:.0f}",
+            f"{size['bytes_a_package']['median'] / 1000:.0f}",
+            f"{size['read_s']['median']:.1f} / {size['read_cpu_s']['median']:.1f}",
+            f"{size['pack_s']['median']:.1f} / {size['pack_cpu_s']['median']:.1f}",
+            f"{size['per_hash']['median']:.0f}x",
+            f"{size['peak_mb']['median']:.0f}",
+        ]
+        for size in result["sizes"]
+    ]
+    head = [
+        "entries",
+        "cases packed",
+        "kB a package",
+        "read and verify the ledger, wall / CPU s",
+        "pack, wall / CPU s (aim: 10)",
+        "CPU of packing / SHA-256 of the packages",
+        "peak MB",
+    ]
+    return "\n\n".join([_machine(result), _table(head, rows), _end(result)])
+
+
+def _end(result: Result) -> str:
+    load = ", ".join(f"{value:.1f}" for value in result["load_average_at_the_end"])
+    return f"Load average at the end {load}."
+
+
+def _grouped(value: float) -> str:
+    return f"{value:,.0f}".replace(",", " ")
+
+
+def _many(values: dict[str, float]) -> str:
+    return " ".join(
+        [
+            _grouped(values["median"]),
+            f"({_grouped(values['least'])} to {_grouped(values['most'])})",
+        ]
+    )
+
+
 def _peers(result: Result) -> str:
     rows = []
     for peer in result["peers"]:
@@ -303,6 +429,9 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "ckks_cost": ckks_cost,
     "horizontal_vs_pooled": horizontal_vs_pooled,
     "deployment": deployment,
+    "ledger_append": ledger_append,
+    "ledger_verify": ledger_verify,
+    "evidence_batch": evidence_batch,
 }
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from types import TracebackType
@@ -86,7 +87,7 @@ class Signatures:
                 "a process that verifies signatures has ended",
                 expected=f"{n_asked} verdicts",
                 found=f"{len(found)}",
-                remedy="verify again, with --processes 0 when it recurs",
+                remedy="verify again; when it recurs, look at this machine's memory",
             )
         return found
 
@@ -112,8 +113,11 @@ class Signatures:
             child.kill()
         self._threads.shutdown(cancel_futures=True)
         for child in self._children:
-            with child:
-                child.wait()
+            child.wait()
+            assert child.stdin is not None and child.stdout is not None
+            child.stdout.close()
+            with suppress(BrokenPipeError):  # a question to one that had ended: it was reported
+                child.stdin.close()
 
     def __enter__(self) -> Self:
         """Return itself."""

@@ -1,4 +1,4 @@
-"""Nearly every entry is read by its spelling alone; every other text is read the long way, alike."""
+"""Most entries are read by their spelling alone; every other text is read the long way, alike."""
 
 import random
 
