@@ -31,7 +31,7 @@ from fedcredit_ledger.errors import (
     RollbackError,
     SignatureError,
 )
-from fedcredit_ledger.head_rules import HeadRuleReader
+from fedcredit_ledger.head_rules import HINTS, HeadRuleReader
 from fedcredit_ledger.kept import KeptTree
 from fedcredit_ledger.ledger_store import LedgerStore, StoredLeaf
 from fedcredit_ledger.merkle import leaf_hash
@@ -448,9 +448,8 @@ class _Verification:
 
     def _read_rules(self, start: int, end: int) -> None:
         """Learn from leaves `start` to `end` - 1 what heads are judged by."""
-        for at in range(start, end, PAGE):
-            for index, raw in enumerate(self.store.leaves(at, min(PAGE, end - at)), at):
-                self.reader.take(index, raw)
+        for index, raw in self.store.leaves_with(HINTS, start, end):
+            self.reader.take(index, raw)
 
     def _linked(self, sizes: list[int]) -> None:
         """Check the chain and, with what its leaves say about them, the heads."""
