@@ -72,6 +72,7 @@ class Store(LedgerStore):
     ) -> None:
         super().__init__()
         self.path = str(path)
+        self._is_read_only = read_only
         is_written = not read_only and self.path != MEMORY
         if is_written:
             refuse_network(Path(path), mounts)
@@ -152,6 +153,18 @@ class Store(LedgerStore):
             rows = self._db.execute("SELECT leaf, hash FROM leaf WHERE i >= ? ORDER BY i", (start,))
             for raw, value in rows:
                 yield blob(raw), blob(value)
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let everything that is read within show one moment, whoever else writes the file."""
+        with self._lock:
+            if self._is_read_only:
+                self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                if self._is_read_only and self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
 
     def export(self, path: Path | str) -> None:
         """Write a copy of the database, one file, for a backup or an auditor.

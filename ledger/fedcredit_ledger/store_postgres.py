@@ -291,6 +291,13 @@ class PostgresStore(LedgerStore):
                 after = integer(i)
                 yield blob(raw), blob(value)
 
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let everything that is read within show one moment, whoever else writes."""
+        with self._lock, self._db.transaction():
+            self._db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            yield
+
     def export(self, path: Path | str) -> None:
         """Write what the database holds at one moment as one SQLite file.
 

@@ -282,3 +282,23 @@ def test_the_command_needs_nothing_but_the_ledger_room(path):
     )
 
     assert done.stdout.splitlines()[-1] == "0 []"
+
+
+def test_a_ledger_that_grows_while_it_is_verified_is_seen_as_it_was(tmp_path, monkeypatch):
+    monkeypatch.setattr("fedcredit_ledger.verify.PAGE", 2)
+    fed = SmallFederation(Store(tmp_path / "growing.db"))
+    fed.grant_all()
+    fed.witness()
+    size, root = fed.log.size, fed.log.root
+
+    def grow(n_checked: int, n: int) -> None:
+        if fed.log.size == size:
+            said = {"act_type": "x", "act_digest": "0" * 64, "decision": "approve"}
+            fed.write("bank-a", "endorsement-given", said)
+
+    report = verify_file(tmp_path / "growing.db", level=Level.SIGNATURES, progress=grow)
+    grown = fed.log.size
+    fed.store.close()
+
+    assert (report.findings, report.size, report.root) == ([], size, root.hex())
+    assert grown == size + 1
