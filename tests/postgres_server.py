@@ -69,24 +69,48 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start it; after a kill the dead server's last processes may take a moment to go."""
-        options = f"-k {self.folder} -c listen_addresses= -c log_lock_waits=on"
-        for patience in range(50):
-            try:
-                self._run(
-                    "pg_ctl", "start", "-w", "-s", "-l", str(self.folder / "log"), "-o", options
-                )
-                return
-            except AssertionError:
-                if patience == 49 or ("in use" not in self.log() and "exists" not in self.log()):
-                    raise
-                time.sleep(0.1)
+        deadline = time.monotonic() + 60
+        while not self._try_to_start():
+            assert "in use" in self.log() and time.monotonic() < deadline, self.log()
+            time.sleep(0.1)
+
+    def _try_to_start(self) -> bool:
+        """Return whether it takes connections; it ends with this process, however that ends."""
+        program = ["postgres", "-D", str(self._data), "-k", str(self.folder)]
+        with open(self.folder / "log", "ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *(self._as_user or ["setpriv"]),
+                    *("--pdeathsig", "QUIT", str(self._binaries / program[0]), *program[1:]),
+                    *("-c", "listen_addresses="),
+                ],
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+            )
+        return self._wait()
+
+    def _wait(self) -> bool:
+        """Return True when it takes connections, False when it has ended."""
+        from psycopg import pq
+
+        deadline = time.monotonic() + 60
+        while pq.PGconn.ping(self.address().encode()) != pq.Ping.OK:
+            if self._process.poll() is not None:
+                return False
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.02)
+        return True
 
     def stop(self) -> None:
-        self._run("pg_ctl", "stop", "-w", "-s", "-m", "immediate")
+        """End it at once; nobody needs what it holds."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait()
 
     def kill(self) -> None:
         """End the server's first process as a loss of power would; the others follow."""
-        os.kill(int((self._data / "postmaster.pid").read_text().split("\n")[0]), signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
 
     def address(self, *, schema: str = "", role: str = USER, password: str = "") -> str:
         who = role if not password else f"{role}:{quote(password, safe='')}"
@@ -108,15 +132,6 @@ class PostgresServer:
             for statement in statements:
                 cursor = database.execute(statement)  # type: ignore[call-overload]
             return cursor.fetchall() if cursor is not None and cursor.description else []
-
-    def wait(self) -> None:
-        """Return when it takes connections again."""
-        from psycopg import pq
-
-        deadline = time.monotonic() + 60
-        while pq.PGconn.ping(self.address().encode()) != pq.Ping.OK:
-            assert time.monotonic() < deadline, self.log()
-            time.sleep(0.02)
 
     def end_sessions(self) -> int:
         """End the ledger's sessions in order, as an operator does; return how many there were."""
