@@ -50,7 +50,7 @@ MEANINGS: dict[str, Meaning] = {
     "log-key-rotated": Meaning(
         "log key rotated",
         "更换日志密钥",
-        "Heads that hold this entry are signed by the new key; a quorum of the parties endorsed it.",
+        "Heads over this entry are signed by the new key; a quorum of the parties endorsed it.",
         "包含本条的检查点由新密钥签署，并经法定数的参与方认可。",
         "That the old key was destroyed.",
         "不证明旧密钥已被销毁。",

@@ -1,8 +1,8 @@
 """What an outside witness remembers: of every log, the newest head that it has co-signed.
 
 One SQLite file, one row a log, and one for each entry that it holds. A log's row moves forwards
-only, by compare-and-set in one transaction that is on the disk before the co-signature leaves: of two
-requests that were judged against the same head, the second finds another head and gets nothing.
+only, by compare-and-set in one transaction that is on the disk before the co-signature leaves: of
+two requests that were judged against the same head, the second finds another head and gets nothing.
 
 References
 ----------

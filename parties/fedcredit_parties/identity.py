@@ -13,18 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from fedcredit_ledger.forms import ROLES
 from fedcredit_ledger.note import CosignatureKey, SigningKey
-
-ROLES = (
-    "data-holder",
-    "coordinator",
-    "key-holder",
-    "witness",
-    "auditor",
-    "regulator",
-    "result-user",
-)
-"""Roles that a party can have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +26,7 @@ class Identity:
     name : str
         The party's name in the ledger.
     roles : tuple of str
-        One or more of :data:`ROLES`.
+        One or more of :data:`fedcredit_ledger.forms.ROLES`.
     signing : SigningKey
         Signs entries and notes.
     witness : CosignatureKey
