@@ -24,7 +24,6 @@ from fedcredit.member_files import (
     data_toml,
     member_role,
     party_toml,
-    write_private,
 )
 from fedcredit.requests import DEFAULT_DEFINITION
 from fedcredit.simulation import ANALYST, COORDINATOR, KEY_HOLDER
@@ -35,6 +34,7 @@ from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.identity_files import save_identity, vault_key
 from fedcredit_parties.member import utc_now
+from fedcredit_parties.secret_files import write_private
 from fedcredit_parties.vault import Vault
 
 

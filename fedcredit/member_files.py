@@ -4,7 +4,6 @@ The same text comes from a federation on one machine and from one that is founde
 what a member does not know yet (its anchors, the app) is left out, and the daemon refuses to start.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from fedcredit.requests import DEFAULT_DEFINITION
 from fedcredit_parties.config import toml_text
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.identity import Identity
+from fedcredit_parties.secret_files import write_private
 from fedcredit_parties.trust import Trust
 
 _ROLES = {"data-holder": "data-holder", "key-holder": "key-holder", "result-user": "requester"}
@@ -20,21 +20,6 @@ _ROLES = {"data-holder": "data-holder", "key-holder": "key-holder", "result-user
 def member_role(identity: Identity) -> str:
     """Return the ``role`` of an identity's party.toml."""
     return next(role for known, role in _ROLES.items() if known in identity.roles)
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a new file that its owner alone may read.
-
-    Raises
-    ------
-    FileExistsError
-        When there is one already.
-    """
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def trust_toml(trust: Trust) -> str:

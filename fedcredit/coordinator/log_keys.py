@@ -8,10 +8,9 @@ removed earlier, and ``log.key`` stays as the key that was founded.
 import os
 
 from fedcredit.coordinator.deployment import CoordinatorSetup
-from fedcredit.member_files import write_private
 from fedcredit_ledger.note import SigningKey
 from fedcredit_parties.errors import ConfigError
-from fedcredit_parties.secret_files import check_secret
+from fedcredit_parties.secret_files import check_secret, write_private
 
 _FOLDER = "log-keys"
 

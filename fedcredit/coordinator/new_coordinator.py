@@ -14,13 +14,14 @@ from fedcredit.coordinator.config import CoordinatorDraft, front_address
 from fedcredit.coordinator.tls import Authority, issue_authority, issue_certificate
 from fedcredit.errors import CertificateError
 from fedcredit.founding_exchange import founder_document, write_new
-from fedcredit.member_files import coordinator_draft_toml, write_private
+from fedcredit.member_files import coordinator_draft_toml
 from fedcredit.member_options import check_name
 from fedcredit_ledger.note import SigningKey
 from fedcredit_parties.config import resolve
 from fedcredit_parties.errors import ConfigError
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.identity_files import save_identity
+from fedcredit_parties.secret_files import write_private
 
 ANYWHERE = ("0.0.0.0", "::")
 MAX_PORT = 65_535

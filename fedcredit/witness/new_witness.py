@@ -5,12 +5,12 @@ from pathlib import Path
 
 from fedcredit.founding import OutsideWitness
 from fedcredit.founding_exchange import read_document, write_new
-from fedcredit.member_files import write_private
 from fedcredit.member_options import check_name
 from fedcredit.witness.config import WitnessConfig
 from fedcredit_ledger.note import CosignatureKey
 from fedcredit_parties.config import toml_text
 from fedcredit_parties.errors import ConfigError
+from fedcredit_parties.secret_files import write_private
 
 WITNESS = "fedcredit-witness/v1"
 

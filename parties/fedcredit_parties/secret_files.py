@@ -1,10 +1,26 @@
-"""A file that holds a secret is its owner's alone: asked before it is used."""
+"""A file that holds a secret is its owner's alone: written so, and asked before it is used."""
 
+import os
 from pathlib import Path
 
 from fedcredit_parties.errors import ConfigError
 
 _OTHERS = 0o077
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a new file that its owner alone may read.
+
+    Raises
+    ------
+    FileExistsError
+        When there is one already.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def check_secret(path: Path, *, what: str, party: str = "") -> None:
