@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from fedcredit_ledger.canonical import encode
-from fedcredit_models.binning import CellRules
+from fedcredit_models.cell_rules import CellRules
 from fedcredit_parties.errors import SmallCellError, TooFewPartiesError
 
 
