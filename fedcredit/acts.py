@@ -23,7 +23,7 @@ from fedcredit_ledger.checkpoint import Policy
 from fedcredit_ledger.entry import act_digest
 from fedcredit_ledger.errors import LedgerError, RejectedEntryError
 from fedcredit_ledger.note import SigningKey
-from fedcredit_ledger.quorum import endorsements_of, quorum_of, voters
+from fedcredit_ledger.quorum import endorsements_of, n_needed, voters
 from fedcredit_ledger.rules_policy import lines_digest
 from fedcredit_ledger.state import State
 from fedcredit_ledger.types import check_data
@@ -110,7 +110,7 @@ class Standing:
         about = str(act.data.get("party", ""))
         asked = voters(state, without=about)
         given = endorsements_of(state, act.kind, act.digest, now=utc_now(), without=about)
-        return cls(asked=asked, approved=tuple(given), needed=quorum_of(len(asked)))
+        return cls(asked=asked, approved=tuple(given), needed=n_needed(state, without=about))
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON-able values."""

@@ -18,7 +18,7 @@ from fedcredit.founding import MEMBER_NAME
 from fedcredit.founding_exchange import founder_document, read_founder
 from fedcredit_ledger.entry import SignedEntry, act_digest
 from fedcredit_ledger.errors import MalformedEntryError, RejectedEntryError
-from fedcredit_ledger.quorum import endorsements_of, quorum_of, voters
+from fedcredit_ledger.quorum import endorsements_of, n_needed
 from fedcredit_ledger.state import State
 from fedcredit_parties.disk import kept_in
 from fedcredit_parties.ledger_client import LedgerClient
@@ -60,7 +60,7 @@ def endorsed_act(
     """
     about = str(data.get("party", ""))
     given = endorsements_of(state, kind, act_digest(kind, data), now=now, without=about)
-    needed = quorum_of(len(voters(state, without=about)))
+    needed = n_needed(state, without=about)
     if len(given) < needed:
         raise RejectedEntryError(
             "not-endorsed", f"{needed} parties must endorse it: {', '.join(given) or 'none'} did"

@@ -529,6 +529,9 @@ class Members:
         elif leaf.type == ROTATED:
             if party != leaf.author or data["use"] not in ("signing", "witness"):
                 raise Refused(where, "a party rotates its own keys", leaf.author, party)
+            newest = [p.key.vkey for p in self.history if p[:2] == (party, data["use"])][-1:]
+            if newest != [data["old_vkey"]]:
+                raise Refused(where, f"the old key is not the newest of {party}", str(newest))
             kind = 4 if data["use"] == "witness" else 1
             self._end(party, data["use"], here)
             self._begin(party, data["use"], data["new_vkey"], kind, here, leaf.place, where)
@@ -538,6 +541,8 @@ class Members:
             if leaf.author != party or leaf.type == "party-joined":
                 self._demand_quorum(leaf, party, where)
             if leaf.type == "party-joined":
+                if {"coordinator", "key-holder"} & set(data["roles"]):
+                    raise Refused(where, "nobody joins as coordinator or key holder", found=party)
                 self._enter(data, here, leaf.place, where)
             elif leaf.type == "party-left":
                 self.roles.pop(party, None)
@@ -547,6 +552,9 @@ class Members:
                 for (name, use), key in list(self.keys.items()):
                     if (name, key.vkey) == (party, data["vkey"]):
                         self._end(name, use, here)
+                        if use == "signing":  # a thief may have endorsed
+                            words = self.endorsed.items()
+                            self.endorsed = {i: x for i, x in words if x.author != party}
             elif leaf.type == "log-key-rotated":
                 self._swap(self.heads[-1].log.vkey, data["new_vkey"], leaf.place, where)
             elif data["policy"] == "witness":
@@ -615,24 +623,27 @@ class Members:
         self.heads.append(HeadRule(since, key, lines, policy))
 
     def _demand_quorum(self, leaf: Leaf, about: str, where: str) -> None:
-        """Demand that the coordinator acts with n - (n-1)//3 of the parties, each by an entry."""
+        """Demand that the coordinator acts with n - (n-1)//3 of the parties, each by an entry.
+
+        Whom the act is about is not asked, but counted in *n*.
+        """
         bare = {name: value for name, value in leaf.data.items() if name != "endorsements"}
         act = _sha(_spell([leaf.type, bare]).encode()).hex()
         wanted = {"act_type": leaf.type, "act_digest": act, "decision": "approve"}
         voters = {
             name
             for name, roles in self.roles.items()
-            if {"data-holder", "witness"} & set(roles)
-            and "coordinator" not in roles
-            and name != about
+            if {"data-holder", "witness"} & set(roles) and "coordinator" not in roles
         }
+        n = len(voters)
+        voters -= {about}
         given = set()
         for name in leaf.data.get("endorsements", []):
             word = self.endorsed.pop(name, None)  # it carries one act
             if word and word.data == wanted and word.author in voters:
                 age = _seconds(leaf.received) - _seconds(word.body["time"])
                 given |= {word.author} if age <= ENDORSED_S else set()
-        needed = max(1, len(voters) - (len(voters) - 1) // 3)
+        needed = max(1, min(n - (n - 1) // 3, len(voters)))
         if "coordinator" not in self.roles.get(leaf.author, []) or len(given) < needed:
             raise Refused(where, f"{leaf.type} is not what the parties decided", f"{needed}")
 

@@ -36,6 +36,14 @@ def quorum_of(n: int) -> int:
     return max(1, n - (n - 1) // 3)
 
 
+def n_needed(state: State, *, without: str = "") -> int:
+    """Return how many must approve an act: a quorum of all, whoever of them is not asked.
+
+    Counted without the party that an act is about, a few could expel the others one by one.
+    """
+    return min(quorum_of(len(voters(state))), max(1, len(voters(state, without=without))))
+
+
 def endorsements_of(
     state: State, kind: str, digest: str, *, now: datetime, without: str = ""
 ) -> dict[str, str]:
@@ -65,7 +73,7 @@ def demand_quorum(state: State, incoming: Incoming, *, without: str = "") -> Non
     kind = incoming.entry.type
     digest = act_digest(kind, incoming.data)
     given = endorsements_of(state, kind, digest, now=incoming.received, without=without)
-    needed = quorum_of(len(voters(state, without=without)))
+    needed = n_needed(state, without=without)
     if not listed <= set(given.values()):
         raise RejectedEntryError(
             "not-endorsed",
@@ -81,6 +89,14 @@ def demand_quorum(state: State, incoming: Incoming, *, without: str = "") -> Non
 def spend(state: State, act: Act) -> None:
     """Remember which endorsements an act has used up."""
     state.spent_endorsements.update(act.data.get("endorsements", ()))
+
+
+def void_words(state: State, party: str) -> None:
+    """Let every endorsement of a party whose signing key is revoked count for nothing more.
+
+    A thief may have written it; once the party is admitted again, it can say it again.
+    """
+    state.endorsements = {k: word for k, word in state.endorsements.items() if k[0] != party}
 
 
 def is_endorsed(state: State, now: datetime, party: str, act_type: str, digest: str) -> bool:

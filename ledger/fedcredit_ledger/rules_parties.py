@@ -8,7 +8,7 @@ from fedcredit_ledger.entry import Entry
 from fedcredit_ledger.errors import RejectedEntryError
 from fedcredit_ledger.incoming import Incoming, Rule
 from fedcredit_ledger.note import COSIGNATURE_V1, VerifierKey
-from fedcredit_ledger.quorum import demand_quorum, spend
+from fedcredit_ledger.quorum import demand_quorum, spend, void_words
 from fedcredit_ledger.state import PartyState, State
 from fedcredit_ledger.state_keys import HeadRule, KeyPeriod, with_other_key
 
@@ -45,10 +45,14 @@ def party_joined(state: State, incoming: Incoming) -> None:
     name, before = data["party"], state.parties.get(data["party"])
     if name == "all" or name in state.left or (before is not None and before.signing_vkey):
         raise RejectedEntryError("duplicate-id", f"the name {name} is taken, or was")
-    pinned = set(data["roles"]) & set(_FOUNDED) - set(() if before is None else before.roles)
+    pinned = set(data["roles"]) & set(_FOUNDED)
     if pinned:
         raise RejectedEntryError(
             "not-permitted", f"the {min(pinned)} is pinned by the founders; nobody joins as one"
+        )
+    if before is not None and not set(data["roles"]) <= set(before.roles):
+        raise RejectedEntryError(
+            "not-permitted", f"{name} comes back with no more roles than before"
         )
     if ("witness" in data["roles"]) > ("witness_vkey" in data):
         raise RejectedEntryError("malformed", "a witness joins with a witness key")
@@ -137,6 +141,8 @@ def party_key_revoked(state: State, incoming: Incoming) -> None:
         spend(state, incoming.act)
     _end(state, incoming, found[0])
     found[0].suspected_since = data["suspected_since"]
+    if found[0].use == "signing":
+        void_words(state, name)
     state.parties[name] = _with_key(party, found[0].use, "")
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from fedcredit_ledger.evidence_verifier import Members, Refused, parse_leaf
 from fedcredit_ledger.head_rules import read_head_rules
 from fedcredit_ledger.log import Log
 from fedcredit_ledger.note import SigningKey
@@ -78,6 +79,33 @@ def readmit(fed: SmallFederation) -> str:
     new = NewParty("bank-a", ("data-holder", "witness"))
     data = endorsed(fed, "party-joined", new.row(), ("bank-b", "bank-c", "regulator"))
     keys = (fed.keys["coordinator"], new.signing)
+    return submit(fed, "coordinator", "party-joined", data, *keys).code
+
+
+def replaced_key_holder(fed: SmallFederation) -> str:
+    """The parties revoke the key holder's key, and admit theirs under its name."""
+    vkey = fed.replica.state.parties["key-holder"].signing_vkey
+    data = revocation(vkey) | {"party": "key-holder"}
+    whole = endorsed(fed, "party-key-revoked", data)
+    assert submit(fed, "coordinator", "party-key-revoked", whole).code == ""
+    new = NewParty("key-holder", ("key-holder",))
+    data = endorsed(fed, "party-joined", new.row())
+    keys = (fed.keys["coordinator"], new.signing)
+    return submit(fed, "coordinator", "party-joined", data, *keys).code
+
+
+def readmit_with_more_roles(fed: SmallFederation) -> str:
+    new = NewParty("bank-a", ("data-holder", "regulator", "witness"))
+    data = endorsed(fed, "party-joined", new.row(), ("bank-b", "bank-c", "regulator"))
+    keys = (fed.keys["coordinator"], new.signing)
+    return submit(fed, "coordinator", "party-joined", data, *keys).code
+
+
+def join_by_a_stolen_word(fed: SmallFederation) -> str:
+    """A thief endorses with the key of bank-a, which is revoked before the act."""
+    data = endorsed(fed, "party-joined", COURT.row(), ("bank-a", "bank-b", "bank-c"))
+    assert revoke(fed) == ""
+    keys = (fed.keys["coordinator"], COURT.signing)
     return submit(fed, "coordinator", "party-joined", data, *keys).code
 
 
@@ -235,6 +263,18 @@ TABLE: dict[str, tuple[list[Step], str]] = {
         [revoke, readmit, write(OLD)],
         "wrong-key",
     ),
+    "who is admitted again has no more roles than before": (
+        [revoke, readmit_with_more_roles],
+        "not-permitted",
+    ),
+    "the key holder's name is given to nobody, whoever endorses it": (
+        [replaced_key_holder],
+        "not-permitted",
+    ),
+    "what a key endorsed counts for nothing once it is revoked": (
+        [join_by_a_stolen_word],
+        "not-endorsed",
+    ),
     # before a join, after an end
     "a key signs nothing before its party has joined": ([court_writes], "unknown-author"),
     "a key signs once its party has joined": ([admit, court_writes], ""),
@@ -316,3 +356,36 @@ def test_missing_cosigner_is_refused(title: str):
     assert submit(fed, author, kind, act, *signed_by[1:]).code in ("wrong-key", "missing-cosigner")
     assert submit(fed, author, kind, act, *signed_by, fed.keys["bank-b"]).code == "wrong-key"
     assert submit(fed, author, kind, act, *signed_by).code == ""
+
+
+def expel(fed: SmallFederation, name: str, others: tuple[str, ...]) -> str:
+    data = {"party": name, "reason": "expelled"}
+    whole = endorsed(fed, "party-left", data, others)
+    return submit(fed, "coordinator", "party-left", whole).code
+
+
+def test_three_of_five_do_not_expel_the_others_one_by_one():
+    """The quorum of five is four; counted without the expelled, three would do."""
+    fed = SmallFederation(banks=("bank-a", "bank-b", "bank-c", "bank-d"))
+
+    assert expel(fed, "bank-d", ("bank-a", "bank-b", "bank-c")) == "not-endorsed"
+    assert expel(fed, "bank-d", ("bank-a", "bank-b", "bank-c", "regulator")) == ""
+
+
+def test_a_party_rotates_no_witness_key_of_another():
+    """Else a member's co-signature would stand for the regulator's in a forged package."""
+    fed = SmallFederation()
+    members, founding = Members(), parse_leaf(fed.log.leaves()[0], "entries/0.leaf")
+    members.take(founding, "entries/0.leaf")
+    new = other_key("bank-a", "witness")
+    theirs = rotation("bank-a", "witness", fed.witness_keys["regulator"], new)
+    own = rotation("bank-a", "witness", fed.witness_keys["bank-a"], new)
+    forged = founding._replace(place=1, type="party-key-rotated", author="bank-a", data=theirs)
+
+    assert submit(
+        fed, "bank-a", forged.type, theirs, OLD, fed.witness_keys["bank-a"], new
+    ).code == ("no-such-reference")
+    with pytest.raises(Refused, match="the old key is not the newest of bank-a"):
+        members.take(forged, "entries/1.leaf")
+    members.take(forged._replace(data=own), "entries/1.leaf")
+    assert members.heads[-1].policy.witnesses["bank-a"].vkey == new.vkey
