@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from fedcredit.member_founding import Founder
 from fedcredit_ledger.entry import SignedEntry, parse_time
 from fedcredit_ledger.errors import LedgerError, RejectedEntryError
 from fedcredit_ledger.note import Note
@@ -45,6 +46,25 @@ class Joined:
     size: int
     roles: tuple[str, ...]
     is_counted: bool
+
+
+def check_role(path: Path, role: str) -> None:
+    """Refuse when the keys beside ``party.toml`` were made for another role than is meant.
+
+    Raises
+    ------
+    ConfigError
+    """
+    config = Founder.read(path).config
+    if config.role != role:
+        raise ConfigError(
+            "this party's keys were made for another role",
+            party=config.name,
+            expected=f"--role {config.role}",
+            found=ascii(role)[:80],
+            remedy="a role is chosen with  fedcredit party init  and endorsed by the others; "
+            "make another party for another role",
+        )
 
 
 def join(path: Path) -> Joined:

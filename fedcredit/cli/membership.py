@@ -36,6 +36,9 @@ def join(
         typer.Option(help="32 or more hex digits of the founding id, as other members read them."),
     ] = None,
     known: Known = None,
+    role: Annotated[
+        str | None, typer.Option(help="Refuse, unless our keys were made for this role.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Join a federation that runs: pin its founding, co-sign the entry that admits us, verify all.
@@ -43,10 +46,13 @@ def join(
     The coordinator has invited us, and the other parties have endorsed our keys. Typed again, it
     goes on where it was cut off.
 
-    Example: fedcredit party join court/party.toml ours.founding.json
+    Example: fedcredit party join court/party.toml ours.founding.json --role witness
     """
+    from fedcredit.joining import check_role
     from fedcredit.joining import join as join_federation
 
+    if role is not None:
+        check_role(config, role)
     if founding is not None:
         _pin(config, founding, founding_id, known or [], as_json=as_json)
     joined = join_federation(config)

@@ -67,10 +67,11 @@ class Ours:
     def invite(self, file: Path) -> None:
         self.founders.type("coordinator", "invite", self.config("coordinator"), file, "--yes")
 
-    def join(self, name: str) -> Done:
+    def join(self, name: str, *more: str) -> Done:
         heard = self.founders.founding_id("bank-1")[:32]
+        pinning = ("--founding-id", heard)
         return fedcredit(
-            "party", "join", self.config(name), self.founding, "--founding-id", heard, "--json"
+            "party", "join", self.config(name), self.founding, *pinning, *more, "--json"
         )
 
     def admit(self, name: str, role: str) -> Done:
@@ -124,7 +125,7 @@ def test_a_court_joins_as_witness_and_counts_once_a_policy_names_it(ours: Ours) 
 
     early = ours.join("court")
     standing = [done.json() for done in ours.endorse(file, *BANKS)]
-    joined = ours.join("court")
+    joined = ours.join("court", "--role", "witness")
 
     assert early.code == RejectedEntryError.exit_code
     assert "not-endorsed" in early.json()["message"]
@@ -189,6 +190,17 @@ def test_an_invitation_with_other_keys_lets_nobody_in(ours: Ours) -> None:
 
     assert done.code == ConfigError.exit_code
     assert real.exists() and "notary" not in ours.front.state.parties
+
+
+def test_who_means_to_join_in_another_role_than_its_keys_pins_nothing(ours: Ours) -> None:
+    ours.init("clerk", "auditor")
+    config = ours.config("clerk")
+
+    for role in ("witness", "coordinator", "\u202e"):
+        done = fedcredit("party", "join", config, ours.founding, "--role", role, "--json")
+        assert done.code == ConfigError.exit_code
+        assert "--role auditor" in done.err
+    assert "[trust]" not in config.read_text()
 
 
 def test_a_founder_that_types_join_is_told_that_it_founded(ours: Ours) -> None:
