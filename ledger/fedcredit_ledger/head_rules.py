@@ -27,7 +27,7 @@ _CHANGES = tuple(
 )
 """How the line of such an entry ends: keys are sorted, and the type is the last one."""
 
-HINTS = (b'"type":"log', b'"type":"p')
+_HINTS = (b'"type":"log', b'"type":"p')
 """What one of these begins with: most leaves hold neither."""
 
 
@@ -76,7 +76,7 @@ class HeadRuleReader:
             self.found.append(_first(founding))
             for row in founding.signed.entry.data["founders"]:
                 self._witnesses[row["party"]] = row.get("witness_vkey", "")
-        elif (HINTS[0] in raw or HINTS[1] in raw) and any(end in raw for end in _CHANGES):
+        elif (_HINTS[0] in raw or _HINTS[1] in raw) and any(end in raw for end in _CHANGES):
             self.found += _next(self.found[-1], raw, index, self._witnesses)
 
 

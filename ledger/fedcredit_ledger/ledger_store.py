@@ -52,9 +52,6 @@ class LedgerStore(ABC):
     Safe to call from several threads.
     """
 
-    _CONTAINS = "instr(leaf, ?) > 0"
-    """Whether a leaf holds some bytes, as the database says it."""
-
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._head: HeadFile | None = None
@@ -273,18 +270,6 @@ class LedgerStore(ABC):
             StoredLeaf(integer(i), blob(leaf), blob(value))
             for i, leaf, value in self._rows(query, (start, n))
         ]
-
-    def leaves_with(
-        self, hints: Sequence[bytes], start: int, end: int
-    ) -> Iterator[tuple[int, bytes]]:
-        """Yield index and bytes of the leaves from `start` to `end` - 1 that hold one of the hints.
-
-        The database looks for them, so that most leaves are never brought here.
-        """
-        holds = " OR ".join([self._CONTAINS] * len(hints))
-        query = f"SELECT i, leaf FROM leaf WHERE i >= ? AND i < ? AND ({holds}) ORDER BY i"
-        for i, leaf in self._rows(query, (start, end, *hints)):
-            yield integer(i), blob(leaf)
 
     def find(self, entry_id: str) -> int | None:
         """Return the leaf index that is stored with an entry id, or None."""

@@ -108,8 +108,6 @@ class PostgresStore(LedgerStore):
     The server's operator reads every entry. No message of an error holds the URL's password.
     """
 
-    _CONTAINS = "position(? in leaf) > 0"
-
     def __init__(
         self,
         url: str,

@@ -31,7 +31,7 @@ from fedcredit_ledger.errors import (
     RollbackError,
     SignatureError,
 )
-from fedcredit_ledger.head_rules import HINTS, HeadRuleReader
+from fedcredit_ledger.head_rules import HeadRuleReader
 from fedcredit_ledger.kept import KeptTree
 from fedcredit_ledger.ledger_store import LedgerStore, StoredLeaf
 from fedcredit_ledger.merkle import leaf_hash
@@ -259,7 +259,12 @@ def verify(
             n = cores() if n_processes is None else n_processes
             return _Verification(store, level, founding_entry, since, progress, n).run()
     except sqlite3.Error as error:
-        raise LedgerError(f"the file is damaged: {error}") from error
+        raise LedgerError(
+            "the file is damaged",
+            expected="a database that can be read to its end",
+            found=str(error),
+            remedy="keep it as it is, and compare with another member's copy",
+        ) from error
 
 
 def verify_openings(
@@ -448,8 +453,9 @@ class _Verification:
 
     def _read_rules(self, start: int, end: int) -> None:
         """Learn from leaves `start` to `end` - 1 what heads are judged by."""
-        for index, raw in self.store.leaves_with(HINTS, start, end):
-            self.reader.take(index, raw)
+        for at in range(start, end, PAGE):
+            for index, raw in enumerate(self.store.leaves(at, min(PAGE, end - at)), at):
+                self.reader.take(index, raw)
 
     def _linked(self, sizes: list[int]) -> None:
         """Check the chain and, with what its leaves say about them, the heads."""
@@ -490,7 +496,11 @@ class _Verification:
                 )
             self.tree = KeptTree(self.store.node, trusted.size)
             if self.tree.root != trusted.root:
-                raise ForkError(f"another history of {trusted.size} leaves than the trusted one")
+                raise ForkError(
+                    f"another history of {trusted.size} leaves than the trusted one",
+                    expected=trusted.root.hex(),
+                    found=self.tree.root.hex(),
+                )
         except LedgerError as error:
             code = {55: "rolled-back", 56: "wrong-root"}.get(error.exit_code, "bad-checkpoint")
             self.report.add(None, code, error)
@@ -540,7 +550,11 @@ class _Verification:
         note = Note.parse(bare)
         checkpoint, policy = self._open(note), rule_at(self.reader.found, size).policy
         if checkpoint.size != size:
-            raise CheckpointError(f"the checkpoint kept for size {size} is of another size")
+            raise CheckpointError(
+                "a checkpoint is kept for another size than its own",
+                expected=f"{size}",
+                found=f"{checkpoint.size}",
+            )
         lines = [Signature.parse(line) for line in self.store.cosignatures(size)]
         if is_checked:
             times = policy.cosigned(note.text, lines)
