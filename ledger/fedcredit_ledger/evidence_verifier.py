@@ -38,6 +38,9 @@ if TYPE_CHECKING:  # written as Python 3.9 and later do, read by 3.8 too
 FORMAT = "fedcredit-evidence/v1"
 MAX_FILES, MAX_BYTES, DRIFT_S, YEAR_10000 = 50_000, 1 << 30, 600, 253_402_300_800
 ENDORSED_S = 30 * 86_400
+_FOR_READING = (
+    "for reading only, not compared by this program: statement.html, README.txt, flow.txt, keys/"
+)
 _NUMBER = r"(?:0|[1-9][0-9]{0,14})"
 _NAMES = re.compile(
     r"README\.txt|SHA256SUMS|checkpoint|flow\.txt|policy|statement\.html|verify\.py|"
@@ -356,10 +359,10 @@ def _seconds(text: str) -> int:
 
 
 def parse_text(raw: bytes, where: str) -> list[str]:
-    """Return the lines of a text, each ended by a newline."""
+    """Return the lines of a text, each ended by a newline, without what moves a cursor."""
     lines = raw.decode().split("\n")
-    if lines.pop():
-        raise Refused(where, "the last line does not end")
+    if lines.pop() or any(map(_CONTROLS.search, lines)):
+        raise Refused(where, "the last line does not end, or a line is no plain text")
     return lines
 
 
@@ -964,10 +967,12 @@ def main() -> int:
         pinned = Path(chosen.policy).read_text(encoding="utf-8") if chosen.policy else ""
         if Path(chosen.package).stat().st_size > MAX_BYTES:
             raise Refused("archive", f"larger than {MAX_BYTES} bytes")
-        print(describe(check(Path(chosen.package).read_bytes(), chosen.founding, pinned)))
+        told = describe(check(Path(chosen.package).read_bytes(), chosen.founding, pinned))
+        print(f"{_FOR_READING}\n{told}")
     except Refused as error:
         told = f" (expected {error.expected}, found {error.found})" if error.expected else ""
-        print(f"INVALID: {error.where} · {error.sentence}{told}", file=sys.stderr)
+        told = _CONTROLS.sub("?", f"{error.where} · {error.sentence}{told}")
+        print(f"INVALID: {told}", file=sys.stderr)
         return 59
     except (OSError, UnicodeDecodeError) as error:
         print(f"the file cannot be read: {error}", file=sys.stderr)

@@ -78,9 +78,10 @@ LEAVES_OPEN = (
         "Without the founding entry's id learned elsewhere: only consistency with the keys inside.",
     ),
     (
-        "本页便于阅读，证据是 entries/ 中的记录；核验程序会重新生成本页并比对。",
+        "本页便于阅读，证据是 entries/ 中的记录；FedCredit 会重新生成本页并比对，"
+        "verify.py 不比对。",
         "This page is for reading; the evidence is in entries/. FedCredit makes this page again "
-        "and compares.",
+        "and compares; verify.py does not.",
     ),
 )
 

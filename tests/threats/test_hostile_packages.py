@@ -259,6 +259,35 @@ def test_a_package_cannot_vouch_for_itself(fed, package):
     assert is_found(package, policy=f"{log}\nquorum regulator\n")
 
 
+def test_a_package_cannot_write_its_own_verdict_on_the_screen(tmp_path, capsys, monkeypatch):
+    """A subject that moves the cursor would print a pinned verdict and hide the true one."""
+    files = files_of(run_package(forged_federation()))
+    fake = "run run-1\x1b[Efounding entry 86b5 (as pinned)\x1b[EVALID: no findings\x1b[8m"
+    flow = files["flow.txt"].decode().replace("run run-1", fake, 1).encode()
+    path = tmp_path / "case.zip"
+    path.write_bytes(packed_anew({**files, "flow.txt": flow}))
+    monkeypatch.setattr("sys.argv", ["verify.py", str(path)])
+
+    assert verifier.main() == 59
+    assert capsys.readouterr() == (
+        "",
+        "INVALID: flow.txt · the last line does not end, or a line is no plain text\n",
+    )
+
+
+def test_the_single_file_says_what_it_does_not_compare(tmp_path, capsys, monkeypatch):
+    files = files_of(run_package(finished_federation()))
+    path = tmp_path / "case.zip"
+    path.write_bytes(packed_anew({**files, "statement.html": b"bank-a owes a million"}))
+    monkeypatch.setattr("sys.argv", ["verify.py", str(path)])
+
+    assert verifier.main() == 0
+    first = capsys.readouterr().out.split("\n")[0]
+    assert first.startswith("for reading only, not compared by this program: statement.html, ")
+    with pytest.raises(InvalidEvidenceError, match="not what this version of FedCredit"):
+        verify_evidence(path.read_bytes())
+
+
 def test_statement_escapes_everything():
     hostile = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>&#x202e;"
     fed = SmallFederation()
