@@ -36,7 +36,7 @@ from fedcredit_parties.grant_entries import revoke
 from fedcredit_parties.grants import Use
 from fedcredit_parties.kept_openings import KeptOpenings
 from fedcredit_parties.member import Member
-from fedcredit_parties.sealed_grants import Authorization, SealedGrants
+from fedcredit_parties.sealed_grants import Authorization, SealedGrants, under_way
 from fedcredit_parties.tasks import ScorecardTask
 
 OPERATION = "sum"
@@ -312,12 +312,13 @@ class Authorities:
         demand_batch(batch, self._sealed, now=self._member.clock())
 
     def _batches(self, table: Table, *, other_than: RunState) -> list[BatchState]:
+        going = under_way(self._state, holder=self._member.name)
         return [
             batch
             for batch in self._state.batches.values()
             if batch.holder == self._member.name
             and table.asset in batch.assets
-            and batch.used_by - {other_than.run_id}
+            and (batch.used_by | going.get(batch.root, set())) - {other_than.run_id}
         ]
 
     def _check_difference(self, run: RunState, table: Table, subjects: set[str]) -> None:
@@ -327,8 +328,10 @@ class Authorities:
             {kept[name].subject for name in self._sealed.members(batch.batch_id) if name in kept}
             for batch in self._batches(table, other_than=run)
         ]
+        going = under_way(self._state, holder=self._member.name)
         if any(
-            table.asset in grant.assets and grant.used_by - {run.run_id}
+            table.asset in grant.assets
+            and (grant.used_by | going.get(grant.grant_id, set())) - {run.run_id}
             for grant in self._state.grants.values()
             if grant.issuer == self._member.name and not grant.of_subject
         ):

@@ -170,10 +170,27 @@ class SealedGrants:
         ]
 
     def runs(self, state: State, *, holder: str) -> dict[str, set[str]]:
-        """Return, by authorization, the runs that contributed under a batch that holds it."""
+        """Return, by authorization, the runs that contributed, or may, under a batch of it."""
         found: dict[str, set[str]] = {}
+        going = under_way(state, holder=holder)
         for batch in state.batches.values():
-            if batch.holder == holder and batch.used_by:
+            used_by = batch.used_by | going.get(batch.root, set())
+            if batch.holder == holder and used_by:
                 for grant_id in self.members(batch.batch_id):
-                    found.setdefault(grant_id, set()).update(batch.used_by)
+                    found.setdefault(grant_id, set()).update(used_by)
         return found
+
+
+def under_way(state: State, *, holder: str) -> dict[str, set[str]]:
+    """Return, by root or grant id, the runs that the holder approved under it and that go on.
+
+    What such a run may use is used: else several, approved before the first has contributed, would
+    share an authorization that is for one use, or differ by one subject.
+    """
+    found: dict[str, set[str]] = {}
+    for run in state.runs.values():
+        approval = run.approvals.get(holder)
+        if approval is not None and run.status in ("proposed", "started"):
+            for name in (*approval.grant_ids, approval.grants_root):
+                found.setdefault(name, set()).add(run.run_id)
+    return found

@@ -195,6 +195,26 @@ def test_one_use_is_one_run_and_two_runs_do_not_differ_by_a_few(federation: fc.F
     assert once[0].grant_id in bank.sealed.runs(bank.member.ledger.state, holder="bank-2")
 
 
+def test_one_use_is_one_run_though_two_are_approved_before_the_first_contributes(
+    federation: fc.Federation,
+) -> None:
+    bank = holder(federation, "bank-1")
+    authorize(bank, "evidence", *range(20), max_uses=1)
+    first = find(federation, bank, "evidence")
+    going, _ = asked(federation, "evidence", run_id="going", grants_root=first.root)
+    runs = bank.member.ledger.state.runs
+    runs["going"] = going
+
+    with pytest.raises(NoGrantError):
+        find(federation, bank, "evidence")
+    authorize(bank, "evidence", *range(19), max_uses=1)  # the run that goes on has one more
+    with pytest.raises(DifferencingError, match="but for a few"):
+        find(federation, bank, "evidence")
+    going.status = "failed"  # it used nothing
+    assert rows(find(federation, bank, "evidence")) == [*range(20)]
+    del runs["going"]
+
+
 def test_a_grant_over_the_table_differs_from_a_batch_by_more_than_a_few(
     federation: fc.Federation,
 ) -> None:
