@@ -98,6 +98,22 @@ def decode_text(text: str, depth: int = 0) -> Any:
     return value
 
 
+def _too_big(value: int) -> MalformedEntryError:
+    return MalformedEntryError(
+        "a canonical integer is too large",
+        expected="at most 2**53 - 1 in size",
+        found=f"{value.bit_length()} bits",
+    )
+
+
+def _too_deep(depth: int) -> MalformedEntryError:
+    return MalformedEntryError(
+        "a canonical value is nested too deep",
+        expected=f"at most {MAX_DEPTH} levels",
+        found=f"{depth + 1}",
+    )
+
+
 def _refuse_number(_: str) -> NoReturn:
     raise MalformedEntryError("a canonical number is an integer without fraction or exponent")
 
@@ -105,7 +121,7 @@ def _refuse_number(_: str) -> NoReturn:
 def _integer(text: str) -> int:
     value = int(text)
     if not -MAX_INTEGER <= value <= MAX_INTEGER:
-        raise MalformedEntryError("a canonical integer is at most 2**53 - 1 in size")
+        raise _too_big(value)
     return value
 
 
@@ -120,7 +136,7 @@ def _check_keys(value: Any, depth: int) -> None:
     if kind is not dict and kind is not list:
         return
     if depth >= MAX_DEPTH:
-        raise MalformedEntryError(f"a canonical value is nested deeper than {MAX_DEPTH}")
+        raise _too_deep(depth)
     items = value
     if kind is dict:
         if not value.keys() <= _good_keys:
@@ -145,21 +161,23 @@ def _check(value: Any, depth: int) -> None:
         _check_text(value)
     elif kind is dict:
         if depth >= MAX_DEPTH:
-            raise MalformedEntryError(f"a canonical value is nested deeper than {MAX_DEPTH}")
+            raise _too_deep(depth)
         _check_names(value)
         for item in value.values():
             _check(item, depth + 1)
     elif kind is list or kind is tuple:
         if depth >= MAX_DEPTH:
-            raise MalformedEntryError(f"a canonical value is nested deeper than {MAX_DEPTH}")
+            raise _too_deep(depth)
         for item in value:
             _check(item, depth + 1)
     elif kind is int:
         if not -MAX_INTEGER <= value <= MAX_INTEGER:
-            raise MalformedEntryError("a canonical integer is at most 2**53 - 1 in size")
+            raise _too_big(value)
     elif kind is not bool:
         raise MalformedEntryError(
-            f"a canonical value holds objects, arrays, text, booleans, integers: no {kind.__name__}"
+            "a canonical value holds what has no canonical form",
+            expected="objects, arrays, text, booleans, integers",
+            found=kind.__name__,
         )
 
 

@@ -137,22 +137,42 @@ def time_bracket(
 @lru_cache(maxsize=4096)
 def _parse(data: bytes) -> Leaf:
     if len(data) > MAX_FOUNDING_LEAF_BYTES:
-        raise MalformedEntryError(f"a leaf is larger than {MAX_FOUNDING_LEAF_BYTES} bytes")
+        raise MalformedEntryError(
+            "a leaf is too large",
+            expected=f"at most {MAX_FOUNDING_LEAF_BYTES} bytes",
+            found=f"{len(data)} bytes",
+        )
     parts = data.split(b"\n", 4)
     if len(parts) != 5 or parts[0] != _HEADER:
-        raise MalformedEntryError("a leaf begins with its header line")
+        raise MalformedEntryError(
+            "a leaf begins with its header line",
+            expected=_HEADER.decode(),
+            found=f"{len(data)} bytes of another form",
+        )
     try:
         number, prev = parts[1].decode("ascii"), parts[2].decode("ascii")
         received = parts[3].decode("ascii")
     except UnicodeDecodeError as error:
         raise MalformedEntryError("a leaf's header is not ASCII") from error
     if not number.isdigit() or len(number) > 15 or str(int(number)) != number:
-        raise MalformedEntryError("a leaf's index is a plain decimal number")
+        raise MalformedEntryError(
+            "a leaf's index is a plain decimal number",
+            expected="at most 15 digits, no leading zero",
+            found=f"{number[:20]!r}",
+        )
     if HEX_DIGEST.fullmatch(prev) is None:
-        raise MalformedEntryError("a leaf names the previous leaf by 64 hex digits")
+        raise MalformedEntryError(
+            f"leaf {number} does not name the leaf before it",
+            expected="64 hex digits",
+            found=f"{len(prev)} characters",
+        )
     received_at = parse_time(received)
     if number != "0" and len(data) > MAX_LEAF_BYTES:
-        raise MalformedEntryError(f"a leaf is larger than {MAX_LEAF_BYTES} bytes")
+        raise MalformedEntryError(
+            f"leaf {number} is too large",
+            expected=f"at most {MAX_LEAF_BYTES} bytes",
+            found=f"{len(data)} bytes",
+        )
     leaf = Leaf(index=int(number), prev=prev, received=received, signed=SignedEntry.parse(parts[4]))
     # Every line has one spelling, so these bytes are the leaf's own.
     leaf.__dict__.update(raw=data, received_at=received_at)

@@ -69,12 +69,18 @@ class Checkpoint:
         try:
             lines = text.decode().split("\n")
             if len(lines) != 4 or lines[3] or not lines[0] or not _NUMBER.fullmatch(lines[1]):
-                raise CheckpointError("a checkpoint is origin, size and root, a line each")
+                raise CheckpointError(
+                    "a checkpoint is not in its one form",
+                    expected="origin, size and root, a line each",
+                    found=f"{len(lines) - 1} lines of another form",
+                )
             root = decode_base64(lines[2])
         except (UnicodeDecodeError, MalformedEntryError) as error:
             raise CheckpointError("a checkpoint is not in its one form") from error
         if len(root) != HASH_BYTES:
-            raise CheckpointError("a checkpoint's root has 32 bytes")
+            raise CheckpointError(
+                "a checkpoint's root is no hash", expected="32 bytes", found=f"{len(root)} bytes"
+            )
         return cls(lines[0], int(lines[1]), root)
 
 
@@ -93,7 +99,11 @@ def open_checkpoint(note: Note, log: VerifierKey) -> Checkpoint:
             raise CheckpointError("a checkpoint is not signed by the log", expected=log.vkey)
         log.verify(note.text, lines[0])
     except SignatureError as error:
-        raise CheckpointError("the log's signature on a checkpoint does not verify") from error
+        raise CheckpointError(
+            f"the log's signature on the checkpoint of size {checkpoint.size} does not verify",
+            expected=log.vkey,
+            found="another key, or other bytes",
+        ) from error
     if checkpoint.origin != log.name:
         raise CheckpointError(
             "a checkpoint of another ledger", expected=log.name, found=checkpoint.origin
@@ -159,7 +169,9 @@ class Policy:
             else:
                 raise MalformedEntryError("a policy has a line that is none of the four")
         if self._quorum is None:
-            raise MalformedEntryError("a policy has exactly one quorum line")
+            raise MalformedEntryError(
+                "a policy has exactly one quorum line", expected="quorum NAME", found="none"
+            )
         self.logs = tuple(logs)
         self._by_id = {(key.name, key.key_id): name for name, key in self.witnesses.items()}
 
@@ -178,7 +190,11 @@ class Policy:
         words = {"all": len(names), "any": 1}
         number = words.get(threshold, int(threshold) if _NUMBER.fullmatch(threshold) else 0)
         if not 1 <= number <= len(names):
-            raise MalformedEntryError("a group's threshold is all, any or 1 to its size")
+            raise MalformedEntryError(
+                "a group's threshold is not one",
+                expected=f"all, any, or 1 to {len(names)}",
+                found=ascii(threshold[:20]),
+            )
         return _Group(number, tuple(names))
 
     def without(self, vkeys: Collection[str]) -> "Policy":
@@ -331,7 +347,11 @@ class TlogProof:
         try:
             lines = head.decode("ascii").split("\n")
             if not separator or lines[0] != _PROOF_HEADER or len(lines) < 2:
-                raise InvalidEvidenceError("a tlog-proof begins with its header line")
+                raise InvalidEvidenceError(
+                    "a tlog-proof begins with its header line",
+                    expected=_PROOF_HEADER,
+                    found=f"{len(data)} bytes of another form",
+                )
             word, _, number = lines[1].partition(" ")
             if word != "index" or not _NUMBER.fullmatch(number):
                 raise InvalidEvidenceError("a tlog-proof names the leaf's index")
@@ -340,7 +360,11 @@ class TlogProof:
         except (UnicodeDecodeError, MalformedEntryError) as error:
             raise InvalidEvidenceError("a tlog-proof is not in its form") from error
         if len(hashes) > MAX_PROOF_HASHES or any(len(value) != HASH_BYTES for value in hashes):
-            raise InvalidEvidenceError("a tlog-proof's hashes have 32 bytes and are at most 63")
+            raise InvalidEvidenceError(
+                "a tlog-proof's hashes are too many, or none",
+                expected=f"at most {MAX_PROOF_HASHES} of 32 bytes",
+                found=f"{len(hashes)} of {sorted({len(value) for value in hashes})} bytes",
+            )
         return cls(int(number), hashes, checkpoint)
 
     def verify(

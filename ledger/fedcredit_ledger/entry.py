@@ -88,11 +88,19 @@ class Entry:
         for name, matches in _FORMS:
             value = own[name]
             if type(value) is not str or matches(value) is None:
-                raise MalformedEntryError(f"an entry's {name} is not of its form")
+                raise MalformedEntryError(
+                    f"an entry's {name} is not of its form",
+                    expected="the form that ledger/SPEC.md gives",
+                    found=type(value).__name__,
+                )
         for name in ("author_seq", "seen_size"):
             value = own[name]
             if type(value) is not int or value < 0:
-                raise MalformedEntryError(f"an entry's {name} is an integer from 0")
+                raise MalformedEntryError(
+                    f"an entry's {name} is not of its form",
+                    expected="an integer from 0",
+                    found=f"{value}" if type(value) is int else type(value).__name__,
+                )
         if (self.author_seq == 0) != (self.author_prev == NO_ENTRY):
             raise MalformedEntryError("exactly an author's first entry has no previous one")
         readers = self.readers
@@ -115,7 +123,11 @@ class Entry:
             raise MalformedEntryError("an entry's text is its header line and one line of JSON")
         body = decode(text[len(HEADER) : -1])
         if not isinstance(body, dict) or body.keys() != _FIELDS:
-            raise MalformedEntryError("an entry's body has exactly the ten fields")
+            raise MalformedEntryError(
+                "an entry's body has exactly the ten fields",
+                expected=", ".join(sorted(_FIELDS)),
+                found=f"{len(body)} fields" if isinstance(body, dict) else type(body).__name__,
+            )
         return cls(**body)
 
     @classmethod
@@ -184,7 +196,11 @@ class SignedEntry:
         MalformedEntryError
         """
         if len(data) > MAX_FOUNDING_BYTES:
-            raise MalformedEntryError(f"an entry is larger than {MAX_FOUNDING_BYTES} bytes")
+            raise MalformedEntryError(
+                "an entry is too large",
+                expected=f"at most {MAX_FOUNDING_BYTES} bytes",
+                found=f"{len(data)} bytes",
+            )
         note = Note.parse(data)
         text = note.text
         plain = _PLAIN.fullmatch(text.decode())
@@ -273,7 +289,11 @@ def parse_time(text: str) -> datetime:
             return datetime.fromisoformat(text)
     except ValueError:
         pass
-    raise MalformedEntryError("a time is YYYY-MM-DDTHH:MM:SS.mmmZ")
+    raise MalformedEntryError(
+        "a time is not of its form",
+        expected="YYYY-MM-DDTHH:MM:SS.mmmZ, a real moment",
+        found=f"{len(text)} characters of another form",
+    )
 
 
 def commit(name: str, value: Any, salt: bytes | None = None) -> tuple[str, str]:

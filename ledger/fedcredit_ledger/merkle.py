@@ -190,11 +190,19 @@ def verify_inclusion(
     """
     _check_hashes(value, root, *proof)
     if not 0 <= index < size:
-        raise InvalidEvidenceError("an inclusion proof names a leaf outside the tree")
+        raise InvalidEvidenceError(
+            "an inclusion proof names a leaf outside the tree",
+            expected=f"an index from 0, below {size}",
+            found=f"{index}",
+        )
     fn, sn = index, size - 1
     for sibling in proof:
         if sn == 0:
-            raise InvalidEvidenceError("an inclusion proof has surplus hashes")
+            raise InvalidEvidenceError(
+                f"an inclusion proof of leaf {index} in {size} leaves has surplus hashes",
+                expected="fewer",
+                found=f"{len(proof)}",
+            )
         if fn & 1 or fn == sn:
             value = node_hash(sibling, value)
             while not fn & 1 and fn:
@@ -203,7 +211,11 @@ def verify_inclusion(
             value = node_hash(value, sibling)
         fn, sn = fn >> 1, sn >> 1
     if sn != 0 or value != root:
-        raise InvalidEvidenceError("an inclusion proof does not lead to the root")
+        raise InvalidEvidenceError(
+            f"an inclusion proof of leaf {index} in {size} leaves does not lead to the root",
+            expected=root.hex(),
+            found="too few hashes" if sn else value.hex(),
+        )
 
 
 def verify_consistency(
@@ -221,7 +233,11 @@ def verify_consistency(
     """
     _check_hashes(old_root, new_root, *proof)
     if not 0 < old_size <= new_size:
-        raise InvalidEvidenceError("a consistency proof between impossible sizes")
+        raise InvalidEvidenceError(
+            "a consistency proof between impossible sizes",
+            expected="1 leaf or more, and no more than in the larger tree",
+            found=f"{old_size} and {new_size}",
+        )
     if old_size == new_size:
         if proof or old_root != new_root:
             raise InvalidEvidenceError("two roots of one size differ, or a proof where none is due")
@@ -230,14 +246,22 @@ def verify_consistency(
     if old_size & (old_size - 1) == 0:
         path.insert(0, old_root)
     if not path:
-        raise InvalidEvidenceError("a consistency proof is empty")
+        raise InvalidEvidenceError(
+            f"a consistency proof from {old_size} to {new_size} leaves is empty",
+            expected="hashes",
+            found="none",
+        )
     fn, sn = old_size - 1, new_size - 1
     while fn & 1:
         fn, sn = fn >> 1, sn >> 1
     old = new = path[0]
     for sibling in path[1:]:
         if sn == 0:
-            raise InvalidEvidenceError("a consistency proof has surplus hashes")
+            raise InvalidEvidenceError(
+                f"a consistency proof from {old_size} to {new_size} leaves has surplus hashes",
+                expected="fewer",
+                found=f"{len(proof)}",
+            )
         if fn & 1 or fn == sn:
             old, new = node_hash(sibling, old), node_hash(sibling, new)
             while not fn & 1 and fn:
@@ -246,7 +270,11 @@ def verify_consistency(
             new = node_hash(new, sibling)
         fn, sn = fn >> 1, sn >> 1
     if sn != 0 or old != old_root or new != new_root:
-        raise InvalidEvidenceError("a consistency proof does not connect the two roots")
+        raise InvalidEvidenceError(
+            f"a consistency proof from {old_size} to {new_size} leaves does not connect the roots",
+            expected=f"{old_root.hex()} and {new_root.hex()}",
+            found="too few hashes" if sn else f"{old.hex()} and {new.hex()}",
+        )
 
 
 def _split(size: int) -> int:
@@ -255,5 +283,8 @@ def _split(size: int) -> int:
 
 
 def _check_hashes(*hashes: bytes) -> None:
-    if any(len(value) != HASH_BYTES for value in hashes):
-        raise InvalidEvidenceError("a hash in a proof has not 32 bytes")
+    for value in hashes:
+        if len(value) != HASH_BYTES:
+            raise InvalidEvidenceError(
+                "a hash in a proof is not one", expected="32 bytes", found=f"{len(value)} bytes"
+            )

@@ -99,7 +99,11 @@ class Note:
         MalformedEntryError
         """
         if len(data) > MAX_NOTE_BYTES:
-            raise MalformedEntryError(f"a note is larger than {MAX_NOTE_BYTES} bytes")
+            raise MalformedEntryError(
+                "a note is too large",
+                expected=f"at most {MAX_NOTE_BYTES} bytes",
+                found=f"{len(data)} bytes",
+            )
         cut = data.rfind(b"\n\n")
         if cut < 0 or not data.endswith(b"\n"):
             raise MalformedEntryError("a note is text, an empty line and signature lines")
@@ -112,7 +116,11 @@ class Note:
             raise MalformedEntryError("a note is not UTF-8") from error
         lines = tail.split("\n")[:-1]
         if not 1 <= len(lines) <= MAX_SIGNATURES:
-            raise MalformedEntryError(f"a note has 1 to {MAX_SIGNATURES} signatures")
+            raise MalformedEntryError(
+                "a note has too few signatures, or too many",
+                expected=f"1 to {MAX_SIGNATURES}",
+                found=f"{len(lines)}",
+            )
         return cls(text, tuple(Signature.parse(line) for line in lines))
 
 
@@ -342,10 +350,18 @@ def _parse_vkey(vkey: str) -> VerifierKey:
     claimed, _, tail = rest.partition("+")
     raw = decode_base64(tail)
     if len(raw) != 33 or raw[0] not in (ED25519, COSIGNATURE_V1):
-        raise MalformedEntryError("a verifier key is Ed25519 of type 1 or 4")
+        raise MalformedEntryError(
+            "a verifier key is of a type that is unknown here",
+            expected="33 bytes, the first 1 or 4 (Ed25519)",
+            found=f"{len(raw)} bytes, the first {raw[0] if raw else 'none'}",
+        )
     key = VerifierKey.of(name, raw[0], raw[1:])
     if key.key_id.hex() != claimed:
-        raise MalformedEntryError("a verifier key whose hash is not that of its name and key")
+        raise MalformedEntryError(
+            "a verifier key's id is not the hash of its name and key",
+            expected=key.key_id.hex(),
+            found=ascii(claimed[:16]),
+        )
     return key
 
 

@@ -101,14 +101,24 @@ class Store(LedgerStore):
                 raise
             # SQLite quotes a spoiled schema in its message, whatever bytes it holds.
             found = "a spoiled schema" if isinstance(error, UnicodeDecodeError) else str(error)
-            raise LedgerError(f"the file cannot be read as a ledger: {found}") from error
+            raise LedgerError(
+                "the file cannot be read as a ledger",
+                expected="an SQLite file that a ledger's sequencer or a backup wrote",
+                found=found,
+                remedy="ask its sender for the original; fedcredit ledger backup copies one whole",
+            ) from error
 
     def _prepare(self, read_only: bool) -> None:
         self._db.execute("PRAGMA trusted_schema=OFF")
         if read_only:
             found = self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
             if not set(TABLES) <= {row[0] for row in found}:  # a view could run for ever
-                raise LedgerError("the file cannot be read as a ledger: it has other tables")
+                raise LedgerError(
+                    "the file cannot be read as a ledger",
+                    expected=f"tables {', '.join(sorted(TABLES))}",
+                    found="other tables",
+                    remedy="name the ledger.db of a run, a demonstration or a party's copy",
+                )
             return
         for setting in (
             "journal_mode=WAL",

@@ -82,5 +82,5 @@ def test_the_depth_of_a_value_counts_from_where_it_stands():
         value = [value]
     assert decode(encode(value)) == value
 
-    with pytest.raises(MalformedEntryError, match="deeper than 8"):
+    with pytest.raises(MalformedEntryError, match="at most 8 levels, found 9"):
         decode_text(encode(value).decode(), depth=1)
