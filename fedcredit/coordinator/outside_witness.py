@@ -17,7 +17,7 @@ import httpx
 from fedcredit.errors import WitnessUnreachableError
 from fedcredit_ledger.add_checkpoint import AddCheckpoint
 from fedcredit_ledger.checkpoint import Checkpoint
-from fedcredit_ledger.entry import HEX_DIGEST, format_time
+from fedcredit_ledger.entry import HEX_DIGEST, SignedEntry, format_time
 from fedcredit_ledger.errors import ForkError, LedgerError, MalformedEntryError, RollbackError
 from fedcredit_ledger.held_entry import MAX_SHOWN, ShownEntry, encode_shown
 from fedcredit_ledger.log import Log
@@ -40,6 +40,9 @@ class Calls(Protocol):
 
     def add_shown(self, body: bytes) -> Answer:
         """Hand in one request behind entries that are shown."""
+
+    def hand_out(self, body: bytes) -> Answer:
+        """Ask for an entry that is held."""
 
 
 class HttpCalls:
@@ -78,6 +81,16 @@ class HttpCalls:
             As `add_checkpoint`.
         """
         return self._post("/add-checkpoint-with-entries", body)
+
+    def hand_out(self, body: bytes) -> Answer:
+        """Ask for an entry that is held.
+
+        Raises
+        ------
+        WitnessUnreachableError
+            As `add_checkpoint`.
+        """
+        return self._post("/held", body)
 
     def _post(self, path: str, body: bytes) -> Answer:
         until = time.monotonic() + CALL_S
@@ -167,13 +180,15 @@ class OutsideWitness:
         words = {"size": known.size, "time": known.time, "problem": known.problem}
         return {"url": self.url} | {key: value for key, value in words.items() if value}
 
-    def show(self, note: bytes) -> bool:
+    def show(self, note: bytes, *, may_append: bool = True) -> bool:
         """Show one head to the witness, and hand its co-signature to the log.
 
         Parameters
         ----------
         note : bytes
             A checkpoint of the log.
+        may_append : bool, default True
+            Whether an entry that the witness holds, and that the log has never seen, is taken now.
 
         Returns
         -------
@@ -190,6 +205,8 @@ class OutsideWitness:
                         f"it has co-signed {old} leaves, and this head has {head.size}"
                     )
                 answer = self._ask(old, head, note)
+            if answer.status == WITHHELD and may_append:
+                self._settle(answer)
             if answer.status == WITHHELD:
                 answer = self._show_entries(answer, old, head, note)
             if answer.status != 200:
@@ -217,7 +234,7 @@ class OutsideWitness:
         """
         head, note = self._log.latest, self._log.checkpoint_note()
         assert note is not None, "the ledger is founded"
-        if self.show(note) or not self.standing.disagrees:
+        if self.show(note, may_append=False) or not self.standing.disagrees:
             return
         size = self.standing.size
         if size > head.size:
@@ -238,6 +255,17 @@ class OutsideWitness:
         proof = self._log.consistency(old, head.size) if old else ()
         request = AddCheckpoint(old, tuple(proof), Note.parse(note))
         return self._calls.add_checkpoint(request.encode())
+
+    def _settle(self, answer: Answer) -> None:
+        """Take, or refuse in public, what the witness holds and this log has never seen.
+
+        Without it, a member that hands its entry to the witness alone would stop every opening.
+        """
+        for name in withheld_in(answer):
+            if self._log.settled_at(name) is None:
+                held = self._calls.hand_out(self._log.ask_for(name))
+                if held.status == 200 and SignedEntry.parse(held.body).id == name:
+                    self._log.take_held(held.body)
 
     def _show_entries(self, answer: Answer, old: int, head: Checkpoint, note: bytes) -> Answer:
         """Answer a witness that holds entries: show where each stands, or was refused."""

@@ -24,6 +24,8 @@ from fedcredit_parties.member import Member, utc_now
 class Refusals:
     """Record refusals, bounded: one for an author and code until the next proposal, or a day.
 
+    Those of entries that a witness holds are recorded each: else it would co-sign no more.
+
     Parameters
     ----------
     desk : Desk
@@ -87,6 +89,8 @@ class Refusals:
         if refusal.author == self._member.name:
             return False
         state = self._desk.log.state
+        if refusal.is_demanded:
+            return self._desk.log.settled_at(refusal.entry_id) is None
         return not is_recorded(state, refusal.author, refusal.code, self._clock())
 
 

@@ -2,7 +2,8 @@
 
 ``POST /add-checkpoint`` is C2SP's; who may be co-signed is decided by the log's signature and by
 nothing else, so no request carries a name or a password. ``POST /pending`` takes an entry for which
-its author got no receipt, and ``POST /add-checkpoint-with-entries`` is how the log answers that.
+its author got no receipt, and ``POST /add-checkpoint-with-entries`` is how the log answers that;
+``POST /held``, signed by the log, is how it gets an entry that it never saw.
 ``GET /<DIGEST>/checkpoint``, the SHA-256 of an origin, shows the newest head that was co-signed: a
 member that reads it learns whether it is served the same history as the witness.
 """
@@ -91,6 +92,7 @@ def witness_app(witness: TlogWitness) -> Starlette:
                 taking(witness.add_shown, MAX_SHOWN_BYTES),
                 methods=["POST"],
             ),
+            Route("/held", taking(witness.hand_out, MAX_ENTRY_BYTES), methods=["POST"]),
             Route("/pending", taking(witness.hold, MAX_ENTRY_BYTES), methods=["POST"]),
             Route("/{digest}/checkpoint", checkpoint, methods=["GET"]),
         ]

@@ -37,6 +37,8 @@ MAX_SHOWN = 64
 
 HEADER = b"fedcredit-shown-entries/v1\n"
 
+ASKED = b"fedcredit-asked-entry/v1\n"
+
 _LEAF = re.compile(rb"leaf (0|[1-9][0-9]{0,14}) ([1-9][0-9]{0,4}) (0|[1-9][0-9]?)", re.ASCII)
 
 
@@ -109,6 +111,11 @@ def _is_by(signed: SignedEntry, key: VerifierKey) -> bool:
 def follows(held: Held, signed: SignedEntry) -> bool:
     """Tell whether the author has gone on: its new entry says that the held one is settled."""
     return signed.entry.author_seq > held.entry.entry.author_seq
+
+
+def asked_text(origin: str, entry_id: str) -> bytes:
+    """Return what a log signs to get an entry that is held, so that it can take or refuse it."""
+    return ASKED + f"{origin}\n{entry_id}\n".encode()
 
 
 @dataclass(frozen=True)

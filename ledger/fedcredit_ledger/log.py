@@ -29,6 +29,7 @@ from fedcredit_ledger.errors import (
     SignatureError,
     SyncError,
 )
+from fedcredit_ledger.held_entry import asked_text
 from fedcredit_ledger.ledger_store import LedgerStore
 from fedcredit_ledger.note import Note, Signature, SigningKey, VerifierKey
 from fedcredit_ledger.refused import Refused
@@ -510,12 +511,27 @@ class Log:
     def settled_at(self, entry_id: str) -> int | None:
         """Return the leaf in which an entry stands, or its refusal; None for neither."""
         index = self.state.entry_index.get(entry_id)
-        if index is not None:
-            return index
-        for act, _ in list(self.state.refused_entries.values()):
-            if act.data["entry_id"] == entry_id:
-                return act.index
-        return None
+        return self.state.refused_at.get(entry_id) if index is None else index
+
+    def ask_for(self, entry_id: str) -> bytes:
+        """Return the log's signed request for an entry that a witness holds."""
+        text = asked_text(self.origin, entry_id)
+        return Note(text, (self._key.sign(text),)).encode()
+
+    def take_held(self, note: bytes) -> None:
+        """Append an entry that a witness holds; when it is refused, say so in public.
+
+        Raises
+        ------
+        LedgerError
+            When nothing can be written.
+        MalformedEntryError
+            When it is no entry.
+        """
+        signed = SignedEntry.parse(note)
+        (outcome,) = self.submit([note])
+        if outcome.code:
+            self.refused.demand(signed, outcome.code)
 
     def checkpoint_note(self, size: int | None = None) -> bytes | None:
         """Return the checkpoint of a size (the newest one) with its co-signatures so far."""

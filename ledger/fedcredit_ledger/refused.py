@@ -32,6 +32,8 @@ class Refusal:
         As the entry says; the rule that refused it.
     note : bytes
         The entry with its signatures.
+    is_demanded : bool
+        A witness that holds it waits for its refusal.
     """
 
     entry_id: str
@@ -39,13 +41,14 @@ class Refusal:
     type: str
     code: str
     note: bytes
+    is_demanded: bool = False
 
 
 class Refused:
     """Refusals that wait to be recorded. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._waiting: dict[tuple[str, str], Refusal] = {}
+        self._waiting: dict[tuple[str, str, str], Refusal] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -57,17 +60,16 @@ class Refused:
         entry = signed.entry
         if not entry.type.startswith(RECORDED) or code in ORDINARY:
             return
-        if (entry.author, code) in self._waiting or not _is_by_author(signed, parties):
+        if (entry.author, code, "") in self._waiting or not _is_by_author(signed, parties):
             return
-        refusal = Refusal(
-            entry_id=signed.id,
-            author=entry.author,
-            type=entry.type,
-            code=code,
-            note=signed.encode(),
-        )
         with self._lock:
-            self._waiting.setdefault((entry.author, code), refusal)
+            self._waiting.setdefault((entry.author, code, ""), _refusal(signed, code))
+
+    def demand(self, signed: SignedEntry, code: str) -> None:
+        """Keep a refused entry that a witness holds, whatever it is; of each author the newest."""
+        with self._lock:
+            name = (signed.entry.author, "", "demanded")
+            self._waiting[name] = _refusal(signed, code, is_demanded=True)
 
     def take(self) -> Refusal | None:
         """Return the one that has waited longest, or None."""
@@ -75,6 +77,17 @@ class Refused:
             if not self._waiting:
                 return None
             return self._waiting.pop(next(iter(self._waiting)))
+
+
+def _refusal(signed: SignedEntry, code: str, *, is_demanded: bool = False) -> Refusal:
+    return Refusal(
+        entry_id=signed.id,
+        author=signed.entry.author,
+        type=signed.entry.type,
+        code=code,
+        note=signed.encode(),
+        is_demanded=is_demanded,
+    )
 
 
 def _is_by_author(signed: SignedEntry, parties: Mapping[str, PartyState]) -> bool:

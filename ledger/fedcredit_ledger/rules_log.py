@@ -14,8 +14,9 @@ REFUSAL_DAYS = 1
 def is_recorded(state: State, author: str, code: str, now: datetime) -> bool:
     """Tell whether a refusal of this author and code stands in the ledger already.
 
-    One counts until a run is proposed after it, and for a day at most. So nobody makes the ledger
-    grow by handing in what is refused: per author and code there is one entry a proposal and day.
+    One counts until a run is proposed after it, and for a day at most. A coordinator that records
+    no other lets nobody make the ledger grow by handing in what is refused: per author and code
+    there is one entry a proposal and day.
     """
     found = state.refused_entries.get((author, code))
     if found is None:
@@ -28,15 +29,19 @@ def is_recorded(state: State, author: str, code: str, now: datetime) -> bool:
 
 
 def entry_refused(state: State, incoming: Incoming) -> None:
-    """Let the coordinator record what it refused, once: a second opening tried is a fact."""
+    """Let the coordinator record what it refused, once: a second opening tried is a fact.
+
+    Which refusals are worth it is the coordinator's choice, but for those that a witness demands.
+    """
     incoming.demand_role(state, "coordinator")
     author, code = incoming.data["author"], incoming.data["code"]
-    if author not in state.parties:
-        raise RejectedEntryError("no-such-reference", "the refused entry's author is no party")
+    if author not in state.parties and author not in state.left:
+        raise RejectedEntryError("no-such-reference", "the refused entry's author was no party")
     if incoming.data["entry_id"] in state.entry_index:
         raise RejectedEntryError("wrong-phase", "an entry on the ledger was not refused")
-    if is_recorded(state, author, code, incoming.received):
-        raise RejectedEntryError("duplicate-id", f"{code} of {author} is recorded already")
+    if incoming.data["entry_id"] in state.refused_at:
+        raise RejectedEntryError("duplicate-id", "the refusal of this entry is recorded already")
+    state.refused_at[incoming.data["entry_id"]] = incoming.index
     state.refused_entries[author, code] = (incoming.act, incoming.received)
 
 

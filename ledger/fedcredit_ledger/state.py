@@ -309,6 +309,8 @@ class State:
         ``opening-refused`` and ``disclosure-refused``.
     refused_entries : dict
         (author, code) to the newest ``entry-refused`` and its time of receipt.
+    refused_at : dict of str to int
+        Id of an entry that was refused in public -> leaf of its refusal.
     services : ServiceState
         Queries, reports, look-ups, actions.
     oversight : OversightState
@@ -339,6 +341,7 @@ class State:
     refusals: list[Act] = field(default_factory=list)
     disputes: dict[str, DisputeState] = field(default_factory=dict)
     refused_entries: dict[tuple[str, str], tuple[Act, datetime]] = field(default_factory=dict)
+    refused_at: dict[str, int] = field(default_factory=dict)
     keys: list[KeyPeriod] = field(default_factory=list)
     public_keys: set[str] = field(default_factory=set)
     head_rules: list[HeadRule] = field(default_factory=list)

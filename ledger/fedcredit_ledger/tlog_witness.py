@@ -26,7 +26,7 @@ from fedcredit_ledger.errors import (
     WitnessRefusedError,
 )
 from fedcredit_ledger.fork_proof import ForkProof, from_request
-from fedcredit_ledger.held_entry import Held, ShownEntry, follows, parse_shown, take
+from fedcredit_ledger.held_entry import Held, ShownEntry, asked_text, follows, parse_shown, take
 from fedcredit_ledger.merkle import EMPTY_ROOT, verify_consistency
 from fedcredit_ledger.note import CosignatureKey, Note, VerifierKey
 from fedcredit_ledger.witness_state import Seen, WitnessState
@@ -264,6 +264,28 @@ class TlogWitness:
             since_s = earlier.since_s
         self.state.hold(Held(signed, since_s))
         return Answer(202, f"held: {signed.id}\n".encode())
+
+    def hand_out(self, body: bytes) -> Answer:
+        """Give the log an entry that is held; to nobody else, for others may not read it.
+
+        Raises
+        ------
+        LedgerError
+            When the state cannot be read.
+        """
+        try:
+            note = Note.parse(body)
+            _, origin, entry_id, rest = note.text.decode().split("\n")
+        except (MalformedEntryError, ValueError):
+            return Answer(BAD_REQUEST, b"a log asks for an entry by its id\n")
+        if rest or note.text != asked_text(origin, entry_id):
+            return Answer(BAD_REQUEST, b"a log asks for an entry by its id\n")
+        if not any(_signed(note, key) for key in self.logs.get(origin, ())):
+            return Answer(FORBIDDEN, b"no trusted key of the log has signed this\n")
+        for one in self.state.held(origin).values():
+            if one.entry.id == entry_id:
+                return Answer(200, one.entry.encode())
+        return Answer(NOT_FOUND, b"the entry is not held\n")
 
     def _demand_entries(self, head: Checkpoint, shown: Sequence[ShownEntry]) -> list[Held]:
         """Return what the shown entries settle; refuse while anything is overdue beside it."""

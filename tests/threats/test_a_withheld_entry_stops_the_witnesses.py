@@ -15,11 +15,13 @@ import pytest
 
 from fedcredit.coordinator.front_server import FrontServer
 from fedcredit.coordinator.outside_witnesses import OutsideWitnesses
+from fedcredit.coordinator.refusals import Refusals
 from fedcredit.witness.service import witness_app
 from fedcredit_ledger.entry import SignedEntry
 from fedcredit_ledger.errors import ForkError, LedgerError, RollbackError
 from fedcredit_ledger.held_entry import PATIENCE_S, Held
-from fedcredit_ledger.note import CosignatureKey
+from fedcredit_ledger.note import CosignatureKey, Note, SigningKey
+from fedcredit_ledger.refused import Refusal
 from fedcredit_ledger.rules import MAX_DRIFT_S
 from fedcredit_ledger.tlog_witness import Answer, TlogWitness
 from fedcredit_ledger.witness_state import WitnessState
@@ -121,6 +123,77 @@ def test_a_refusal_in_public_ends_it(clock):
 
     assert show(ledger) == ""
     assert ledger.witness.state.held(ORIGIN) == {}
+
+
+def record_refusals(ledger: Ledger, tmp_path: Path) -> list[Refusal]:
+    """Let the coordinator's clerk record what waits; return it."""
+    clerk = Refusals(ledger.desk, ledger.member("coordinator", tmp_path / "coordinator"))
+    taken = []
+    while (refusal := ledger.log.refused.take()) is not None:
+        taken.append(refusal)
+        clerk._record(refusal)
+    return taken
+
+
+def test_an_entry_that_the_coordinator_never_saw_is_taken_from_the_witness(clock):
+    """The attacker is a member: it hands its entry to the witness and not to the coordinator."""
+    ledger = with_witness(clock)
+    entry = sign(ledger)
+    ledger.witness.hold(entry.encode())
+    clock.tick(PATIENCE_S + 1)
+
+    assert entry.id[:16] in show(ledger)  # and it is in the next head
+
+    assert show(ledger) == ""
+    assert entry.id in ledger.log.state.entry_index
+
+
+def test_entries_that_are_rightly_refused_stop_no_witness_for_long(clock, tmp_path: Path):
+    """Again and again, of one author and one code: the refusal of each stands in the ledger."""
+    ledger = with_witness(clock)
+    for word in ("once", "twice"):
+        data = {"grant_id": word, "reason": "withdrawn"}  # there is no such grant
+        entry = ledger.bank.draft("grant-revoked", data)
+        ledger.witness.hold(entry.encode())
+        clock.tick(PATIENCE_S + 1)
+        assert entry.id[:16] in show(ledger)
+
+        refusal = record_refusals(ledger, tmp_path)[-1]
+
+        assert (refusal.entry_id, refusal.code) == (entry.id, "no-such-reference")
+        assert show(ledger) == ""
+        assert ledger.witness.state.held(ORIGIN) == {}
+
+
+def test_who_has_left_stops_no_witness_for_long(clock, tmp_path: Path):
+    """The witness's operator knows its key still."""
+    ledger = with_witness(clock)
+    ledger.append_as("bank-a", "party-left", {"party": "bank-a", "reason": "left"})
+    ledger.bank.refresh()
+    entry = sign(ledger)
+    ledger.witness.hold(entry.encode())
+    clock.tick(PATIENCE_S + 1)
+    assert entry.id[:16] in show(ledger)
+
+    (refusal,) = record_refusals(ledger, tmp_path)
+
+    assert (refusal.author, refusal.code) == ("bank-a", "unknown-author")
+    assert show(ledger) == ""
+
+
+def test_what_is_held_is_shown_to_its_log_alone(clock):
+    ledger = with_witness(clock)
+    entry = sign(ledger)
+    ledger.witness.hold(entry.encode())
+    asked = ledger.log.ask_for(entry.id)
+    text = Note.parse(asked).text
+    stranger = Note(text, (SigningKey.generate(ORIGIN).sign(text),)).encode()
+
+    assert ledger.witness.hand_out(asked) == Answer(200, entry.encode())
+    assert ledger.witness.hand_out(stranger).status == 403
+    assert ledger.witness.hand_out(ledger.log.ask_for("0" * 64)).status == 404
+    assert ledger.witness.hand_out(ledger.log.checkpoint_note()).status == 400
+    assert ledger.witness.hand_out(b"please").status == 400
 
 
 def test_a_leaf_of_another_entry_does_not_end_it(clock):
