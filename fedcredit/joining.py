@@ -1,7 +1,7 @@
 """Joining a federation that runs: the party that was no founder, on its own machine.
 
 It pins the founding entry and the coordinator's authority as founders do. Then it asks the front
-for the entry that admits it, signs that only when it holds exactly its own keys, and hands it in.
+for the text that admits it, signs that only when it holds exactly its own keys, and hands it in.
 Afterwards it reads the whole ledger, by its own pins and every rule.
 """
 
@@ -149,8 +149,8 @@ def _note(answer: SubmitAnswer) -> bytes:
     return answer.receipt
 
 
-def signed_by(identity: Identity, note: bytes, origin: str) -> bytes:
-    """Return the entry that admits this party with its signature below the coordinator's.
+def signed_by(identity: Identity, text: bytes, origin: str) -> bytes:
+    """Return the entry that admits this party with its signature; the coordinator's comes above.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def signed_by(identity: Identity, note: bytes, origin: str) -> bytes:
         When it is another entry than the one that a party may sign here.
     """
     try:
-        drafted = SignedEntry.parse(note)
+        drafted = SignedEntry.parse(Note(text, (identity.signing.sign(text),)).encode())
         age = abs(utc_now() - parse_time(drafted.entry.time))
     except LedgerError as error:
         raise _odd(identity.name, "an entry", error.message) from None
@@ -171,12 +171,9 @@ def signed_by(identity: Identity, note: bytes, origin: str) -> bytes:
     ):
         if expected != found:
             raise _odd(identity.name, f"our own {what}", f"another {what}")
-    if len(drafted.signatures) != 1 or drafted.signatures[0].name != entry.author:
-        raise _odd(identity.name, "the coordinator's signature", "other signatures")
     if age > timedelta(seconds=MAX_DRIFT_S):
         raise _odd(identity.name, f"a time within {MAX_DRIFT_S} s of our clock", entry.time)
-    own = identity.signing.sign(drafted.note.text)
-    return Note(drafted.note.text, (*drafted.signatures, own)).encode()
+    return drafted.encode()
 
 
 def _odd(name: str, expected: str, found: str) -> UntrustedFederationError:

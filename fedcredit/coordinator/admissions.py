@@ -2,8 +2,9 @@
 
 The coordinator's operator puts an invitation into the state folder; the running coordinator reads
 it there. The invited party asks the front for the entry, which holds exactly the keys of the
-invitation and the endorsements that stand on the ledger, signs it as well, and hands it in. It is
-appended at once, or refused by the rules as everybody's entry is: an invitation grants nothing.
+invitation and the endorsements that stand on the ledger, signs it, and hands it in. The coordinator
+signs it then and appends it at once, or it is refused by the rules as everybody's entry is: an
+invitation grants nothing.
 """
 
 import json
@@ -17,7 +18,8 @@ from fedcredit.errors import FoundingError
 from fedcredit.founding import MEMBER_NAME
 from fedcredit.founding_exchange import founder_document, read_founder
 from fedcredit_ledger.entry import SignedEntry, act_digest
-from fedcredit_ledger.errors import MalformedEntryError, RejectedEntryError
+from fedcredit_ledger.errors import MalformedEntryError, RejectedEntryError, SignatureError
+from fedcredit_ledger.note import VerifierKey
 from fedcredit_ledger.quorum import endorsements_of, n_needed
 from fedcredit_ledger.state import State
 from fedcredit_parties.disk import kept_in
@@ -87,6 +89,7 @@ class Admissions:
     def __init__(self, folder: Path, ledger: LedgerClient) -> None:
         self._folder = folder / _FOLDER
         self._ledger = ledger
+        self._drafted: dict[str, bytes] = {}
 
     def key(self, name: str) -> str:
         """Return the signing key of somebody who is invited; empty for everybody else."""
@@ -98,7 +101,7 @@ class Admissions:
         return "" if row is None else str(row["signing_vkey"])
 
     def draft(self, name: str) -> bytes:
-        """Return the entry that admits `name`, signed by the coordinator, as a note.
+        """Return the text of the entry that admits `name`; the coordinator has not signed it yet.
 
         Raises
         ------
@@ -111,10 +114,11 @@ class Admissions:
         self._ledger.refresh()
         now = self._ledger.clock()
         data = endorsed_act(self._ledger.state, "party-joined", row, now=now)
-        return self._ledger.draft("party-joined", data).encode()
+        self._drafted[name] = self._ledger.draft_text("party-joined", data)
+        return self._drafted[name]
 
     def accept(self, name: str, note: bytes) -> str:
-        """Append the entry that `name` has signed as well; return its id.
+        """Sign the entry that `name` has signed, and append it; return its id.
 
         Raises
         ------
@@ -128,11 +132,15 @@ class Admissions:
             signed = SignedEntry.parse(note)
         except MalformedEntryError as error:
             raise RejectedEntryError("malformed", error.message) from None
-        entry = signed.entry
-        bare = {key: value for key, value in entry.data.items() if key != "endorsements"}
-        if (entry.author, entry.type, bare) != (self._ledger.key.name, "party-joined", row):
+        bare = {key: value for key, value in signed.entry.data.items() if key != "endorsements"}
+        if signed.note.text != self._drafted.get(name) or bare != row:
             raise RejectedEntryError("not-permitted", "this is not the entry that was drafted")
-        entry_id = self._ledger.hand_in(signed)
+        try:
+            VerifierKey.parse(row["signing_vkey"]).verify(signed.note.text, signed.signatures[0])
+        except SignatureError as error:
+            raise RejectedEntryError("wrong-key", error.message) from None
+        entry_id = self._ledger.complete(signed.note.text, *signed.signatures)
+        del self._drafted[name]
         (self._folder / f"{name}.json").unlink(missing_ok=True)
         return entry_id
 

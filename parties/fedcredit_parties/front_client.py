@@ -273,7 +273,7 @@ class FrontClient:
         Returns
         -------
         SubmitAnswer
-            Its note as ``receipt``; or the code why there is none.
+            Its text as ``receipt``; or the code why there is none.
         """
         return self._joining(self._call("GET", "/join"))
 

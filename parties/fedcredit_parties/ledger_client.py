@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from fedcredit_ledger.checkpoint import Checkpoint
 from fedcredit_ledger.entry import Entry, SignedEntry, format_time
 from fedcredit_ledger.errors import QuorumError, RejectedEntryError
-from fedcredit_ledger.note import CosignatureKey, Note, SigningKey
+from fedcredit_ledger.note import CosignatureKey, Note, Signature, SigningKey
 from fedcredit_ledger.replica import Replica
 from fedcredit_ledger.rules import State
 from fedcredit_ledger.witness import Witness
@@ -177,6 +177,29 @@ class LedgerClient:
         with self._pen, self._shared_pen():
             entry = self._entry(kind, data, ("all",))
             return SignedEntry.sign(entry, key or self.key, *cosigners)
+
+    def draft_text(self, kind: str, data: Mapping[str, Any]) -> bytes:
+        """Return an entry's text, unsigned, for somebody else to sign first."""
+        with self._pen, self._shared_pen():
+            return self._entry(kind, data, ("all",)).text()
+
+    def complete(self, text: bytes, *others: Signature) -> str:
+        """Sign what `draft_text` returned, with the others' signatures below; submit it.
+
+        An author that signs only now has never signed two entries of one number: whoever asks for
+        drafts gets nothing that would show it as an equivocator.
+
+        Raises
+        ------
+        RejectedEntryError
+            ``author-gap`` when this author has written something else since the draft.
+        """
+        with self._pen, self._shared_pen():
+            signed = SignedEntry.parse(Note(text, (self.key.sign(text), *others)).encode())
+            entry = signed.entry
+            if (entry.author_seq, entry.author_prev) != self._next_number():
+                raise RejectedEntryError("author-gap", "the draft's number is used meanwhile")
+            return self._submit(signed)
 
     def hand_in(self, signed: SignedEntry) -> str:
         """Submit a drafted entry; return its id once it stands in the verified copy.

@@ -220,17 +220,15 @@ def test_nothing_is_signed_that_holds_other_keys(ours: Ours) -> None:
         {**row, "roles": ["auditor"]},
     ):
         with pytest.raises(UntrustedFederationError):
-            signed_by(identity, clerk.draft("party-joined", data).encode(), origin)
+            signed_by(identity, clerk.draft_text("party-joined", data), origin)
     with pytest.raises(UntrustedFederationError):
-        signed_by(identity, clerk.draft("party-left", row).encode(), origin)
+        signed_by(identity, clerk.draft_text("party-left", row), origin)
     with pytest.raises(UntrustedFederationError):
-        signed_by(identity, clerk.draft("party-joined", row).encode(), "ledger.example/other")
+        signed_by(identity, clerk.draft_text("party-joined", row), "ledger.example/other")
     with pytest.raises(UntrustedFederationError):
-        signed_by(identity, b"no note", origin)
-    whole = SignedEntry.parse(
-        signed_by(identity, clerk.draft("party-joined", row).encode(), origin)
-    )
-    assert [line.name for line in whole.signatures] == ["coordinator", "bank-0"]
+        signed_by(identity, b"no text", origin)
+    whole = SignedEntry.parse(signed_by(identity, clerk.draft_text("party-joined", row), origin))
+    assert [line.name for line in whole.signatures] == ["bank-0"]
 
 
 def test_an_invited_party_hands_in_nothing_but_the_entry_that_was_drafted(ours: Ours) -> None:
@@ -252,19 +250,21 @@ def test_an_invited_party_hands_in_nothing_but_the_entry_that_was_drafted(ours: 
     own = SigningKey.generate("coordinator")
 
     with closing(front):
-        drafted = SignedEntry.parse(front.draft_to_join().receipt)
-        wider = drafted.note.text.replace(b'"witness"', b'"auditor"')
+        drafted = front.draft_to_join().receipt
+        assert b"\n\n" not in drafted  # no signature: nobody gets two of one number
+        wider = drafted.replace(b'"witness"', b'"auditor"')
         other = clerk.draft("party-left", {"party": "bank-0", "reason": "expelled"})
-        forged = drafted.note.text
 
-        assert front.join(signed(wider, own, identity.signing)).code == "not-permitted"
+        assert front.join(signed(wider, identity.signing)).code == "not-permitted"
         assert front.join(other.encode()).code == "not-permitted"
         assert front.join(b"x").code == "malformed"
-        assert front.join(signed(forged, own, identity.signing)).code == "wrong-key"
-        assert front.join(drafted.encode()).code == "missing-cosigner"
+        assert front.join(signed(drafted, own, identity.signing)).code == "wrong-key"
+        assert front.join(signed(drafted, identity.signing, own)).code == "wrong-key"
+        clerk.append("endorsement-given", WORD)
+        assert front.join(signed(drafted, identity.signing)).code == "author-gap"
         with pytest.raises(ConfigError):
             front.leaves(0)
-    assert ours.front.log.size == before
+    assert ours.front.log.size == before + 1
 
 
 def signed(text: bytes, *keys: SigningKey) -> bytes:
