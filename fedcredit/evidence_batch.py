@@ -15,7 +15,8 @@ from typing import Any
 
 from fedcredit_ledger.errors import EvidenceError
 from fedcredit_ledger.evidence import Openings, Packer
-from fedcredit_ledger.evidence_verifier import Leaf, texts
+from fedcredit_ledger.evidence_source import Source
+from fedcredit_ledger.evidence_verifier import texts
 from fedcredit_ledger.facts import NEEDED, Assessment, assess
 from fedcredit_ledger.flows import facts_of
 from fedcredit_ledger.merkle import Tree, leaf_hash
@@ -127,8 +128,8 @@ def pack_batch(
     """
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {*NEEDED, *disclose}
-    places = _by_contract(packer.leaves, openings)
-    disputed = _disputed(packer.leaves)
+    places = _by_contract(packer.source, openings)
+    disputed = _disputed(packer.source)
     filed: list[Filed] = []
     refused: list[tuple[Case, EvidenceError]] = []
     for case in cases:
@@ -165,7 +166,7 @@ def _file(
             remedy="wait for dispute-resolved",
         )
     shown = {i: [o for o in openings[i] if o[1] in wanted] for i in of_case}
-    found = assess(facts_of([packer.leaves[i] for i in of_case], shown)).demand()
+    found = assess(facts_of([packer.source[i] for i in of_case], shown)).demand()
     names = {str(opening[1]) for opened in shown.values() for opening in opened}
     told = {text for opened in shown.values() for opening in opened for text in texts(opening[2])}
     own = {n: x for n, x in attachments.items() if hashlib.sha256(x).hexdigest() in told}
@@ -179,24 +180,22 @@ def _file(
     return Filed(case=case, file=name, sha256=hashlib.sha256(packed).hexdigest(), assessment=found)
 
 
-def _by_contract(leaves: Sequence[Leaf], openings: Openings) -> dict[str, list[int]]:
+def _by_contract(source: Source, openings: Openings) -> dict[str, list[int]]:
     """Return the places of the sealed facts by the contract that their openings name."""
     found: dict[str, list[int]] = {}
-    for leaf in leaves:
-        if leaf.type == "fact-sealed":
-            for _, name, value in openings.get(leaf.place, ()):
-                if name == "contract":
-                    found.setdefault(str(value), []).append(leaf.place)
+    for place in source.places("type fact-sealed"):
+        for _, name, value in openings.get(place, ()):
+            if name == "contract":
+                found.setdefault(str(value), []).append(place)
     return found
 
 
-def _disputed(leaves: Sequence[Leaf]) -> frozenset[int]:
+def _disputed(source: Source) -> frozenset[int]:
     """Return the places of the entries that an open dispute is about."""
-    place_of = {leaf.id: leaf.place for leaf in leaves}
     open_: dict[str, int] = {}
-    for leaf in leaves:
+    for leaf in source.named("type dispute-filed", "type dispute-resolved"):
         if leaf.type == "dispute-filed":
-            open_[leaf.data["dispute_id"]] = place_of[leaf.data["about"]]
+            (open_[leaf.data["dispute_id"]],) = source.places(leaf.data["about"])
         elif leaf.type == "dispute-resolved":
             open_.pop(leaf.data["dispute_id"], None)
     return frozenset(open_.values())

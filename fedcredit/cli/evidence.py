@@ -115,12 +115,11 @@ def _pack_batch(
 
     listed = evidence_batch.read_cases(cases)
     kept = read_openings(openings)
-    with Store(demand(ledger), read_only=True) as store:
-        packer = Packer(store)
     beside = evidence_file.documents(attachments)
-    batch = evidence_batch.pack_batch(
-        packer, listed, kept, out, disclose=disclose, attachments=beside
-    )
+    with Store(demand(ledger), read_only=True) as store:
+        batch = evidence_batch.pack_batch(
+            Packer(store), listed, kept, out, disclose=disclose, attachments=beside
+        )
     if as_json:
         show_json(
             {

@@ -21,7 +21,8 @@ from fedcredit_ledger.canonical import encode
 from fedcredit_ledger.checkpoint import Checkpoint, TlogProof
 from fedcredit_ledger.entry import open_commitment
 from fedcredit_ledger.errors import EvidenceError, InvalidEvidenceError, LedgerError
-from fedcredit_ledger.evidence_flow import checklist, choose, index_names, with_references
+from fedcredit_ledger.evidence_flow import checklist, choose, with_references
+from fedcredit_ledger.evidence_source import Source, pages
 from fedcredit_ledger.evidence_verifier import (
     ALWAYS,
     KEY_TYPES,
@@ -32,12 +33,10 @@ from fedcredit_ledger.evidence_verifier import (
     Proven,
     Refused,
     pack,
-    parse_leaf,
     texts,
 )
 from fedcredit_ledger.head_rules import read_head_rules
 from fedcredit_ledger.ledger_store import LedgerStore
-from fedcredit_ledger.merkle import Tree
 from fedcredit_ledger.note import Note, Signature
 from fedcredit_ledger.package_readme import key_file, readme
 from fedcredit_ledger.state_keys import HeadRule, rule_at
@@ -66,14 +65,12 @@ class Packer:
     Parameters
     ----------
     store : Store
-        A ledger; it is verified to the last signature.
+        A ledger; it is verified to the last signature, and read again while packages are made.
 
     Attributes
     ----------
-    leaves : list of Leaf
+    source : Source
         Every entry under the newest checkpoint with a quorum.
-    size : int
-        Their number.
 
     Raises
     ------
@@ -84,22 +81,14 @@ class Packer:
     def __init__(self, store: LedgerStore) -> None:
         report = verify(store, level=Level.SIGNATURES)
         report.must_be_clean(EvidenceError)
-        self._heads = _quorum_heads(store, read_head_rules(store.leaves()))
+        self._heads = _quorum_heads(store, read_head_rules(pages(store)))
         if not self._heads:
             raise EvidenceError(
                 "no checkpoint has the witnesses' quorum", remedy="start the witnesses"
             )
         self._sizes = [head.checkpoint.size for head in self._heads]
-        self._raws = store.leaves(0, self._sizes[-1])
-        self.leaves = [parse_leaf(raw, f"entries/{i}.leaf") for i, raw in enumerate(self._raws)]
-        self._tree = Tree(leaf.hash for leaf in self.leaves)
-        self._known = index_names(self.leaves)
-        self._changes = [leaf for leaf in self.leaves if leaf.type in KEY_TYPES]
-
-    @property
-    def size(self) -> int:
-        """Number of entries that can be packed."""
-        return len(self.leaves)
+        self.source = Source(store, self._sizes[-1])
+        self._changes = self.source.named(*(f"type {kind}" for kind in KEY_TYPES))
 
     def pack(
         self,
@@ -140,19 +129,19 @@ class Packer:
         Whoever gets the package reads the entries in it and the values disclosed. Other entries
         appear as hashes.
         """
-        leaves = choose(subject, self.leaves, self._known, places)
+        leaves = choose(subject, self.source, places)
         stamp = self._stamp(leaves[-1].place, anchors)
         leaves += [leaf for leaf in stamp if leaf not in leaves]
         leaves.sort(key=lambda leaf: leaf.place)
         head = self._heads[bisect_right(self._sizes, leaves[-1].place)]
         changes = [leaf for leaf in self._changes if leaf.place < head.checkpoint.size]
         if changes:
-            leaves = with_references([*leaves, *changes], self.leaves, self._known)
+            leaves = with_references([*leaves, *changes], self.source)
         files = {"checkpoint": head.note}
         parsed = Note.parse(head.note)
         for leaf in leaves:
-            hashes = tuple(self._tree.inclusion_proof(leaf.place, head.checkpoint.size))
-            files[f"entries/{leaf.place}.leaf"] = self._raws[leaf.place]
+            hashes = tuple(self.source.tree.inclusion_proof(leaf.place, head.checkpoint.size))
+            files[f"entries/{leaf.place}.leaf"] = self.source.raw(leaf.place)
             files[f"entries/{leaf.place}.tlog-proof"] = TlogProof(
                 leaf.place, hashes, parsed
             ).encode()
@@ -169,7 +158,7 @@ class Packer:
         proven = Proven(
             subject=subject,
             origin=head.checkpoint.origin,
-            founding_entry=self.leaves[0].id,
+            founding_entry=self.source[0].id,
             is_pinned=False,
             size=head.checkpoint.size,
             root=head.checkpoint.root.hex(),
@@ -192,10 +181,8 @@ class Packer:
         digests = {hashlib.sha256(raw).hexdigest() for raw in anchors.values()}
         found = [
             leaf
-            for leaf in self.leaves
-            if leaf.type == "anchor-recorded"
-            and leaf.data["token_digest"] in digests
-            and leaf.data["checkpoint_size"] > place
+            for leaf in self.source.named("type anchor-recorded")
+            if leaf.data["token_digest"] in digests and leaf.data["checkpoint_size"] > place
         ]
         return sorted(found, key=lambda leaf: int(leaf.data["checkpoint_size"]))[:1]
 
@@ -212,7 +199,7 @@ class Packer:
             for head in (*after, before, *anchored):
                 size = head.checkpoint.size
                 if head is not main and f"brackets/{size}.checkpoint" not in files:
-                    proof = self._tree.consistency_proof(size, main.checkpoint.size)
+                    proof = self.source.tree.consistency_proof(size, main.checkpoint.size)
                     lines = "".join(base64.b64encode(value).decode() + "\n" for value in proof)
                     files[f"brackets/{size}.checkpoint"] = head.note
                     files[f"brackets/{size}.consistency"] = lines.encode()

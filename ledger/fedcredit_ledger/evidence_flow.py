@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fedcredit_ledger.errors import EvidenceError
-from fedcredit_ledger.evidence_verifier import FORMAT, Leaf, names, references
+from fedcredit_ledger.evidence_source import Source
+from fedcredit_ledger.evidence_verifier import FORMAT, Leaf, references
 from fedcredit_ledger.facts import assess
 from fedcredit_ledger.flows import case_steps, facts_of, present, query_steps, run_steps
 from fedcredit_ledger.rules_runs import DIFFERENCING, differencing_digest
@@ -21,35 +22,15 @@ _REFUSALS = ("opening-refused", "disclosure-refused")
 _GIVEN = {"grant-issued": "grant_id", "grants-sealed": "batch_id"}
 
 
-def index_names(leaves: Sequence[Leaf]) -> dict[str, list[int]]:
-    """Return the places of the entries by every name that others refer to them with."""
-    known: dict[str, list[int]] = {}
-    for leaf in leaves:
-        for name in names(leaf):
-            known.setdefault(name, []).append(leaf.place)
-        if leaf.type in ("grant-narrowed", "grant-revoked"):
-            known.setdefault(f"course of grant {leaf.data['grant_id']}", []).append(leaf.place)
-        elif leaf.type == "commitment-erased":
-            known.setdefault(f"erasures of {leaf.data['entry_id']}", []).append(leaf.place)
-    return known
-
-
-def choose(
-    subject: str,
-    leaves: Sequence[Leaf],
-    known: Mapping[str, Sequence[int]],
-    places: Collection[int] = (),
-) -> list[Leaf]:
+def choose(subject: str, source: Source, places: Collection[int] = ()) -> list[Leaf]:
     """Return the entries that a package about `subject` holds, in order.
 
     Parameters
     ----------
     subject : str
         ``run ID``, ``grant ID``, ``query ID``, ``entries ID,ID`` or ``case NUMBER``.
-    leaves : sequence of Leaf
+    source : Source
         The whole ledger.
-    known : mapping
-        From `index_names`.
     places : collection of int
         The entries of a case.
 
@@ -59,75 +40,75 @@ def choose(
         When the ledger has no such run, grant or entry.
     """
     kind, _, name = subject.partition(" ")
-    wanted = [leaves[i] for i in sorted(places)] if kind == CASE else _about(kind, name, leaves)
+    wanted = [source[i] for i in sorted(places)] if kind == CASE else _about(kind, name, source)
     if not wanted:
         raise EvidenceError(
             f"the ledger has no {kind} of this name under the witnesses' quorum",
             found=name,
             remedy="fedcredit ledger show FILE lists what the ledger holds",
         )
-    return with_references(wanted, leaves, known)
+    return with_references(wanted, source)
 
 
-def with_references(
-    wanted: Sequence[Leaf], leaves: Sequence[Leaf], known: Mapping[str, Sequence[int]]
-) -> list[Leaf]:
+def with_references(wanted: Sequence[Leaf], source: Source) -> list[Leaf]:
     """Return entries with everything that they refer to, back to the founding entry, in order."""
     found, queue = {0}, [leaf.place for leaf in wanted]
     while queue:
         place = queue.pop()
         if place not in found:
             found.add(place)
-            for reference in references(leaves[place]):
-                queue += [i for i in known.get(reference, ()) if i < place]
-            for grant in _grants(leaves[place]):
-                queue += known.get(f"course of grant {grant}", ())
-            queue += known.get(f"erasures of {leaves[place].id}", ())
-    return [leaves[place] for place in sorted(found)]
+            leaf = source[place]
+            for reference in references(leaf):
+                queue += [i for i in source.places(reference) if i < place]
+            for grant in _grants(leaf):
+                queue += source.places(f"course of grant {grant}")
+            queue += source.places(f"erasures of {leaf.id}")
+    return [source[place] for place in sorted(found)]
 
 
-def _about(kind: str, name: str, leaves: Sequence[Leaf]) -> list[Leaf]:
+def _about(kind: str, name: str, source: Source) -> list[Leaf]:
     if kind == ENTRIES:
-        ids = set(name.split(","))
-        return [leaf for leaf in leaves if leaf.id in ids] if name else []
+        return source.named(*(part for part in name.split(",") if " " not in part))
     if kind == GRANT:
-        issued = [x for x in leaves if name == x.data.get(_GIVEN.get(x.type, ""))]
-        ends = [x for x in leaves if x in issued or x.data.get("grant_id") == name]
-        uses = _uses(name, leaves)
-        runs = {x.data["run_id"] for x in uses}
-        queries = {x.data["query_id"] for x in ends if x.type == "query-made"}
-        course = ("run-started", "run-finished", "run-failed")
-        return issued and [
-            *ends,
-            *(x for x in leaves if x.data.get("query_id") in queries),
-            *uses,
-            *(x for x in leaves if x.type in course and x.data["run_id"] in runs),
-        ]
+        return _about_grant(name, source)
     if kind == QUERY:
-        return _about_query(name, leaves)
-    found = [leaf for leaf in leaves if leaf.data.get("run_id") == name]
+        return _about_query(name, source)
+    found = source.named(f"run_id {name}")
     if not any(leaf.type == "run-proposed" for leaf in found):
         return []
-    ids, endorsed = {leaf.id for leaf in found}, differencing_digest(name)
-    for leaf in leaves:
-        data = leaf.data
-        if leaf.type in _REFUSALS and data["about"] in ids:
-            found.append(leaf)
-        elif data.get("act_type") == DIFFERENCING and data["act_digest"] == endorsed:
-            found.append(leaf)
-    return found
+    about = source.named(*(f"about {leaf.id}" for leaf in found))
+    endorsed = source.named(f"endorses {differencing_digest(name)}")
+    return [
+        *found,
+        *(leaf for leaf in about if leaf.type in _REFUSALS),
+        *(leaf for leaf in endorsed if leaf.data["act_type"] == DIFFERENCING),
+    ]
 
 
-def _about_query(name: str, leaves: Sequence[Leaf]) -> list[Leaf]:
+def _about_grant(name: str, source: Source) -> list[Leaf]:
+    """Return a grant or a batch, its end, its uses, and what became of them."""
+    named = source.named(f"grant_id {name}", f"batch_id {name}")
+    issued = [x for x in named if name == x.data.get(_GIVEN.get(x.type, ""))]
+    if not issued:
+        return []
+    ends = [x for x in named if x in issued or x.data.get("grant_id") == name]
+    roots = [f"batch {x.author} {x.data['root']}" for x in issued if x.type == "grants-sealed"]
+    uses = source.named(f"grant_ids {name}", *(f"cites {root}" for root in roots))
+    runs = source.named(*{f"run_id {x.data['run_id']}" for x in uses})
+    queries = {f"query_id {x.data['query_id']}" for x in ends if x.type == "query-made"}
+    course = ("run-started", "run-finished", "run-failed")
+    return [*ends, *source.named(*queries), *uses, *(x for x in runs if x.type in course)]
+
+
+def _about_query(name: str, source: Source) -> list[Leaf]:
     """Return a query, its answer, its reports, and the look-ups counted on its day."""
-    found = [leaf for leaf in leaves if leaf.data.get("query_id") == name]
+    found = source.named(f"query_id {name}")
     days = {
         leaf.received[:10]
         for leaf in found
         if leaf.type == "query-made" and QUERY_KINDS[leaf.data["query_kind"]] == "lookup"
     }
-    served = [x for x in leaves if x.type == "lookups-served" and x.data["day"] in days]
-    return [*found, *served]
+    return [*found, *source.named(*(f"served {day}" for day in days))]
 
 
 def checklist(

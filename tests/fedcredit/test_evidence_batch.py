@@ -211,8 +211,8 @@ def test_facts_of_two_contracts_make_no_case(folder: Path) -> None:
     }
     with Store(folder / "ledger.db", read_only=True) as store:
         packer = Packer(store)
-    with pytest.raises(EvidenceError, match="not all about one contract"):
-        packer.pack("case x", places=(1, 20), openings=kept, disclose=("contract",))
+        with pytest.raises(EvidenceError, match="not all about one contract"):
+            packer.pack("case x", places=(1, 20), openings=kept, disclose=("contract",))
 
 
 @pytest.mark.parametrize(

@@ -52,11 +52,10 @@ def batch(folder: Path, member: Member) -> Path:
         fact = fact_sealing.read_fact(written(folder, stage=stage, fields=fields))
         fact_sealing.seal(member, fact, folder / "openings")
     save_ledger(member.ledger, folder / "copy.db")
-    with Store(folder / "copy.db", read_only=True) as store:
-        packer = Packer(store)
     case = evidence_batch.Case(case_no="2026-1", contract="K-1", court="Haidian")
     kept = read_openings(folder / "openings")
-    evidence_batch.pack_batch(packer, [case], kept, folder / "out")
+    with Store(folder / "copy.db", read_only=True) as store:
+        evidence_batch.pack_batch(Packer(store), [case], kept, folder / "out")
     return folder / "out"
 
 
