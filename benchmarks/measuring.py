@@ -6,6 +6,7 @@ import platform
 import statistics
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -86,7 +87,7 @@ def spread(values: Sequence[float]) -> dict[str, float]:
     return {name: float(f"{value:.4g}") for name, value in found.items()}
 
 
-class Watch:
+class Watch(ABC):
     """Something that a thread looks at while a piece of work runs; use it as a context manager.
 
     Parameters
@@ -100,9 +101,9 @@ class Watch:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
+    @abstractmethod
     def look(self) -> None:
         """Look once."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         """Start to look."""
