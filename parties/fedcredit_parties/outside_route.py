@@ -58,7 +58,12 @@ class OutsideRoute:
 
     def __init__(self, ledger: LedgerClient) -> None:
         self._ledger = ledger
-        self._client = httpx.Client(timeout=CALL_S, trust_env=False, follow_redirects=False)
+        self._client = httpx.Client(
+            timeout=CALL_S,
+            trust_env=False,
+            follow_redirects=False,
+            headers={"accept-encoding": "identity"},
+        )
         self._handed: set[str] = set()
 
     @property
@@ -113,19 +118,24 @@ class OutsideRoute:
             When the witness does not answer, or with something else.
         """
         digest = hashlib.sha256(self._ledger.origin.encode()).hexdigest()
+        url, until, found = self.urls[name].rstrip("/"), time.monotonic() + CALL_S, b""
         try:
-            answer = self._client.get(f"{self.urls[name].rstrip('/')}/{digest}/checkpoint")
+            with self._client.stream("GET", f"{url}/{digest}/checkpoint") as answer:
+                for chunk in answer.iter_raw():  # what is packed is not unpacked
+                    found += chunk
+                    if len(found) > MAX_PAGE_BYTES or time.monotonic() > until:
+                        raise CheckpointError(f"the page of the witness {name} does not end")
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CheckpointError(
                 f"the outside witness {name} does not answer", found=type(error).__name__
             ) from error
         if answer.status_code == 404:
             return b""
-        if answer.status_code != 200 or len(answer.content) > MAX_PAGE_BYTES:
+        if answer.status_code != 200:
             raise CheckpointError(
                 f"the outside witness {name} shows no head", found=f"{answer.status_code}"
             )
-        return answer.content
+        return found
 
     def compare(self, name: str, refuse: Callable[[bytes, LedgerError], None]) -> int:
         """Compare a witness's newest head with this member's copy; return the head's size.

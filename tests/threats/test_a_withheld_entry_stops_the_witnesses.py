@@ -18,7 +18,7 @@ from fedcredit.coordinator.outside_witnesses import OutsideWitnesses
 from fedcredit.coordinator.refusals import Refusals
 from fedcredit.witness.service import witness_app
 from fedcredit_ledger.entry import SignedEntry
-from fedcredit_ledger.errors import ForkError, LedgerError, RollbackError
+from fedcredit_ledger.errors import CheckpointError, ForkError, LedgerError, RollbackError
 from fedcredit_ledger.held_entry import PATIENCE_S, Held
 from fedcredit_ledger.note import CosignatureKey, Note, SigningKey
 from fedcredit_ledger.refused import Refusal
@@ -26,7 +26,7 @@ from fedcredit_ledger.rules import MAX_DRIFT_S
 from fedcredit_ledger.tlog_witness import Answer, TlogWitness
 from fedcredit_ledger.witness_state import WitnessState
 from fedcredit_parties.front import SubmitAnswer
-from fedcredit_parties.outside_route import OutsideRoute
+from fedcredit_parties.outside_route import MAX_PAGE_BYTES, OutsideRoute
 from tests.outside_ledger import ORIGIN, Ledger
 
 
@@ -309,6 +309,28 @@ def test_the_whole_way_from_the_bank_to_the_witness(clock, caplog):
         route.close()
     finally:
         server.stop()
+
+
+def test_a_page_that_does_not_end_takes_no_members_memory():
+    """The attacker is the witness: it answers with bytes for as long as somebody reads."""
+    sent = 0
+
+    class Endless(httpx.SyncByteStream):
+        def __iter__(self):
+            nonlocal sent
+            while sent < 2**30:
+                sent += 2**12
+                yield bytes(2**12)
+
+    route = OutsideRoute(with_witness(Clock()).bank)
+    route._client = httpx.Client(
+        transport=httpx.MockTransport(lambda request: httpx.Response(200, stream=Endless()))
+    )
+
+    with pytest.raises(CheckpointError, match="does not end"):
+        route.page("regulator")
+    assert sent <= 2 * MAX_PAGE_BYTES
+    route.close()
 
 
 def test_a_member_finds_a_shorter_or_another_ledger_by_the_witness_page(tmp_path: Path):
