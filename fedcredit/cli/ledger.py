@@ -198,6 +198,10 @@ def verify(
         Path | None,
         typer.Option("--since", metavar="CHECKPOINT", help="Only what came after this head."),
     ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option("--keep", metavar="HEAD", help="Write what --since goes on from next time."),
+    ] = None,
     flow: Annotated[
         bool, typer.Option("--flow", help="Also what is missing of each run, query, action, loan.")
     ] = False,
@@ -222,6 +226,8 @@ def verify(
     told = None if as_json or not sys.stderr.isatty() else _tell
     if since is not None and (level > Level.CHAIN or not since.is_file()):
         raise typer.BadParameter("--since names a checkpoint's file; --rules and --full begin at 0")
+    if keep is not None and level == Level.HEAD:
+        raise typer.BadParameter("--keep needs the leaves checked: leave --head out")
     report = verify_file(
         file,
         level=level,
@@ -231,6 +237,10 @@ def verify(
     )
     if openings is not None and not report.findings:
         verify_openings(file, read_openings(openings), report)
+    if keep is not None and not report.findings:
+        part = keep.with_name(f"{keep.name}.part")
+        part.write_bytes(report.verified_head)
+        part.replace(keep)
     listed = _flows(file, openings) if flow and not report.findings else []
     if as_json:
         told_of = {"flows": [one.document() for one in listed]} if flow else {}

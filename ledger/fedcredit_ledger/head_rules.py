@@ -57,10 +57,14 @@ class HeadRuleReader:
     ----------
     found : list of HeadRule
         Oldest first.
+    places : list of int
+        Indices of the leaves that were more than passed over: who reads those alone, in order,
+        finds the same rules.
     """
 
     def __init__(self) -> None:
         self.found: list[HeadRule] = []
+        self.places: list[int] = []
         self._witnesses: dict[str, str] = {}
 
     def take(self, index: int, raw: bytes) -> None:
@@ -74,9 +78,11 @@ class HeadRuleReader:
         if not self.found:
             founding = Leaf.parse(raw)
             self.found.append(_first(founding))
+            self.places.append(index)
             for row in founding.signed.entry.data["founders"]:
                 self._witnesses[row["party"]] = row.get("witness_vkey", "")
         elif (_HINTS[0] in raw or _HINTS[1] in raw) and any(end in raw for end in _CHANGES):
+            self.places.append(index)
             self.found += _next(self.found[-1], raw, index, self._witnesses)
 
 

@@ -41,6 +41,7 @@ from fedcredit_ledger.rules import MAX_DRIFT_S
 from fedcredit_ledger.signatures import Signatures, cores
 from fedcredit_ledger.state_keys import rule_at
 from fedcredit_ledger.store import Store
+from fedcredit_ledger.verified_head import VerifiedHead
 
 MAX_FINDINGS = 100
 
@@ -114,9 +115,14 @@ class Report:
         Openings that are what the ledger commits to.
     since : int
         Leaves that were taken on trust, because a checkpoint over them was.
+    verified_head : bytes
+        What to keep, and to give as `since` the next time: the newest head with a quorum, of a
+        verification that found nothing. Empty at the head level, which reads no leaves.
     findings : list of Finding
     remarks : list of Finding
-        What is valid and should be known: ``disputed-key``. They change no exit code.
+        What is valid and should be known: ``disputed-key``; and, below the level of rules,
+        ``believed`` where another log key or witness policy came in force. They change no exit
+        code.
     """
 
     level: Level
@@ -127,6 +133,7 @@ class Report:
     is_pinned: bool = False
     n_openings: int = 0
     since: int = 0
+    verified_head: bytes = b""
     findings: list[Finding] = field(default_factory=list)
     remarks: list[Finding] = field(default_factory=list)
 
@@ -211,8 +218,9 @@ def verify_file(
     founding_entry : str, optional
         Entry id that was learned outside.
     since : bytes
-        A checkpoint (note) that the caller trusts: at the levels HEAD and CHAIN only what came
-        after it is read. The leaves before it are taken to be what it was signed on.
+        A checkpoint (note) that the caller trusts, or a report's `verified_head`: at the levels
+        HEAD and CHAIN only what came after it is checked. The leaves before it are taken to be what
+        it was signed on. Under a bare checkpoint they are read once, for keys and policies.
     progress : callable, optional
         Told now and then how many leaves of how many were checked.
     n_processes : int, optional
@@ -443,13 +451,37 @@ class _Verification:
                 CheckpointError("the newest leaves are under no checkpoint of the log"),
             )
         if self.level == Level.HEAD:
-            self._read_rules(1, report.size)
+            self._read_rules(max(1, report.since), report.size)
             self._heads(sizes)
         elif self.level == Level.CHAIN:
             self._linked(sizes)
         else:
             self._replayed(sizes)
+        if self.level < Level.RULES:
+            self._believed()
+        if self.level > Level.HEAD and not report.findings:
+            self._keep()
         return report
+
+    def _believed(self) -> None:
+        """Remark on entries that change what heads are judged by: nobody has judged them here.
+
+        Who holds the log's key alone can write one that makes its own witness the quorum.
+        """
+        for rule in self.reader.found[1:]:
+            said = (
+                "later heads are judged by what this entry says; whether the parties allowed it "
+                "is found with --rules or --full"
+            )
+            self.report.remark(rule.valid_from - 1, "believed", said)
+
+    def _keep(self) -> None:
+        """Put into the report what to go on from: the newest head with a quorum."""
+        size = self.report.quorum_size
+        note, places = self.store.checkpoint(size), self.reader.places
+        assert note is not None, "its quorum was counted a moment ago"
+        known = tuple(place for place in places if place < size)
+        self.report.verified_head = VerifiedHead(note=note, places=known).encode()
 
     def _read_rules(self, start: int, end: int) -> None:
         """Learn from leaves `start` to `end` - 1 what heads are judged by."""
@@ -485,9 +517,10 @@ class _Verification:
     def _trust(self) -> bool:
         """Begin at the checkpoint that the caller trusts; tell whether the file goes on from it."""
         try:
-            note = Note.parse(self.since)
-            self._read_rules(1, min(Checkpoint.parse(note.text).size, self.report.size))
-            trusted = self._open(note)
+            is_kept = VerifiedHead.is_meant(self.since)
+            kept = VerifiedHead.parse(self.since) if is_kept else None
+            note = Note.parse(self.since if kept is None else kept.note)
+            trusted = Checkpoint.parse(note.text)
             if trusted.size > self.report.size:
                 raise RollbackError(
                     "the file is shorter than the trusted checkpoint",
@@ -501,8 +534,15 @@ class _Verification:
                     expected=trusted.root.hex(),
                     found=self.tree.root.hex(),
                 )
+            if kept is None:
+                self._read_rules(1, trusted.size)
+            else:
+                for index, raw in kept.leaves(self.store)[1:]:
+                    self.reader.take(index, raw)
+            self._open(note)
         except LedgerError as error:
-            code = {55: "rolled-back", 56: "wrong-root"}.get(error.exit_code, "bad-checkpoint")
+            codes = {55: "rolled-back", 56: "wrong-root", 59: "wrong-root"}
+            code = codes.get(error.exit_code, "bad-checkpoint")
             self.report.add(None, code, error)
             return False
         self.report.since = trusted.size
