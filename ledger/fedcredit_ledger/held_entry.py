@@ -59,8 +59,11 @@ class Held:
 
     def is_overdue(self, now: datetime) -> bool:
         """Tell whether it stops co-signatures: held for too long, and not yet too old itself."""
-        age_s = abs((now - parse_time(self.entry.entry.time)).total_seconds())
-        return now.timestamp() - self.since_s > PATIENCE_S and age_s <= MAX_DRIFT_S
+        return now.timestamp() - self.since_s > PATIENCE_S and not self.is_too_old(now)
+
+    def is_too_old(self, now: datetime) -> bool:
+        """Tell whether the rules would refuse it by now."""
+        return abs((now - parse_time(self.entry.entry.time)).total_seconds()) > MAX_DRIFT_S
 
 
 def take(

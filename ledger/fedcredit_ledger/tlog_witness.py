@@ -245,8 +245,9 @@ class TlogWitness:
     def hold(self, body: bytes) -> Answer:
         """Take an entry whose author got no receipt; what is taken is on the disk before.
 
-        Of each author one is held. A newer one takes its place; it inherits the time since when,
-        unless its number says that the earlier one is settled.
+        Of each author one is held. One of a larger number takes its place, for it says that the
+        earlier one is settled. Another takes it, and the time since when, only once the earlier one
+        is too old: else an author would exchange it as fast as the log can refuse it.
 
         Raises
         ------
@@ -261,6 +262,8 @@ class TlogWitness:
         since_s = int(now.timestamp())
         earlier = self.state.held(signed.entry.ledger).get(signed.entry.author)
         if earlier is not None and not follows(earlier, signed):
+            if not earlier.is_too_old(now):
+                return Answer(202, f"held: {earlier.entry.id}\n".encode())
             since_s = earlier.since_s
         self.state.hold(Held(signed, since_s))
         return Answer(202, f"held: {signed.id}\n".encode())

@@ -220,14 +220,29 @@ def test_an_entry_that_has_become_too_old_for_the_rules_presses_no_more(clock):
 
 def test_an_author_who_signs_again_goes_on_pressing_from_the_first_time(clock):
     ledger = with_witness(clock)
+    ledger.bank.clock = clock
     ledger.witness.hold(sign(ledger).encode())
-    clock.tick(PATIENCE_S - 1)
+    clock.tick(MAX_DRIFT_S + 1)
     second = sign(ledger, "again")
+
     ledger.witness.hold(second.encode())
 
-    clock.tick(2)
-
     assert f"holds entry {second.id[:16]}" in show(ledger)
+
+
+def test_nobody_exchanges_what_is_held_while_the_log_refuses_it(clock, tmp_path: Path):
+    """Else each refusal would come too late, and the witness would never co-sign again."""
+    ledger = with_witness(clock)
+    first = ledger.bank.draft("grant-revoked", {"grant_id": "first", "reason": "withdrawn"})
+    second = ledger.bank.draft("grant-revoked", {"grant_id": "second", "reason": "withdrawn"})
+    ledger.witness.hold(first.encode())
+    clock.tick(PATIENCE_S + 1)
+    assert first.id[:16] in show(ledger)
+
+    assert ledger.witness.hold(second.encode()).body == f"held: {first.id}\n".encode()
+
+    record_refusals(ledger, tmp_path)
+    assert show(ledger) == ""
 
 
 def test_an_author_whose_entry_has_arrived_begins_anew(clock):
