@@ -118,3 +118,17 @@ def test_a_grant_that_is_not_live_or_not_meant_for_it_carries_nothing() -> None:
 
 def test_a_point_that_nobody_released_is_not_attempted() -> None:
     assert refused_by_a_member("crafted-input") == (13, "input-not-released")
+
+
+@pytest.mark.parametrize("level", [Level.HEAD, Level.CHAIN])
+def test_a_policy_that_nobody_allowed_is_named_where_rules_are_not_replayed(
+    tmp_path: Path, level: Level
+) -> None:
+    """The log's key alone writes a policy whose only witness is the attacker's friend."""
+    path = WrittenLedger.bad("policy-of-two").store(tmp_path / "ledger.db")
+
+    report = verify_file(path, level=level)
+
+    assert report.exit_code == 0  # the weak variant: it looks witnessed
+    assert [(remark.index, remark.code) for remark in report.remarks] == [(8, "believed")]
+    assert verify_file(path, level=Level.RULES).exit_code == 58
