@@ -40,7 +40,8 @@ def any_text(value: Any) -> bool:
 
 def matching(pattern: re.Pattern[str]) -> Form:
     """Return the form of texts that match a pattern wholly."""
-    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+    match = pattern.fullmatch
+    return lambda value: isinstance(value, str) and match(value) is not None
 
 
 def whole(value: Any) -> bool:

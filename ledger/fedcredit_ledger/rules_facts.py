@@ -10,6 +10,7 @@ from fedcredit_ledger.incoming import Incoming, Rule
 from fedcredit_ledger.state import DisputeState, State
 
 _DRIFT = timedelta(seconds=600)
+_FIELDS = {stage: frozenset({"contract", *fields}) for stage, fields in STAGES.items()}
 
 
 def fact_sealed(state: State, incoming: Incoming) -> None:
@@ -18,10 +19,10 @@ def fact_sealed(state: State, incoming: Incoming) -> None:
     data = incoming.data
     if incoming.entry.readers != [incoming.author]:
         raise RejectedEntryError("malformed", "a fact is read by its originator alone")
-    surplus = set(data["commits"]) - {"contract", *STAGES[data["stage"]]}
-    if surplus:
+    names, known = data["commits"].keys(), _FIELDS[data["stage"]]
+    if not names <= known:
         raise RejectedEntryError(
-            "unknown-field", f"a fact of stage {data['stage']} has no field {min(surplus)!r}"
+            "unknown-field", f"a fact of stage {data['stage']} has no field {min(names - known)!r}"
         )
     if parse_time(data["captured_at"]) > incoming.received + _DRIFT:
         raise RejectedEntryError("stale", "a fact was captured after it was sealed")
