@@ -933,6 +933,19 @@ def _check(files: Files, founding_entry: str, pinned: str, where: str) -> Proven
     )  # fmt: skip
 
 
+def disputed(leaves: Sequence[Leaf]) -> list[str]:
+    """Return what is signed by a key that was revoked later, from when it is suspected."""
+    return [
+        f"entry {leaf.place} is signed with a key of {leaf.author} that is suspected since {since}"
+        for revoked in leaves
+        if revoked.type == REVOKED
+        for since in [str(revoked.data["suspected_since"])]
+        for leaf in leaves
+        if leaf.received >= since
+        and [x[:2] for x in leaf.lines if [x[0], x[1].hex()] == revoked.data["vkey"].split("+")[:2]]
+    ]
+
+
 def describe(proven: Proven) -> str:
     """Return what a package proves as lines for a terminal."""
     latest = max(proven.witnesses.values(), default=0)
@@ -948,6 +961,7 @@ def describe(proven: Proven) -> str:
             f"{proven.n_disclosed} committed values disclosed, {proven.n_withheld} withheld",
             *(f"beside it, as the entries say: {name}" for name in beside),
             *(f"not in the package: {line[8:]}" for line in proven.missing),
+            *disputed(proven.leaves),
             f"founding entry {proven.founding_entry}"
             + (" (as pinned)" if proven.is_pinned else ": not pinned, so all of this is"),
             *([] if proven.is_pinned else ["consistent with the keys in the package only"]),
