@@ -129,7 +129,7 @@ def pack_batch(
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {*NEEDED, *disclose}
     places = _by_contract(packer.source, openings)
-    disputed = _disputed(packer.source)
+    disputed = _disputed(packer)
     filed: list[Filed] = []
     refused: list[tuple[Case, EvidenceError]] = []
     for case in cases:
@@ -190,10 +190,12 @@ def _by_contract(source: Source, openings: Openings) -> dict[str, list[int]]:
     return found
 
 
-def _disputed(source: Source) -> frozenset[int]:
+def _disputed(packer: Packer) -> frozenset[int]:
     """Return the places of the entries that an open dispute is about."""
-    open_: dict[str, int] = {}
-    for leaf in source.named("type dispute-filed", "type dispute-resolved"):
+    source, open_ = packer.source, dict[str, int]()
+    disputes = source.named("type dispute-filed", "type dispute-resolved")
+    packer.check_signatures(disputes)
+    for leaf in disputes:
         if leaf.type == "dispute-filed":
             (open_[leaf.data["dispute_id"]],) = source.places(leaf.data["about"])
         elif leaf.type == "dispute-resolved":

@@ -112,13 +112,19 @@ def _pack_batch(
     from fedcredit_ledger.errors import EvidenceError
     from fedcredit_ledger.evidence import Packer, read_openings
     from fedcredit_ledger.store import Store
+    from fedcredit_ledger.verify import Level
 
     listed = evidence_batch.read_cases(cases)
     kept = read_openings(openings)
     beside = evidence_file.documents(attachments)
     with Store(demand(ledger), read_only=True) as store:
         batch = evidence_batch.pack_batch(
-            Packer(store), listed, kept, out, disclose=disclose, attachments=beside
+            Packer(store, level=Level.RULES),
+            listed,
+            kept,
+            out,
+            disclose=disclose,
+            attachments=beside,
         )
     if as_json:
         show_json(

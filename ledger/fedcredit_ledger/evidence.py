@@ -20,24 +20,32 @@ from fedcredit_ledger import evidence_verifier
 from fedcredit_ledger.canonical import encode
 from fedcredit_ledger.checkpoint import Checkpoint, TlogProof
 from fedcredit_ledger.entry import open_commitment
-from fedcredit_ledger.errors import EvidenceError, InvalidEvidenceError, LedgerError
+from fedcredit_ledger.errors import (
+    EvidenceError,
+    InvalidEvidenceError,
+    LedgerError,
+    SignatureError,
+)
 from fedcredit_ledger.evidence_flow import checklist, choose, with_references
-from fedcredit_ledger.evidence_source import Source, pages
+from fedcredit_ledger.evidence_source import Source, changed_meanwhile, pages
 from fedcredit_ledger.evidence_verifier import (
     ALWAYS,
     KEY_TYPES,
     REVOKED,
     YEAR_10000,
+    Key,
     Leaf,
     Members,
     Proven,
     Refused,
+    disputed,
     pack,
     texts,
 )
 from fedcredit_ledger.head_rules import read_head_rules
 from fedcredit_ledger.ledger_store import LedgerStore
-from fedcredit_ledger.note import Note, Signature
+from fedcredit_ledger.merkle import verify_inclusion
+from fedcredit_ledger.note import Note, Signature, VerifierKey
 from fedcredit_ledger.package_readme import key_file, readme
 from fedcredit_ledger.state_keys import HeadRule, rule_at
 from fedcredit_ledger.statement import disclosed, statement
@@ -65,7 +73,11 @@ class Packer:
     Parameters
     ----------
     store : Store
-        A ledger; it is verified to the last signature, and read again while packages are made.
+        A ledger; it is verified, and read again while packages are made.
+    level : Level, default SIGNATURES
+        How far all of it is verified. With RULES (for many packages) the chain, every rule and
+        every head are verified for the whole ledger, and of the entries' signatures those of the
+        entries that go into a package: they bring its keys, policies and what these rest on.
 
     Attributes
     ----------
@@ -76,19 +88,27 @@ class Packer:
     ------
     EvidenceError
         When the ledger does not verify, or has no checkpoint with the witnesses' quorum.
+    ValueError
+        When `level` is lower: rules are never left out.
     """
 
-    def __init__(self, store: LedgerStore) -> None:
-        report = verify(store, level=Level.SIGNATURES)
+    def __init__(self, store: LedgerStore, *, level: Level = Level.SIGNATURES) -> None:
+        if level < Level.RULES:
+            raise ValueError("packages are made from a ledger whose rules are verified")
+        report = verify(store, level=level)
         report.must_be_clean(EvidenceError)
-        self._heads = _quorum_heads(store, read_head_rules(pages(store)))
+        try:
+            self._heads = _quorum_heads(store, read_head_rules(pages(store)))
+        except SignatureError as error:
+            raise EvidenceError(f"the ledger does not verify: {error}") from error
         if not self._heads:
             raise EvidenceError(
                 "no checkpoint has the witnesses' quorum", remedy="start the witnesses"
             )
         self._sizes = [head.checkpoint.size for head in self._heads]
-        self.source = Source(store, self._sizes[-1])
+        self.source = Source(store, self._sizes[-1], self._heads[-1].checkpoint.root)
         self._changes = self.source.named(*(f"type {kind}" for kind in KEY_TYPES))
+        self._signed: set[int] = set()
 
     def pack(
         self,
@@ -133,14 +153,17 @@ class Packer:
         stamp = self._stamp(leaves[-1].place, anchors)
         leaves += [leaf for leaf in stamp if leaf not in leaves]
         leaves.sort(key=lambda leaf: leaf.place)
-        head = self._heads[bisect_right(self._sizes, leaves[-1].place)]
+        suspecting = [
+            x.place for x in self._changes if x.type == REVOKED and disputed([*leaves, x])
+        ]
+        head = self._heads[bisect_right(self._sizes, max([leaves[-1].place, *suspecting]))]
         changes = [leaf for leaf in self._changes if leaf.place < head.checkpoint.size]
         if changes:
             leaves = with_references([*leaves, *changes], self.source)
         files = {"checkpoint": head.note}
         parsed = Note.parse(head.note)
         for leaf in leaves:
-            hashes = tuple(self.source.tree.inclusion_proof(leaf.place, head.checkpoint.size))
+            hashes = self._proof(leaf, head)
             files[f"entries/{leaf.place}.leaf"] = self.source.raw(leaf.place)
             files[f"entries/{leaf.place}.tlog-proof"] = TlogProof(
                 leaf.place, hashes, parsed
@@ -154,7 +177,7 @@ class Packer:
                 for name, raw in anchors.items()
                 if hashlib.sha256(raw).hexdigest() == leaf.data["token_digest"]
             }
-        members = _members(leaves)
+        members = self._members(leaves)
         proven = Proven(
             subject=subject,
             origin=head.checkpoint.origin,
@@ -173,6 +196,47 @@ class Packer:
             files=files,
         )
         return pack(_whole(proven))
+
+    def check_signatures(self, leaves: Sequence[Leaf]) -> None:
+        """Verify the signatures of entries that no package holds, and those of their keys.
+
+        Raises
+        ------
+        EvidenceError
+            At the first that is not signed by exactly those who must.
+        """
+        self._members(with_references([*leaves, *self._changes], self.source))
+
+    def _members(self, leaves: Sequence[Leaf]) -> Members:
+        """Read keys and policies over time from entries, whose signatures are verified.
+
+        With them stand all earlier changes of keys, so an entry has the same signers each time.
+        """
+        members = Members()
+        for leaf in leaves:
+            where = f"entries/{leaf.place}.leaf"
+            try:
+                if leaf.place not in self._signed:
+                    _check_signatures(leaf, members.signers(leaf, where))
+                    self._signed.add(leaf.place)
+                members.take(leaf, where)
+            except (LedgerError, Refused) as error:
+                raise EvidenceError(
+                    f"the ledger does not verify: entry {leaf.place}: {error}",
+                    remedy="keep the file as it is; fedcredit ledger verify FILE --full lists "
+                    "findings",
+                ) from error
+        return members
+
+    def _proof(self, leaf: Leaf, head: _Head) -> tuple[bytes, ...]:
+        """Return the proof of a leaf, which was read anew, under a head that was verified."""
+        size, root = head.checkpoint.size, head.checkpoint.root
+        hashes = tuple(self.source.tree.inclusion_proof(leaf.place, size))
+        try:
+            verify_inclusion(leaf.hash, index=leaf.place, size=size, proof=hashes, root=root)
+        except InvalidEvidenceError as error:
+            raise changed_meanwhile() from error
+        return hashes
 
     def _stamp(self, place: int, anchors: Mapping[str, bytes]) -> list[Leaf]:
         """Return the entry about the first head over `place` whose time stamp is at hand."""
@@ -262,12 +326,13 @@ def verify_evidence(raw: bytes, *, founding_entry: str = "", policy: str = "") -
     return proven
 
 
-def _members(leaves: Sequence[Leaf]) -> Members:
-    """Read keys and policies over time from entries that were verified."""
-    members = Members()
-    for leaf in leaves:
-        members.take(leaf, f"entries/{leaf.place}.leaf")
-    return members
+def _check_signatures(leaf: Leaf, signers: Sequence[Key | None]) -> None:
+    """Demand of an entry the signatures of exactly its signers, in order."""
+    keys = [VerifierKey.parse(key.vkey) for key in signers if key is not None]
+    if len(keys) != len(signers) or len(keys) != len(leaf.lines):
+        raise SignatureError("not signed by exactly those who must")
+    for key, line in zip(keys, leaf.lines, strict=True):
+        key.verify(leaf.text, Signature(*line))
 
 
 def _quorum_heads(store: LedgerStore, rules: Sequence[HeadRule]) -> list[_Head]:

@@ -7,18 +7,24 @@ their places, under the names by which `choose` finds them: 8 bytes an entry, an
 from array import array
 from collections.abc import Iterator
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain
 from typing import NamedTuple
 
+from fedcredit_ledger.errors import EvidenceError
 from fedcredit_ledger.evidence_verifier import Leaf, names, parse_leaf, references
 from fedcredit_ledger.kept import KeptTree
 from fedcredit_ledger.ledger_store import LedgerStore
+from fedcredit_ledger.merkle import leaf_hash
 
 _PAGE = 1024
 _HELD = 4096
 """Entries that were read and are remembered: those of the cases around this one."""
 
 _SUBJECTS = ("run_id", "grant_id", "batch_id", "query_id", "about")
+
+_FACT = "fact-sealed"
+_FACT_ENDS = f'"type":"{_FACT}"}}'.encode()
+"""How the line of a sealed fact ends: it brings no name but its id, and most entries are facts."""
 
 
 def pages(store: LedgerStore) -> Iterator[bytes]:
@@ -42,21 +48,31 @@ class Source:
     store : LedgerStore
         Stays open for as long as the source is used.
     size : int
+    root : bytes
+        Over these entries, from a head that was verified.
 
     Attributes
     ----------
     tree : KeptTree
         Its proofs.
+
+    Raises
+    ------
+    EvidenceError
+        When the entries are not those under the root.
     """
 
-    def __init__(self, store: LedgerStore, size: int) -> None:
+    def __init__(self, store: LedgerStore, size: int, root: bytes) -> None:
         self._store, self.size = store, size
-        self.tree = KeptTree(store.node, size)
+        self.tree = KeptTree(store.node)
         self._read = lru_cache(maxsize=_HELD)(self._read_anew)
         self._places: dict[str, array[int]] = {}
-        for leaf in self._all():
-            for handle in _handles(leaf):
-                self._places.setdefault(handle, array("Q")).append(leaf.place)
+        while self.tree.size < size:
+            self._take_page(
+                self.tree.size, store.leaves(self.tree.size, min(_PAGE, size - self.tree.size))
+            )
+        if self.tree.root != root:
+            raise changed_meanwhile()
 
     def __getitem__(self, place: int) -> Leaf:
         """Return the entry at a place."""
@@ -79,13 +95,36 @@ class Source:
         found = {*chain.from_iterable(self.places(handle) for handle in handles)}
         return [self[place] for place in sorted(found)]
 
-    def _all(self) -> Iterator[Leaf]:
-        for place, raw in enumerate(islice(pages(self._store), self.size)):
-            yield parse_leaf(raw, f"entries/{place}.leaf")
+    def _take_page(self, start: int, raws: list[bytes]) -> None:
+        """Remember where the entries of a page are, under each of their names."""
+        if not raws:
+            raise changed_meanwhile()
+        for place, raw in enumerate(raws, start):
+            for handle in _quick_handles(raw, place):
+                self._places.setdefault(handle, array("Q")).append(place)
+        self.tree.extend([leaf_hash(raw) for raw in raws])
+        self.tree.settle()
 
     def _read_anew(self, place: int) -> _Read:
         (raw,) = self._store.leaves(place, 1)
         return _Read(raw, parse_leaf(raw, f"entries/{place}.leaf"))
+
+
+def changed_meanwhile() -> EvidenceError:
+    """Return what is said when entries are not those that were verified."""
+    return EvidenceError(
+        "the ledger is not what was verified a moment ago",
+        expected="a file that nobody changes, but to add entries",
+        found="other entries under the same head",
+        remedy="copy it (fedcredit ledger backup), verify the copy, and pack from that",
+    )
+
+
+def _quick_handles(raw: bytes, place: int) -> list[str]:
+    """Return what `_handles` does; of a fact, whose rules were verified, without parsing it."""
+    if raw.split(b"\n", 6)[5].endswith(_FACT_ENDS):
+        return [f"type {_FACT}"]
+    return _handles(parse_leaf(raw, f"entries/{place}.leaf"))
 
 
 def _handles(leaf: Leaf) -> list[str]:
