@@ -112,6 +112,8 @@ class Desk:
     def hear(self, party: str, note: bytes) -> None:
         """Compare the ledger with the newest head that a member holds; empty for none.
 
+        A witness that holds none, for its own disk was lost too, has said nothing.
+
         Raises
         ------
         RollbackError, ForkError
@@ -121,7 +123,7 @@ class Desk:
         """
         if note:
             self.log.hear(note)
-        if not self.is_compared and party in self.log.state.with_role("witness"):
+        if note and not self.is_compared and party in self.log.state.with_role("witness"):
             self.is_compared = True
             self.wake()
 
