@@ -7,7 +7,7 @@ that member join.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,7 +207,13 @@ def log_key_rotation(path: Path) -> Act:
     return Act(kind="log-key-rotated", data=data)
 
 
-def witness_policy(path: Path, *, needed: int | None = None, without: tuple[str, ...] = ()) -> Act:
+def witness_policy(
+    path: Path,
+    *,
+    needed: int | None = None,
+    without: tuple[str, ...] = (),
+    outside: Sequence[OutsideWitness] = (),
+) -> Act:
     """Return the act of a policy that names every party that is a witness now.
 
     Parameters
@@ -218,15 +224,15 @@ def witness_policy(path: Path, *, needed: int | None = None, without: tuple[str,
         How many of them must have seen a head; by default what a founding would demand.
     without : tuple of str
         Witnesses that are left out.
+    outside : sequence of OutsideWitness
+        Witnesses that are no members, besides those of the policy in force. One of a name that is
+        there takes its place.
 
     Raises
     ------
     ConfigError
-        When nobody would be left, or more would be needed than there are.
-
-    Notes
-    -----
-    Witnesses outside the federation stay as they are in the policy in force.
+        When nobody would be left, more would be needed than there are, or one from outside has the
+        name of a party.
     """
     with _at(CoordinatorSetup(path).member()) as member:
         replica = member.ledger.replica
@@ -236,8 +242,16 @@ def witness_policy(path: Path, *, needed: int | None = None, without: tuple[str,
         for name, party in sorted(parties.items())
         if "witness" in party.roles and party.witness_vkey and name not in without
     ]
-    outside = _outside(rule.policy)
-    least = quorum_size(len(rows), has_outside=bool(outside)) if needed is None else needed
+    if taken := sorted(parties.keys() & {one.name for one in outside}):
+        raise ConfigError(
+            "a witness from outside has the name of a party",
+            expected="a name that nobody here has",
+            found=taken[0],
+            remedy="it makes itself anew under another name: fedcredit witness init --name",
+        )
+    named = {one.name: one for one in (*_outside(rule.policy), *outside)}
+    others = [one for name, one in named.items() if name not in without]
+    least = quorum_size(len(rows), has_outside=bool(others)) if needed is None else needed
     if not 1 <= least <= len(rows):
         raise ConfigError(
             "this is no quorum",
@@ -245,7 +259,7 @@ def witness_policy(path: Path, *, needed: int | None = None, without: tuple[str,
             found=str(least),
             remedy="correct --needed or --without",
         )
-    lines = quorum_lines(rule.log_vkey, rows, needed=least, outside=outside)
+    lines = quorum_lines(rule.log_vkey, rows, needed=least, outside=others)
     data = {"policy": "witness", "digest": lines_digest(lines), "lines": lines}
     return Act(kind="policy-changed", data=data)
 

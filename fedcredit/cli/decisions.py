@@ -90,19 +90,24 @@ def policy(
     without: Annotated[
         list[str] | None, typer.Option(help="A witness that is to count no more.")
     ] = None,
+    witness: Annotated[
+        list[Path] | None, typer.Option(help="Public file of a witness outside the federation.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write down a witness policy that names every party that is a witness now.
 
     Parties endorse the file (party endorse); coordinator enact puts it in force. Witnesses outside
-    the federation stay in it.
+    the federation stay in it; --witness adds one.
 
     Example: fedcredit coordinator policy coordinator.toml -o with-the-court.act.json
     """
     from fedcredit.acts import witness_policy
     from fedcredit.founding_exchange import write_new
+    from fedcredit.witness.new_witness import read_witness
 
-    act = witness_policy(config, needed=needed, without=tuple(without or ()))
+    outside = [read_witness(path) for path in witness or ()]
+    act = witness_policy(config, needed=needed, without=tuple(without or ()), outside=outside)
     write_new(output, act.document())
     if as_json:
         show_json({"act": act.digest, "lines": act.data["lines"], "written": str(output)})

@@ -21,11 +21,14 @@ from fedcredit.coordinator.log_keys import new_log_key
 from fedcredit.errors import FoundingError
 from fedcredit.joining import signed_by
 from fedcredit.machine import free_ports
+from fedcredit.witness.new_witness import init_witness
+from fedcredit_ledger.checkpoint import Policy
 from fedcredit_ledger.entry import SignedEntry
 from fedcredit_ledger.errors import RejectedEntryError
 from fedcredit_ledger.note import Note, SigningKey
 from fedcredit_ledger.quorum import voters
 from fedcredit_ledger.state import State
+from fedcredit_ledger.state_keys import rule_at
 from fedcredit_ledger.verify import Level, verify_file
 from fedcredit_parties import key_rotation
 from fedcredit_parties.daemon import PartySetup
@@ -151,6 +154,42 @@ def test_a_court_joins_as_witness_and_counts_once_a_policy_names_it(ours: Ours) 
         founding_entry=ours.founders.founding_id("bank-0"),
     )
     assert report.findings == [] and report.quorum_size == ours.front.log.size
+
+
+def decided(ours: Ours, name: str, *options: str | Path) -> Policy:
+    """Write a policy down, endorse and enact it; return the one in force."""
+    act = ours.folder / f"{name}.act.json"
+    coordinator = ours.config("coordinator")
+    ours.founders.type("coordinator", "policy", coordinator, "-o", act, *options)
+    ours.endorse(act, *voters(ours.front.state))
+    ours.founders.type("coordinator", "enact", coordinator, act)
+    return rule_at(ours.front.state.head_rules, ours.front.log.size).policy
+
+
+def test_a_witness_outside_the_federation_is_taken_in_and_out_again(ours: Ours) -> None:
+    before = rule_at(ours.front.state.head_rules, ours.front.log.size).policy
+    witness, file = init_witness(
+        ours.folder / "registry", name="registry", port=8444, url="https://registry.example"
+    )
+
+    with_it = decided(ours, "with-registry", "--witness", file)
+    cosigned = dict.fromkeys([*before.witnesses], 0)
+
+    assert with_it.urls == {"registry": "https://registry.example"}
+    assert with_it.witnesses["registry"].vkey == witness.vkey
+    assert with_it.satisfied(cosigned | {"registry": 0}) and not with_it.satisfied(cosigned)
+    assert decided(ours, "without-registry", "--without", "registry").urls == {}
+
+
+def test_a_witness_outside_the_federation_has_no_partys_name(ours: Ours) -> None:
+    _, file = init_witness(ours.folder / "double", name="bank-1", port=8444)
+    options = ("-o", ours.folder / "double.act.json", "--witness", file, "--json")
+
+    done = fedcredit("coordinator", "policy", ours.config("coordinator"), *options)
+
+    assert done.code == ConfigError.exit_code
+    assert "has the name of a party" in done.out
+    assert not (ours.folder / "double.act.json").exists()
 
 
 @pytest.mark.long
