@@ -936,10 +936,10 @@ def _check(files: Files, founding_entry: str, pinned: str, where: str) -> Proven
 def disputed(leaves: Sequence[Leaf]) -> list[str]:
     """Return what is signed by a key that was revoked later, from when it is suspected."""
     return [
-        f"entry {leaf.place} is signed with a key of {leaf.author} that is suspected since {since}"
+        f"entry {leaf.place} is signed with a key of {party} that is suspected since {since}"
         for revoked in leaves
         if revoked.type == REVOKED
-        for since in [str(revoked.data["suspected_since"])]
+        for party, since in [(revoked.data["party"], str(revoked.data["suspected_since"]))]
         for leaf in leaves
         if leaf.received >= since
         and [x[:2] for x in leaf.lines if [x[0], x[1].hex()] == revoked.data["vkey"].split("+")[:2]]

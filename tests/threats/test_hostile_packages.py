@@ -22,6 +22,7 @@ from fedcredit_ledger.evidence import pack_evidence, verify_evidence
 from fedcredit_ledger.evidence_flow import checklist
 from fedcredit_ledger.note import Note
 from tests.ledger import small_federation
+from tests.ledger.mid_life import recovery_of, submit
 from tests.ledger.small_federation import SmallFederation, seed
 from tests.ledger.small_packages import (
     files_of,
@@ -273,6 +274,27 @@ def test_a_package_cannot_write_its_own_verdict_on_the_screen(tmp_path, capsys, 
         "",
         "INVALID: flow.txt · the last line does not end, or a line is no plain text\n",
     )
+
+
+def test_entries_by_a_key_that_is_suspected_are_named():
+    """A thief's grant, packed after the bank has revoked the key."""
+    fed = granted_federation()
+    stolen = fed.keys["bank-a"]
+    data = {
+        "party": "bank-a",
+        "vkey": stolen.vkey,
+        "suspected_since": "2026-11-23T16:00:00.000Z",
+        "reason": "stolen",
+    }
+    assert submit(fed, "bank-a", "party-key-revoked", data, recovery_of("bank-a")).code == ""
+    fed.witness()
+
+    told = verifier.describe(verify_evidence(pack_evidence(fed.store, "grant grant-bank-a")))
+
+    said = " is signed with a key of bank-a that is suspected since 2026-11-23T16:00:00.000Z"
+    assert said in told
+    assert "entry 2 is signed" in told  # the grant itself
+    assert "key of coordinator" not in told
 
 
 def test_the_single_file_says_what_it_does_not_compare(tmp_path, capsys, monkeypatch):
