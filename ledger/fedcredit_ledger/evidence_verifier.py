@@ -941,7 +941,8 @@ def disputed(leaves: Sequence[Leaf]) -> list[str]:
         if revoked.type == REVOKED
         for party, since in [(revoked.data["party"], str(revoked.data["suspected_since"]))]
         for leaf in leaves
-        if leaf.received >= since
+        if leaf.place  # the founding entry is known by its id
+        and leaf.received >= since
         and [x[:2] for x in leaf.lines if [x[0], x[1].hex()] == revoked.data["vkey"].split("+")[:2]]
     ]
 
