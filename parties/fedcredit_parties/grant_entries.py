@@ -68,8 +68,10 @@ def issue(
     check_terms(terms, holder=member.name, columns=columns, now=now)
     ledger = member.ledger
     ledger.refresh()
-    n_grants = len(ledger.state.grants) + len(ledger.state.batches)
-    grant_id = next_grant_id(member.name, terms.purpose, n_grants)
+    grants, batches = ledger.state.grants, ledger.state.batches
+    number = len(grants) + len(batches)
+    while (grant_id := next_grant_id(member.name, terms.purpose, number)) in {*grants, *batches}:
+        number += 1  # somebody has taken the id, perhaps to be in the way
     data = {"grant_id": grant_id, **terms.data(holder=member.name, now=now)}
     if terms.committed:
         kept = openings.commit(terms.committed, subject=terms.subject)

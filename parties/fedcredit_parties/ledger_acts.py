@@ -34,7 +34,10 @@ def file_dispute(
         When the ledger's rules refuse it.
     """
     words = re.sub(r"[^a-z0-9]+", "-", member.name.lower()).strip("-")[:50]
-    dispute_id = f"{words}-dispute-{len(member.ledger.state.disputes)}"
+    disputes = member.ledger.state.disputes
+    number = len(disputes)
+    while (dispute_id := f"{words}-dispute-{number}") in disputes:
+        number += 1  # somebody has taken the id, perhaps to be in the way
     data: dict[str, object] = {"dispute_id": dispute_id, "about": entry_id, "ground": ground}
     member.ledger.append("dispute-filed", data | _stated(statement, openings))
     return dispute_id

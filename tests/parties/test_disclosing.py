@@ -14,6 +14,8 @@ from fedcredit_ledger.store import Store
 from fedcredit_ledger.verify import Level, Report, verify_file, verify_openings
 from fedcredit_parties import disclosing, ledger_acts
 from fedcredit_parties.data_holder import DataHolder
+from fedcredit_parties.grant_entries import issue
+from fedcredit_parties.grant_terms import Terms
 from tests.simulated import parts, small_federation
 
 
@@ -51,6 +53,32 @@ def test_exported_openings_are_what_the_ledger_commits_to_and_what_a_package_dis
     proven = verify_evidence(package)
     assert (proven.n_disclosed, proven.n_withheld) == (1, 1)
     assert json.loads(proven.files[f"openings/{index}.json"])[0][1:] == ["n_rows", 200]
+
+
+def test_nobody_stops_a_grant_or_a_dispute_by_taking_its_id() -> None:
+    with small_federation() as federation:
+        sim = parts(federation)
+        bank, other = sim.holders["bank-0"], sim.holders["bank-1"]
+        state = bank.member.ledger.state
+        entry = next(iter(state.assets.values())).registered.entry_id
+        taken = {"dispute_id": "bank-0-dispute-1", "about": entry, "ground": "period"}
+        other.member.ledger.append("dispute-filed", taken)
+        issued = state.grants[next(g for g in state.grants if g.startswith("bank-1"))]
+        data = bank.member.ledger.replica.state.entry(issued.entry_id)
+        assert data is not None
+        n = len(state.grants)
+        in_the_way = {**data.data, "grant_id": f"bank-0-evidence-{n + 1}"}
+        other.member.ledger.append("grant-issued", in_the_way)
+        bank.member.ledger.refresh()
+
+        found = ledger_acts.file_dispute(
+            bank.member, entry, ground="period", statement="", openings=bank.openings
+        )
+        terms = Terms(grantee="analyst", purpose="evidence", assets=["bank-0/table"])
+        grant = issue(bank.member, terms, openings=bank.openings)
+
+    assert found == "bank-0-dispute-2"
+    assert grant.grant_id == f"bank-0-evidence-{n + 2}"
 
 
 def test_an_entry_is_named_by_its_index_or_the_start_of_its_id(
