@@ -22,8 +22,8 @@ from measuring import machine, peak_mb, spread, write
 
 from fedcredit.evidence_batch import Case, pack_batch
 from fedcredit_ledger.evidence import Packer, read_openings
+from fedcredit_ledger.rules_beside import RulesBeside
 from fedcredit_ledger.store import Store
-from fedcredit_ledger.verify import Level
 
 
 def pack(folder: Path) -> dict[str, float]:
@@ -33,9 +33,10 @@ def pack(folder: Path) -> dict[str, float]:
         {str(v) for o in openings.values() for _, name, v in o if name == "contract"}
     )
     cases = [Case(case_no=f"2026-{c}", contract=c, court="Haidian") for c in contracts]
-    with Store(folder / "ledger.db", read_only=True) as store:
+    path = folder / "ledger.db"
+    with Store(path, read_only=True) as store, RulesBeside(path) as beside:
         start, cpu = time.perf_counter(), time.process_time()
-        packer = Packer(store, level=Level.RULES)
+        packer = Packer(store, beside=beside)
         read, read_cpu = time.perf_counter() - start, time.process_time() - cpu
         start, cpu = time.perf_counter(), time.process_time()
         with tempfile.TemporaryDirectory(dir=folder) as name:

@@ -122,6 +122,11 @@ def pack_batch(
     attachments : mapping of str to bytes
         Documents by file name; each goes into the cases that disclose its digest.
 
+    Raises
+    ------
+    EvidenceError
+        When the ledger does not verify; nothing was added to the folder then.
+
     Disclosure
     ----------
     Whoever gets a package reads that loan's dates and amounts, and nothing of other loans.
@@ -132,13 +137,22 @@ def pack_batch(
     disputed = _disputed(packer)
     filed: list[Filed] = []
     refused: list[tuple[Case, EvidenceError]] = []
-    for case in cases:
-        try:
-            filed.append(
-                _file(packer, case, places, disputed, openings, wanted, folder, attachments or {})
-            )
-        except EvidenceError as error:
-            refused.append((case, error))
+    try:
+        for case in cases:
+            try:
+                filed.append(
+                    _file(
+                        packer, case, places, disputed, openings, wanted, folder, attachments or {}
+                    )
+                )
+            except EvidenceError as error:
+                refused.append((case, error))
+        packer.confirm()
+        for one in filed:
+            _part(folder, one.file).replace(folder / one.file)
+    finally:
+        for one in filed:
+            _part(folder, one.file).unlink(missing_ok=True)
     root = Tree(leaf_hash(bytes.fromhex(digest)) for digest in sorted(x.sha256 for x in filed)).root
     batch = Batch(filed=tuple(filed), refused=tuple(refused), root=root.hex())
     _write_index(batch, folder)
@@ -174,10 +188,13 @@ def _file(
         f"case {case.case_no}", places=of_case, openings=shown, disclose=names, attachments=own
     )
     name = f"{case.case_no}.evidence.zip"
-    part = folder / f"{name}.part"
-    part.write_bytes(packed)
-    part.replace(folder / name)
+    _part(folder, name).write_bytes(packed)
     return Filed(case=case, file=name, sha256=hashlib.sha256(packed).hexdigest(), assessment=found)
+
+
+def _part(folder: Path, name: str) -> Path:
+    """Return where a package lies until the rules of its ledger are known to hold."""
+    return folder / f"{name}.part"
 
 
 def _by_contract(source: Source, openings: Openings) -> dict[str, list[int]]:

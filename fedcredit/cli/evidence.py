@@ -111,20 +111,23 @@ def _pack_batch(
     from fedcredit.ledger_file import demand
     from fedcredit_ledger.errors import EvidenceError
     from fedcredit_ledger.evidence import Packer, read_openings
+    from fedcredit_ledger.rules_beside import RulesBeside
     from fedcredit_ledger.store import Store
-    from fedcredit_ledger.verify import Level
 
     listed = evidence_batch.read_cases(cases)
     kept = read_openings(openings)
-    beside = evidence_file.documents(attachments)
-    with Store(demand(ledger), read_only=True) as store:
+    documented = evidence_file.documents(attachments)
+    with (
+        Store(demand(ledger), read_only=True) as store,
+        RulesBeside(ledger) as beside,
+    ):
         batch = evidence_batch.pack_batch(
-            Packer(store, level=Level.RULES),
+            Packer(store, beside=beside),
             listed,
             kept,
             out,
             disclose=disclose,
-            attachments=beside,
+            attachments=documented,
         )
     if as_json:
         show_json(

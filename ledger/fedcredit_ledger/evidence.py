@@ -43,10 +43,12 @@ from fedcredit_ledger.evidence_verifier import (
     texts,
 )
 from fedcredit_ledger.head_rules import read_head_rules
+from fedcredit_ledger.kept import KeptTree
 from fedcredit_ledger.ledger_store import LedgerStore
-from fedcredit_ledger.merkle import verify_inclusion
+from fedcredit_ledger.merkle import verify_consistency, verify_inclusion
 from fedcredit_ledger.note import Note, Signature, VerifierKey
 from fedcredit_ledger.package_readme import key_file, readme
+from fedcredit_ledger.rules_beside import RulesBeside
 from fedcredit_ledger.state_keys import HeadRule, rule_at
 from fedcredit_ledger.statement import disclosed, statement
 from fedcredit_ledger.verify import Level, verify
@@ -74,10 +76,11 @@ class Packer:
     ----------
     store : Store
         A ledger; it is verified, and read again while packages are made.
-    level : Level, default SIGNATURES
-        How far all of it is verified. With RULES (for many packages) the chain, every rule and
-        every head are verified for the whole ledger, and of the entries' signatures those of the
-        entries that go into a package: they bring its keys, policies and what these rest on.
+    beside : RulesBeside, optional
+        For many packages: replays the rules of the same file. Packages may be given away only after
+        `confirm`. Chain, rules and heads are verified for the whole ledger then, and of the
+        entries' signatures those of the entries that go into a package: they bring its keys and
+        policies and what these rest on. Without it every signature is verified.
 
     Attributes
     ----------
@@ -88,19 +91,19 @@ class Packer:
     ------
     EvidenceError
         When the ledger does not verify, or has no checkpoint with the witnesses' quorum.
-    ValueError
-        When `level` is lower: rules are never left out.
     """
 
-    def __init__(self, store: LedgerStore, *, level: Level = Level.SIGNATURES) -> None:
-        if level < Level.RULES:
-            raise ValueError("packages are made from a ledger whose rules are verified")
-        report = verify(store, level=level)
+    def __init__(self, store: LedgerStore, *, beside: RulesBeside | None = None) -> None:
+        self._store, self._beside, n_replayed = store, beside, store.size
+        if beside is not None:
+            beside.start(n_replayed)  # after the size was read: it sees as many leaves, or more
+        report = verify(store, level=Level.CHAIN if beside else Level.SIGNATURES)
         report.must_be_clean(EvidenceError)
         try:
-            self._heads = _quorum_heads(store, read_head_rules(pages(store)))
+            heads = _quorum_heads(store, read_head_rules(pages(store)))
         except SignatureError as error:
             raise EvidenceError(f"the ledger does not verify: {error}") from error
+        self._heads = [head for head in heads if head.checkpoint.size <= n_replayed]
         if not self._heads:
             raise EvidenceError(
                 "no checkpoint has the witnesses' quorum", remedy="start the witnesses"
@@ -196,6 +199,29 @@ class Packer:
             files=files,
         )
         return pack(_whole(proven))
+
+    def confirm(self) -> None:
+        """Wait until every rule was replayed over the entries that packages were made from.
+
+        Raises
+        ------
+        EvidenceError
+            When one does not hold: no package made by this may be used.
+        """
+        if self._beside is None:
+            return
+        size, root = self._beside.report()
+        head = self._heads[-1].checkpoint
+        try:
+            verify_consistency(
+                old_size=head.size,
+                old_root=head.root,
+                new_size=size,
+                new_root=root,
+                proof=KeptTree(self._store.node, size).consistency_proof(head.size, size),
+            )
+        except (LedgerError, ValueError) as error:
+            raise changed_meanwhile() from error
 
     def check_signatures(self, leaves: Sequence[Leaf]) -> None:
         """Verify the signatures of entries that no package holds, and those of their keys.
