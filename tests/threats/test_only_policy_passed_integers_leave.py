@@ -207,11 +207,18 @@ def test_every_released_cell_keeps_to_a_stricter_policy() -> None:
 def test_the_opened_sums_are_kept_nowhere(
     federation: fc.Federation, documents: list[dict[str, Any]]
 ) -> None:
-    """Gradients and histograms die with the call: the vault holds releases, and a ledger head."""
+    """Gradients and histograms die with the call: the vault holds releases, and a ledger head.
+
+    Beside them stand the public keys of those who have been sent the split key.
+    """
     key_holder = parts(federation).key_holder
     vault = key_holder._vault
 
-    assert {name.split(".")[0] for name in vault.names("")} <= {"head", "key", "release"}
+    kept = {name.split(".")[0] for name in vault.names("")}
+    assert kept <= {"head", "key", "release", "split-key-sent-to"}
+    parties = parts(federation).log.state.parties
+    holders = {parties[name].mask_key for name in parts(federation).holders}
+    assert set(decode(vault.get("split-key-sent-to"))) == holders
     assert set(decode(vault.get("head"))) == {"root", "size"}
     for value in vars(key_holder).values():
         assert not isinstance(value, np.ndarray)
