@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from fedcredit_ledger.note import VerifierKey
 from fedcredit_ledger.signature_worker import verdicts
 from fedcredit_ledger.signatures import cores
 from fedcredit_ledger.store import Store
+from fedcredit_ledger.verified_head import VerifiedHead
 from fedcredit_ledger.verify import Level, verify_file
 
 LEVELS = {"V1": Level.CHAIN, "V2": Level.RULES, "V3": Level.SIGNATURES}
@@ -145,15 +147,31 @@ def proofs(path: Path) -> dict[str, float]:
 
 
 def since(path: Path, repeats: int) -> dict[str, Any]:
-    """Return CPU seconds of the chain level from a head before the last hundredth of the leaves."""
+    """Return what going on costs, from a head before the last hundredth of the leaves.
+
+    CPU seconds of the chain level from the bare head and from a kept one, and milliseconds of the
+    head level from the newest head, kept.
+    """
+    newest = VerifiedHead.parse(verify_file(path).verified_head)
     with Store(path, read_only=True) as store:
         size = max(n for n in store.checkpoint_sizes() if n <= store.size * 99 // 100)
         new, note = store.size - size, store.checkpoint(size)
     assert note is not None
-    seconds = [
-        timed(time.process_time, lambda: verify_file(path, since=note)) for _ in range(repeats)
-    ]
-    return {"new_leaves": new, "cpu_s": spread(seconds)}
+    places = tuple(place for place in newest.places if place < size)
+    older = VerifiedHead(note=note, places=places).encode()
+    kept = newest.encode()
+
+    def spent(head: bytes, level: Level, clock: Callable[[], float]) -> list[float]:
+        act = partial(verify_file, path, level=level, since=head)
+        return [timed(clock, act) for _ in range(max(repeats, 3))]
+
+    heads = spent(kept, Level.HEAD, time.perf_counter)
+    return {
+        "new_leaves": new,
+        "cpu_s": spread(spent(note, Level.CHAIN, time.process_time)),
+        "kept_cpu_s": spread(spent(older, Level.CHAIN, time.process_time)),
+        "head_ms": spread([seconds * 1e3 for seconds in heads]),
+    }
 
 
 def measure(path: Path, repeats: int, n: int) -> dict[str, Any]:
