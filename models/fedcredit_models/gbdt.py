@@ -12,15 +12,14 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from fedcredit_models import boosting, gbdt_json, shapley, sql, trees
+from fedcredit_models.bad_classifier import BadClassifier, check_scored, check_settings, labelled
 from fedcredit_models.boosting import BoostedRows, BoostingRules
 from fedcredit_models.cells import RawCells
 from fedcredit_models.feature import Feature
 from fedcredit_models.grid import Grid, quantiles
-from fedcredit_models.logistic import probability
 from fedcredit_models.schema import Schema, SchemaError, check, infer
 from fedcredit_models.tree_growth import GrowthRules
 from fedcredit_models.trees import Tree
@@ -39,7 +38,7 @@ RANGES: dict[str, tuple[float, float]] = {
 """Settings of a fit and the smallest and largest value of each."""
 
 
-class Gbdt(ClassifierMixin, BaseEstimator):
+class Gbdt(BadClassifier):
     """Trees grown level by level from histograms of gradients and curvatures.
 
     Parameters
@@ -145,12 +144,10 @@ class Gbdt(ClassifierMixin, BaseEstimator):
         ValueError
             For a setting outside its range.
         """
-        for name, (least, most) in RANGES.items():
-            if not least <= getattr(self, name) <= most:
-                raise ValueError(f"{name} must be {least:g} to {most:g}")
+        check_settings(self, RANGES)
         if self.patience and holdout is None:
             raise ValueError("patience stops by a hold-out: pass holdout=(X, y), or patience=0")
-        frame, label = _labelled(X, y, schema)
+        frame, label = labelled(X, y, schema)
         schema = schema or infer({"": frame}, label=label)
         features = schema.features
         check(frame, Schema(features=features, label=label))
@@ -166,7 +163,7 @@ class Gbdt(ClassifierMixin, BaseEstimator):
         raw = tuple(RawCells(f, _edges(frame[f.name], f, self)) for f in features)
         held = []
         if holdout is not None:
-            rest, _ = _labelled(holdout[0], holdout[1], schema, label)
+            rest, _ = labelled(holdout[0], holdout[1], schema, label)
             check(rest, Schema(features=features, label=label), scoring=True)
             held = [BoostedRows(cells_of(raw, rest), rest[label].to_numpy().astype(np.int64))]
         course = boosting.fit(
@@ -236,11 +233,7 @@ class Gbdt(ClassifierMixin, BaseEstimator):
 
     def _cells(self, X: pd.DataFrame) -> NDArray[np.int64]:
         check_is_fitted(self)
-        if not isinstance(X, pd.DataFrame):
-            raise TypeError("trees read a pandas DataFrame with the features' names")
-        features = tuple(cells.feature for cells in self.raw_)
-        label = "label" + "_" * sum(map(len, self.feature_names_in_))
-        check(X, Schema(features=features, label=label), scoring=True)
+        check_scored(X, [cells.feature for cells in self.raw_])
         return cells_of(self.raw_, X)
 
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
@@ -253,15 +246,6 @@ class Gbdt(ClassifierMixin, BaseEstimator):
             values and numbers beyond the bounds are scored.
         """
         return trees.log_odds(self.base_, self.trees_, self._cells(X))
-
-    def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        """Return probabilities, shape (n_rows, 2); column 1 = bad."""
-        p = probability(self.decision_function(X))
-        return np.column_stack([1.0 - p, p])
-
-    def predict(self, X: pd.DataFrame) -> NDArray[np.int64]:
-        """Return 1 where bad is more likely than good."""
-        return (self.decision_function(X) > 0).astype(np.int64)
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return what each feature adds to each row's log odds: exact Shapley values.
@@ -338,23 +322,3 @@ def _edges(series: "pd.Series[Any]", feature: Feature, rules: Gbdt) -> tuple[flo
     grid = Grid(feature, cells=rules.grid_cells)
     cells = quantiles(grid, grid.histogram(series).tolist(), rules.bins)
     return tuple(float(grid.upper[cell]) for cell in cells)
-
-
-def _labelled(
-    X: pd.DataFrame, y: ArrayLike, schema: Schema | None, label: str = ""
-) -> tuple[pd.DataFrame, str]:
-    """Return the rows with their labels beside them, and the name of that column."""
-    if not isinstance(X, pd.DataFrame):
-        raise TypeError("trees are fitted on a pandas DataFrame, whose columns have names")
-    if len(np.asarray(y)) != len(X):
-        raise SchemaError(
-            "the labels are not those of the rows",
-            kind="label",
-            expected=f"{len(X)} labels, one a row",
-            found=str(len(np.asarray(y))),
-            remedy='pass the label column of the same rows: model.fit(X, table["bad"])',
-        )
-    name = label or ("label" if schema is None else schema.label)
-    while schema is None and name in X.columns:
-        name += "_"
-    return X.assign(**{name: np.asarray(y)}), name

@@ -14,12 +14,12 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from fedcredit_models import card_json, fitting, logistic, sql
+from fedcredit_models.bad_classifier import BadClassifier, check_scored, check_settings, labelled
 from fedcredit_models.binning import BinningRules, BinTable, CellRules
-from fedcredit_models.schema import Schema, SchemaError, check, infer
+from fedcredit_models.schema import Schema, check, infer
 
 SUSPICIOUS_IV = 0.5
 """A larger information value is too good: the feature may have been filled in after the outcome."""
@@ -37,7 +37,7 @@ RANGES: dict[str, tuple[float, float]] = {
 """Settings of a fit and the smallest and largest value of each."""
 
 
-class Scorecard(ClassifierMixin, BaseEstimator):
+class Scorecard(BadClassifier):
     """Monotone bins, weights of evidence, logistic regression, points.
 
     Parameters
@@ -142,23 +142,8 @@ class Scorecard(ClassifierMixin, BaseEstimator):
         ValueError
             For a setting outside its range.
         """
-        for name, (least, most) in RANGES.items():
-            if not least <= getattr(self, name) <= most:
-                raise ValueError(f"{name} must be {least:g} to {most:g}")
-        if not isinstance(X, pd.DataFrame):
-            raise TypeError("a scorecard is fitted on a pandas DataFrame, whose columns have names")
-        if len(np.asarray(y)) != len(X):
-            raise SchemaError(
-                "the labels are not those of the rows",
-                kind="label",
-                expected=f"{len(X)} labels, one a row",
-                found=str(len(np.asarray(y))),
-                remedy='pass the label column of the same rows: card.fit(X, table["bad"])',
-            )
-        label = "label" if schema is None else schema.label
-        while schema is None and label in X.columns:
-            label += "_"
-        frame = X.assign(**{label: np.asarray(y)})
+        check_settings(self, RANGES)
+        frame, label = labelled(X, y, schema)
         if schema is None:
             schema = infer({"": frame}, label=label)
         check(frame, Schema(features=schema.features, label=label))
@@ -307,28 +292,12 @@ class Scorecard(ClassifierMixin, BaseEstimator):
 
     def _check(self, X: pd.DataFrame) -> None:
         check_is_fitted(self)
-        if not isinstance(X, pd.DataFrame):
-            raise TypeError("a scorecard reads a pandas DataFrame with the features' names")
-        features = tuple(table.raw.feature for table in self.tables_)
-        check(X, Schema(features=features, label=self._free_name()), scoring=True)
-
-    def _free_name(self) -> str:
-        """Return a label name that no feature has."""
-        return "label" + "_" * sum(map(len, self.feature_names_in_))
+        check_scored(X, [table.raw.feature for table in self.tables_])
 
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return eta, the log odds of bad."""
         woe = self.transform(X)
         return np.asarray(self.intercept_ + woe @ self.coef_)
-
-    def predict_proba(self, X: pd.DataFrame) -> NDArray[np.float64]:
-        """Return probabilities, shape (n_rows, 2); column 1 = bad."""
-        p = logistic.probability(self.decision_function(X))
-        return np.column_stack([1.0 - p, p])
-
-    def predict(self, X: pd.DataFrame) -> NDArray[np.int64]:
-        """Return 1 where bad is more likely than good."""
-        return (self.decision_function(X) > 0).astype(np.int64)
 
     def score_points(self, X: pd.DataFrame) -> NDArray[np.int64]:
         """Return the sum of the points of each row's bins, as the table prints them.
