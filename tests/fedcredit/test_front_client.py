@@ -8,6 +8,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from cryptography import x509
 
 from fedcredit.coordinator.tls import fingerprint, issue_authority, issue_certificate
 from fedcredit_ledger.note import SigningKey
@@ -172,7 +173,8 @@ def test_an_expired_certificate_and_one_for_another_host_are_named(
         client.status()
 
     assert said in refused.value.message
-    assert f"{made:%Y-%m-%d}" in refused.value.found
+    served = x509.load_pem_x509_certificate((tmp_path / "server.crt").read_bytes())
+    assert f"{served.not_valid_before_utc:%Y-%m-%d}" in refused.value.found
     server.close()
 
 
