@@ -11,7 +11,6 @@ from fedcredit.requests import DEFAULT_DEFINITION
 from fedcredit_parties.config import toml_text
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.identity import Identity
-from fedcredit_parties.secret_files import write_private
 from fedcredit_parties.trust import Trust
 
 _ROLES = {"data-holder": "data-holder", "key-holder": "key-holder", "result-user": "requester"}
@@ -105,14 +104,6 @@ def completed(text: str, keys: Mapping[str, str], tables: str) -> str:
     top = "".join(f"{key} = {toml_text(value)}\n" for key, value in keys.items())
     gap = "" if text.endswith("\n") else "\n"
     return f"{top}{text}{gap}{tables}"
-
-
-def replace_private(path: Path, text: str) -> None:
-    """Replace a file in one step; its owner alone may read the new one."""
-    part = path.with_name(f"part-{path.name}")
-    part.unlink(missing_ok=True)
-    write_private(part, text)
-    part.replace(path)
 
 
 def data_toml(name: str, path: Path, bad_definition: str) -> str:

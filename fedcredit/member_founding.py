@@ -25,7 +25,6 @@ from fedcredit.member_files import (
     completed,
     disclosure_toml,
     party_draft_toml,
-    replace_private,
     trust_toml,
 )
 from fedcredit.member_options import ROLES, check_member
@@ -33,7 +32,7 @@ from fedcredit_parties.config import PartyConfig, PartyDraft, resolve
 from fedcredit_parties.errors import ConfigError, UntrustedFederationError
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.identity_files import load_identity, save_identity
-from fedcredit_parties.secret_files import write_private
+from fedcredit_parties.secret_files import replace_private, write_private
 
 ID_DIGITS = 32
 """Hex digits of the founding id that a member must have heard.

@@ -24,7 +24,6 @@ from fedcredit.founding_file import FoundingFile, verify
 from fedcredit.founding_terms import Terms, authority_digest
 from fedcredit.member_files import (
     completed,
-    replace_private,
     trust_toml,
 )
 from fedcredit_ledger.entry import SignedEntry
@@ -35,6 +34,7 @@ from fedcredit_parties.errors import ConfigError
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.identity_files import load_identity
 from fedcredit_parties.member import utc_now
+from fedcredit_parties.secret_files import replace_private
 
 
 def read_policy(path: Path | None) -> DisclosurePolicy:

@@ -8,7 +8,6 @@ do that by themselves.
 """
 
 import json
-import os
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,6 +16,7 @@ from fedcredit.coordinator.desk_store import FullDeskError
 from fedcredit.errors import CoordinatorError
 from fedcredit_ledger.entry import format_time, parse_time
 from fedcredit_ledger.errors import MalformedEntryError
+from fedcredit_parties.secret_files import replace_private
 
 AHEAD = timedelta(seconds=2)
 """How far the time on the disk runs ahead: it is written once in so long, not at every request."""
@@ -73,19 +73,8 @@ class NewestRequests:
         for party, signed in self._newest.items():
             times[party] = max(times.get(party, signed), signed + AHEAD)
         text = json.dumps({party: format_time(time) for party, time in sorted(times.items())})
-        part = path.with_name(f"part-{path.name}")
         try:
-            handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "w", encoding="ascii") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            replace_private(path, text)
         except OSError as error:
             raise FullDeskError(
                 "the front could not write the times of the newest requests",

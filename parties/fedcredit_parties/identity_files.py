@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from fedcredit_ledger.note import CosignatureKey, SigningKey
 from fedcredit_parties.errors import ConfigError
 from fedcredit_parties.identity import Identity
+from fedcredit_parties.secret_files import replace_private
 
 _FILE = "identity.json"
 
@@ -124,7 +125,7 @@ def next_key(identity: Identity, folder: Path, use: str) -> SigningKey | Cosigna
     path = folder / f"next-{use}.key"
     if not path.exists():
         new = kind.generate(identity.name)
-        _write_whole(path, new.seed.hex())
+        replace_private(path, new.seed.hex())
         return new
     try:
         return kind.from_seed(identity.name, bytes.fromhex(path.read_text("ascii")))
@@ -150,27 +151,10 @@ def adopt_next(identity: Identity, folder: Path, use: str) -> Identity:
         new = replace(identity, witness=key)
     else:
         new = replace(identity, signing=key)
-    _write_whole(folder / _FILE, json.dumps(_secret(new)))
-    _write_whole(folder / "founder.json", json.dumps(new.founder(), indent=1))
+    replace_private(folder / _FILE, json.dumps(_secret(new)))
+    replace_private(folder / "founder.json", json.dumps(new.founder(), indent=1))
     (folder / f"next-{use}.key").unlink()
     return new
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file that its owner alone may read, whole or not at all, and on the disk."""
-    part = path.with_name(f"part-{path.name}")
-    part.unlink(missing_ok=True)
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def vault_key(identity: Identity) -> bytes:

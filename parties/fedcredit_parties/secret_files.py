@@ -23,6 +23,19 @@ def write_private(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
+def replace_private(path: Path, text: str) -> None:
+    """Write a file that its owner alone may read: whole or not at all, and on the disk."""
+    part = path.with_name(f"part-{path.name}")
+    part.unlink(missing_ok=True)
+    write_private(part, text)
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
 def check_secret(path: Path, *, what: str, party: str = "") -> None:
     """Refuse a secret that is absent, or that others may read or write.
 
