@@ -8,19 +8,19 @@ not hold is worse than none.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 import fedcredit.charts as charts
 from fedcredit.allowed import Allowed
 from fedcredit.card import Card, CoefficientRow, PointsRow
-from fedcredit.errors import JobError
+from fedcredit.citations import Citations
 from fedcredit.figure_names import figures_of
 from fedcredit.quorum import Quorum, policy_in_force
+from fedcredit.report_page import signed, whole, written
 from fedcredit.result_file import Disclosure, ResultFile, SampleMetrics
 
 SAMPLE_TITLES = {"holdout": "Hold-out", "oot": "Out of time", "train": "Training"}
@@ -34,18 +34,6 @@ PHASE_WORDS = {
 IV_BANDS = ((0.02, "none"), (0.1, "weak"), (0.3, "medium"), (0.5, "strong"))
 # modelling.md B.1: population stability above 0.1 is watched, above 0.25 acted on.
 STABILITY_BANDS = ((0.1, "stable"), (0.25, "watch"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class LedgerFact:
-    """Where one entry stands in the ledger."""
-
-    index: int
-    entry_id: str
-    type: str
-    author: str
-    received: str
-    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,48 +69,6 @@ class _Sample:
     distribution: Markup
     roc: Markup
     calibration: Markup
-
-
-class _Citations:
-    """Hands out entry ids for figures and remembers which were cited."""
-
-    def __init__(
-        self, result: ResultFile, card: Card, facts: Iterable[Mapping[str, object]]
-    ) -> None:
-        self.figures = {name: figure.entry for name, figure in figures_of(result, card).items()}
-        self.by_id = {fact.entry_id: fact for fact in map(_fact, facts)}
-        self.cited: set[str] = set()
-
-    def of(self, name: str) -> str:
-        """Return the entry of a figure."""
-        if name not in self.figures:
-            raise JobError(f"the saved result names no ledger entry for the figure {name}")
-        return self.cite(self.figures[name])
-
-    def cite(self, entry_id: str) -> str:
-        """Remember the citation of an entry that the ledger holds."""
-        if entry_id not in self.by_id:
-            raise JobError(
-                f"the report would cite the ledger entry {entry_id}, which the ledger beside "
-                "the result does not hold"
-            )
-        self.cited.add(entry_id)
-        return entry_id
-
-    def listed(self) -> list[LedgerFact]:
-        """Return the cited entries in the ledger's order."""
-        return sorted((self.by_id[name] for name in self.cited), key=lambda fact: fact.index)
-
-
-def _fact(raw: Mapping[str, object]) -> LedgerFact:
-    return LedgerFact(
-        index=int(str(raw["index"])),
-        entry_id=str(raw["entry_id"]),
-        type=str(raw["type"]),
-        author=str(raw["author"]),
-        received=str(raw["received"]),
-        data=data if isinstance(data := raw.get("data"), Mapping) else {},
-    )
 
 
 def render(
@@ -162,7 +108,7 @@ def render(
     page learns all of it.
     """
     card = card or Card.of(result.model_json())
-    citations = _Citations(result, card, facts)
+    citations = Citations(figures_of(result, card), facts)
     features = _features(card.points)
     samples = [
         _sample(name, result.metrics[name], citations)
@@ -176,7 +122,7 @@ def render(
         "card": card,
         "features": features,
         "suspicious": [feature for feature in features if feature.iv >= IV_BANDS[-1][0]],
-        "entry_of": citations.of,
+        **citations.context(),
         "bins_entry": citations.of("bins"),
         "points_entry": citations.of("points"),
         "coefficients_entry": citations.of("coefficients"),
@@ -196,54 +142,9 @@ def render(
         "verify_command": verify_command,
         "head": _head(result.checkpoint),
         "quorum": _quorum(result, citations),
-        "founding_entry": next(iter(citations.by_id), ""),
         "evidence": evidence,
     }
-    page["cited"] = citations.listed
-    page["index_of"] = {fact.entry_id: fact.index for fact in citations.by_id.values()}
-    return _environment().get_template("report.html.jinja").render(page)
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("fedcredit", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["whole"] = _whole
-    environment.filters["percent"] = lambda share: f"{100 * share:.1f} %"
-    environment.filters["size"] = _size
-    environment.filters["moment"] = _moment
-    environment.filters["signed"] = _signed
-    environment.filters["p_value"] = lambda p: "< 0.0001" if p < 0.0001 else f"{p:.4f}"
-    return environment
-
-
-def _whole(value: float) -> str:
-    """Write a whole number with thin spaces between thousands."""
-    return f"{value:,.0f}".replace(",", "\N{NARROW NO-BREAK SPACE}")
-
-
-def _signed(value: float, digits: int = 3) -> str:
-    """Write a number with a true minus sign."""
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
-
-
-def _size(n_bytes: int) -> str:
-    """Write a number of bytes in the largest decimal unit that leaves at least one."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if n_bytes >= scale:
-            return f"{n_bytes / scale:.1f} {unit}"
-    return f"{n_bytes} bytes"
-
-
-def _moment(time: str) -> str:
-    """Write ``2026-11-23T16:00:04.000Z`` as ``2026-11-23 16:00:04 UTC``; leave others alone."""
-    if len(time) >= 20 and time[10] == "T" and time.endswith("Z"):
-        return f"{time[:10]} {time[11:19]} UTC"
-    return time
+    return written("report.html.jinja", page)
 
 
 def _features(points: Sequence[PointsRow]) -> list[_Feature]:
@@ -269,7 +170,7 @@ def _forest(rows: Sequence[CoefficientRow]) -> Markup:
     )
 
 
-def _sample(name: str, metrics: SampleMetrics, citations: _Citations) -> _Sample:
+def _sample(name: str, metrics: SampleMetrics, citations: Citations) -> _Sample:
     bands = [
         charts.Band(low=band.points_low, high=band.points_high, n=band.n, bads=band.bads)
         for band in metrics.bands
@@ -292,7 +193,7 @@ def _sample(name: str, metrics: SampleMetrics, citations: _Citations) -> _Sample
     )
 
 
-def _stats(sample: str, metrics: SampleMetrics, citations: _Citations) -> Iterable[_Stat]:
+def _stats(sample: str, metrics: SampleMetrics, citations: Citations) -> Iterable[_Stat]:
     """Yield the headline numbers of a sample that were released."""
 
     def stat(name: str, title: str, value: str, note: str = "") -> _Stat:
@@ -308,22 +209,22 @@ def _stats(sample: str, metrics: SampleMetrics, citations: _Citations) -> Iterab
     if metrics.gini is not None:
         low, high = metrics.gini_low, metrics.gini_high
         note = f"95 %: {low:.3f} to {high:.3f}" if low is not None and high is not None else ""
-        yield stat("gini", "Gini", _signed(metrics.gini, 4), note)
+        yield stat("gini", "Gini", signed(metrics.gini, 4), note)
     if metrics.brier is not None:
         bound = metrics.brier_bound
         note = f"exact to ±\N{NO-BREAK SPACE}{bound:.0e}" if bound is not None else ""
         yield stat("brier", "Brier", f"{metrics.brier:.4f}", note)
     if metrics.n is not None:
         bads = metrics.bads
-        note = f"{_whole(bads)} bads, {100 * bads / metrics.n:.1f} %" if bads is not None else ""
-        yield stat("n", "Applicants", _whole(metrics.n), note)
+        note = f"{whole(bads)} bads, {100 * bads / metrics.n:.1f} %" if bads is not None else ""
+        yield stat("n", "Applicants", whole(metrics.n), note)
     if metrics.population_stability is not None:
         index = metrics.population_stability
         word = next((word for top, word in STABILITY_BANDS if index < top), "act")
         yield stat("stability", "Stability", f"{index:.4f}", f"against training: {word}")
 
 
-def _participation(result: ResultFile, citations: _Citations) -> list[dict[str, Any]]:
+def _participation(result: ResultFile, citations: Citations) -> list[dict[str, Any]]:
     most = max((row.bytes_sent for row in result.participation.values()), default=0) or 1
     parts = []
     for party, row in sorted(result.participation.items()):
@@ -342,7 +243,7 @@ def _participation(result: ResultFile, citations: _Citations) -> list[dict[str, 
 
 
 def _disclosure(
-    result: ResultFile, citations: _Citations
+    result: ResultFile, citations: Citations
 ) -> list[tuple[Disclosure, tuple[str, ...]]]:
     """Group the releases that say the same, in order of the first, each with its entries."""
     grouped: dict[tuple[str, str, tuple[str, ...]], list[Disclosure]] = {}
@@ -353,7 +254,7 @@ def _disclosure(
     ]
 
 
-def _grants(result: ResultFile, citations: _Citations) -> list[Allowed]:
+def _grants(result: ResultFile, citations: Citations) -> list[Allowed]:
     """Return the run's grants, as far as the facts say what they allow."""
     facts = (citations.by_id.get(entry) for _, entry in sorted(result.entries.grants.items()))
     return [
@@ -363,7 +264,7 @@ def _grants(result: ResultFile, citations: _Citations) -> list[Allowed]:
     ]
 
 
-def _quorum(result: ResultFile, citations: _Citations) -> Quorum | None:
+def _quorum(result: ResultFile, citations: Citations) -> Quorum | None:
     """Return how the result's checkpoint stands to its witness policy, where the facts have it."""
     fact = citations.by_id.get(result.entries.witness_policy or "")
     if fact is None:
@@ -374,7 +275,7 @@ def _quorum(result: ResultFile, citations: _Citations) -> Quorum | None:
     return Quorum.of(policy.lines, result.checkpoint.encode())
 
 
-def _run_entries(result: ResultFile, citations: _Citations) -> list[tuple[str, str]]:
+def _run_entries(result: ResultFile, citations: Citations) -> list[tuple[str, str]]:
     entries = result.entries
     named = [
         *((f"grant of {party}", entry) for party, entry in sorted(entries.grants.items())),
