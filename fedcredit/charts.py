@@ -4,7 +4,8 @@ Every function takes plain numbers and returns one ``<svg>`` element as safe mar
 came from elsewhere is escaped on the way in. Colours are CSS classes (``good``, ``bad``,
 ``line``, ``grid``), so one chart is right on white paper, on a dark screen and for readers who
 do not tell red from green: goods and bads differ in hue, in lightness and in place. The
-drawing is a few hundred units wide, so that its letters stay readable on a telephone.
+drawing is a few hundred units wide, so that its letters stay readable on a telephone. The words are
+English unless `words` says otherwise.
 """
 
 import math
@@ -12,6 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
+
+from fedcredit.chart_words import ENGLISH, ChartWords
 
 WIDTH = 360
 HEIGHT = 232
@@ -123,7 +126,7 @@ def _share_axis(top: float, *, label: str) -> list[Markup]:
     return marks
 
 
-def score_distribution(bands: Sequence[Band]) -> Markup:
+def score_distribution(bands: Sequence[Band], *, words: ChartWords = ENGLISH) -> Markup:
     """Draw goods and bads over the score bands, riskiest band left.
 
     Parameters
@@ -139,37 +142,43 @@ def score_distribution(bands: Sequence[Band]) -> Markup:
     shares = [((band.n - band.bads) / goods, band.bads / bads) for band in ordered]
     top = _nice(max((max(pair) for pair in shares), default=1.0))
     slot = (WIDTH - LEFT - RIGHT) / max(len(ordered), 1)
-    marks = _share_axis(top, label="share of goods, of bads")
+    marks = _share_axis(top, label=words.share)
     every = max(1, math.ceil(len(ordered) / 8))
     for place, (band, (good, bad)) in enumerate(zip(ordered, shares, strict=True)):
         left = LEFT + place * slot
-        span = f"{band.low:.0f} to {band.high:.0f} points: "
-        for offset, share, css, word in ((0.08, good, "good", "goods"), (0.5, bad, "bad", "bads")):
+        pair = ((0.08, good, "good", words.goods), (0.5, bad, "bad", words.bads))
+        for offset, share, css, which in pair:
             y = _plot_y(share / top)
-            tip = f"{span}{percent(share)} of all {word}"
+            tip = words.band_tip.format(
+                low=band.low, high=band.high, share=percent(share), which=which
+            )
             marks.append(_bar(left + offset * slot, y, 0.42 * slot, _plot_y(0) - y, css, tip))
         if place % every == 0 and place > 0:
             marks.append(_text(left, HEIGHT - BOTTOM + 13, f"{band.low:.0f}"))
-    marks.append(_text(WIDTH - RIGHT, HEIGHT - 5, "points (higher is safer)", "label", "end"))
-    return _svg(marks, title="Score distribution of goods and bads")
+    marks.append(_text(WIDTH - RIGHT, HEIGHT - 5, words.points, "label", "end"))
+    return _svg(marks, title=words.distribution)
 
 
-def roc(points: Sequence[tuple[float, float]], *, area: float) -> Markup:
+def roc(
+    points: Sequence[tuple[float, float]], *, area: float, words: ChartWords = ENGLISH
+) -> Markup:
     """Draw the receiver operating characteristic from (fpr, tpr) pairs."""
     corners = {(0.0, 0.0), (1.0, 1.0)}
     curve = [(_plot_x(x), _plot_y(y)) for x, y in sorted(corners | set(points))]
-    marks = _share_axis(1.0, label="bads found")
+    marks = _share_axis(1.0, label=words.found)
     for quarter in range(5):
         marks.append(_text(_plot_x(quarter / 4), HEIGHT - BOTTOM + 13, percent(quarter / 4)))
     marks.append(_path([*curve, (_plot_x(1.0), _plot_y(0.0))], "area", closed=True))
     marks.append(_line(_plot_x(0), _plot_y(0), _plot_x(1), _plot_y(1), "reference"))
     marks.append(_path(curve, "line"))
     marks.append(_text(_plot_x(0.97), _plot_y(0.08), f"AUC {area:.4f}", "value", "end"))
-    marks.append(_text(WIDTH - RIGHT, HEIGHT - 5, "goods refused", "label", "end"))
-    return _svg(marks, title="Receiver operating characteristic")
+    marks.append(_text(WIDTH - RIGHT, HEIGHT - 5, words.refused, "label", "end"))
+    return _svg(marks, title=words.roc)
 
 
-def calibration(points: Sequence[tuple[float, float, int]]) -> Markup:
+def calibration(
+    points: Sequence[tuple[float, float, int]], *, words: ChartWords = ENGLISH
+) -> Markup:
     """Draw the observed bad rate against the predicted one.
 
     Parameters
@@ -184,7 +193,7 @@ def calibration(points: Sequence[tuple[float, float, int]]) -> Markup:
     spans = [wilson(rate, n) for _, rate, n in points]
     top = _nice(max([*(p for p, _, _ in points), *(high for _, high in spans)], default=1.0))
     top = min(top, 1.0)
-    marks = _share_axis(top, label="observed bad rate")
+    marks = _share_axis(top, label=words.observed)
     for quarter in range(5):
         tick = percent(top * quarter / 4)
         marks.append(_text(_plot_x(quarter / 4), HEIGHT - BOTTOM + 13, tick))
@@ -192,10 +201,10 @@ def calibration(points: Sequence[tuple[float, float, int]]) -> Markup:
     for (mean, rate, n), (low, high) in zip(points, spans, strict=True):
         x = _plot_x(min(mean / top, 1.0))
         marks.append(_line(x, _plot_y(low / top), x, _plot_y(min(high / top, 1.0)), "whisker"))
-        tip = f"predicted {percent(round(mean, 3))}, observed {percent(round(rate, 3))}, n = {n}"
+        tip = words.dot_tip.format(mean=percent(round(mean, 3)), rate=percent(round(rate, 3)), n=n)
         marks.append(_dot(x, _plot_y(rate / top), 4.0, "dot", tip))
-    marks.append(_text(WIDTH - RIGHT, HEIGHT - 5, "predicted bad rate", "label", "end"))
-    return _svg(marks, title="Calibration: observed against predicted bad rate")
+    marks.append(_text(WIDTH - RIGHT, HEIGHT - 5, words.predicted, "label", "end"))
+    return _svg(marks, title=words.calibration)
 
 
 def wilson(rate: float, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
@@ -207,7 +216,7 @@ def wilson(rate: float, n: int, z: float = 1.959963984540054) -> tuple[float, fl
     return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
-def woe_bars(values: Sequence[float], *, limit: float) -> Markup:
+def woe_bars(values: Sequence[float], *, limit: float, words: ChartWords = ENGLISH) -> Markup:
     """Draw the weight of evidence of a feature's bins, numbered as in its table.
 
     Parameters
@@ -231,13 +240,13 @@ def woe_bars(values: Sequence[float], *, limit: float) -> Markup:
         y = middle - max(value, 0.0) * scale
         css = "good" if value >= 0 else "bad"
         x = left + (place + 0.15) * slot
-        tip = f"bin {place + 1}: WOE {value:.3f}"
+        tip = words.bin_tip.format(number=place + 1, value=value)
         marks.append(_bar(x, y, 0.7 * slot, abs(value) * scale, css, tip))
         marks.append(_text(left + (place + 0.5) * slot, height - 4, str(place + 1)))
-    return _svg(marks, title="Weight of evidence per bin", width=width, height=height)
+    return _svg(marks, title=words.woe, width=width, height=height)
 
 
-def coefficient_intervals(rows: Sequence[Interval]) -> Markup:
+def coefficient_intervals(rows: Sequence[Interval], *, words: ChartWords = ENGLISH) -> Markup:
     """Draw each coefficient with its 95 % interval (1.96 standard errors either side)."""
     line_height, left, width = 20, 128, WIDTH
     height = 26 + line_height * len(rows)
@@ -264,10 +273,10 @@ def coefficient_intervals(rows: Sequence[Interval]) -> Markup:
         marks.append(_line(ends_of_row[0], y, ends_of_row[1], y, "whisker"))
         tip = f"{row.name}: {row.value:.4f} ± {row.error:.4f}"
         marks.append(_dot(place(row.value), y, 4.0, "dot", tip))
-    return _svg(marks, title="Coefficients with 95 % intervals", height=height)
+    return _svg(marks, title=words.intervals, height=height)
 
 
-def loss_curve(points: Sequence[tuple[int, float]]) -> Markup:
+def loss_curve(points: Sequence[tuple[int, float]], *, words: ChartWords = ENGLISH) -> Markup:
     """Draw the mean log loss of the training rows over the rounds."""
     rounds = [number for number, _ in points]
     losses = [loss for _, loss in points]
@@ -289,9 +298,9 @@ def loss_curve(points: Sequence[tuple[int, float]]) -> Markup:
     marks.append(_path(curve, "line"))
     every = max(1, math.ceil(len(points) / 10))
     for place, ((number, loss), (x, y)) in enumerate(zip(points, curve, strict=True)):
-        marks.append(_dot(x, y, 3.5, "dot", f"round {number}: log loss {loss:.6f}"))
+        marks.append(_dot(x, y, 3.5, "dot", words.round_tip.format(number=number, loss=loss)))
         if place % every == 0:
             marks.append(_text(x, HEIGHT - BOTTOM + 13, str(number)))
-    marks.append(_text(LEFT, TOP - 3, "mean log loss", "label", "start"))
-    marks.append(_text(WIDTH - RIGHT, HEIGHT - 5, "round", "label", "end"))
-    return _svg(marks, title="Log loss over the rounds")
+    marks.append(_text(LEFT, TOP - 3, words.mean_loss, "label", "start"))
+    marks.append(_text(WIDTH - RIGHT, HEIGHT - 5, words.round, "label", "end"))
+    return _svg(marks, title=words.loss)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fedcredit.errors import JobError
-from fedcredit.figure_names import Figure
+from fedcredit.figure import Figure
 
 
 @dataclass(frozen=True, kw_only=True)

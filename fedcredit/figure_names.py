@@ -6,10 +6,11 @@ printed that has no way back.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import groupby
 
 from fedcredit.card import Card
+from fedcredit.figure import Figure, cited
+from fedcredit.model_figures import model_figures
+from fedcredit.model_view import ModelView
 from fedcredit.result_file import ResultFile, SampleMetrics
 
 SAMPLE_VALUES = {
@@ -18,25 +19,6 @@ SAMPLE_VALUES = {
 }  # fmt: skip
 """Figure -> field of the sample's metrics, where the figure is one number."""
 SAMPLE_TABLES = ("bands", "roc", "calibration")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Figure:
-    """One figure.
-
-    Attributes
-    ----------
-    name : str
-        ``auc.holdout``, ``bins.income.3``, ``participation.bank-0``.
-    entry : str
-        Id of the entry that it cites.
-    value : float or None
-        The number, where the figure is one number.
-    """
-
-    name: str
-    entry: str
-    value: float | None = None
 
 
 def figures_of(result: ResultFile, card: Card | None = None) -> dict[str, Figure]:
@@ -49,8 +31,8 @@ def figures_of(result: ResultFile, card: Card | None = None) -> dict[str, Figure
     card : Card, optional
         The scorecard's tables; read from the result's model when absent.
     """
-    card = card or Card.of(result.model_json())
-    found = [*_samples(result), *_scorecard(result, card), *_course(result), *_terms(result)]
+    view = ModelView.of(result, card)
+    found = [*_samples(result), *model_figures(result, view), *_course(result), *_terms(result)]
     named = {name: Figure(name=name, entry=entry) for name, entry in result.figures.items()}
     return named | {figure.name: figure for figure in found if figure.entry}
 
@@ -61,33 +43,13 @@ def _samples(result: ResultFile) -> Iterator[Figure]:
             continue
         for name in (*SAMPLE_VALUES, *SAMPLE_TABLES):
             if name in SAMPLE_TABLES or _value(name, metrics) is not None:
-                entry = _cited(result, f"{name}.{sample}", f"auc.{sample}", "metrics")
+                entry = cited(result, f"{name}.{sample}", f"auc.{sample}", "metrics")
                 yield Figure(name=f"{name}.{sample}", entry=entry, value=_value(name, metrics))
 
 
 def _value(name: str, metrics: SampleMetrics) -> float | None:
     value = getattr(metrics, SAMPLE_VALUES[name]) if name in SAMPLE_VALUES else None
     return None if value is None else float(value)
-
-
-def _scorecard(result: ResultFile, card: Card) -> Iterator[Figure]:
-    bins, slopes = _cited(result, "bins"), _cited(result, "coefficients")
-    points = _cited(result, "points", "coefficients")
-    errors = _cited(result, "standard_errors", "coefficients")
-    for name, group in groupby(card.points, key=lambda row: row.feature):
-        rows = list(group)
-        yield Figure(name=f"woe.{name}", entry=bins)
-        yield Figure(name=f"iv.{name}", entry=bins, value=sum(row.iv for row in rows))
-        yield Figure(name=f"points.{name}", entry=points)
-        for number, row in enumerate(rows, start=1):
-            yield Figure(name=f"bins.{name}.{number}", entry=bins)
-            yield Figure(name=f"points.{name}.{number}", entry=points, value=row.points)
-    yield Figure(name="points", entry=points)
-    yield Figure(name="standard_errors", entry=errors)
-    for term in card.coefficients:
-        yield Figure(name=f"coefficient.{term.term}", entry=slopes, value=term.coefficient)
-        yield Figure(name=f"standard_error.{term.term}", entry=errors, value=term.standard_error)
-    yield Figure(name="scale", entry=result.entries.proposal)
 
 
 def _course(result: ResultFile) -> Iterator[Figure]:
@@ -99,7 +61,7 @@ def _course(result: ResultFile) -> Iterator[Figure]:
     losses = [row.entry for row in result.history if row.log_loss is not None]
     yield from (Figure(name="log-loss", entry=entry) for entry in losses[-1:])
     for party, part in result.participation.items():
-        entry = _cited(result, f"participation.{party}") or "".join(part.entries[-1:])
+        entry = cited(result, f"participation.{party}") or "".join(part.entries[-1:])
         yield Figure(name=f"participation.{party}", entry=entry, value=part.bytes_sent)
 
 
@@ -107,12 +69,8 @@ def _terms(result: ResultFile) -> Iterator[Figure]:
     """Yield what stands in the ledger beside the numbers: roster, grants, quorum, head."""
     entries = result.entries
     yield Figure(name="parties", entry=entries.started, value=len(result.parties))
+    yield Figure(name="definition", entry=entries.proposal)
     yield Figure(name="checkpoint", entry=entries.model or entries.finished)
     yield Figure(name="quorum", entry=entries.witness_policy or "")
     for party, entry in entries.grants.items():
         yield Figure(name=f"grant.{party}", entry=entry)
-
-
-def _cited(result: ResultFile, *names: str) -> str:
-    """Return the entry of the first of these names that the result knows."""
-    return next((result.figures[name] for name in names if name in result.figures), "")
