@@ -14,7 +14,7 @@ from synthetic_applicants import LABEL, SCHEMA
 import fedcredit as fc
 from fedcredit.machine import ANALYST, COORDINATOR, KEY_HOLDER, Machine, MachineTable, found
 from fedcredit_parties.daemon import PartySetup
-from fedcredit_parties.tasks import ScorecardTask
+from fedcredit_parties.scorecard_task import ScorecardTask
 
 PURPOSE = "modelling"
 DEFINITION = "the label column is 1"

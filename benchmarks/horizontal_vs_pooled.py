@@ -25,7 +25,7 @@ from synthetic_applicants import LABEL, SCHEMA, applicants
 import fedcredit as fc
 from fedcredit_models.merging import CellRules
 from fedcredit_parties.ckks import WIDE, Engine
-from fedcredit_parties.released import Released
+from fedcredit_parties.scorecard_course import ScorecardCourse
 
 CASES = tuple((rows, parties) for rows in (30_000, 300_000) for parties in (3, 15))
 PHASES = ("approval", "quantiles", "bins", "newton", "metrics")
@@ -60,7 +60,7 @@ def _ciphertext_bytes() -> int:
 def _layouts(card: fc.Scorecard, n_rows: int) -> dict[str, int]:
     """Return ciphertexts of one party in one round of each phase, from the declared layouts."""
     task = _job().task(SCHEMA, parties=("a", "b", "c"), policy=fc.DisclosurePolicy())
-    released = Released(task)
+    released = ScorecardCourse(task)
     found = {"quantiles": released.tensor().n_slots}
     tables = {table.raw.feature.name: table for table in card.tables_}
     released.raw = tuple(tables[f.name].raw for f in SCHEMA.features)

@@ -33,7 +33,7 @@ from fedcredit.coordinator.front_server import FrontServer
 from fedcredit.coordinator.superlink import SuperLink
 from fedcredit.coordinator.tls import issue_authority, issue_certificate
 from fedcredit.machine import free_ports
-from fedcredit_parties.tasks import ScorecardTask
+from fedcredit_parties.scorecard_task import ScorecardTask
 
 HERE = Path(__file__).parent
 APP = HERE / "plain_app"

@@ -17,9 +17,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from flwr.app import Array, ArrayRecord, Message, RecordDict
 
 from fedcredit_parties.flower_node import FlowerNode, table
-from fedcredit_parties.released import Released
-from fedcredit_parties.sums import Rows, addend
-from fedcredit_parties.tasks import ScorecardTask
+from fedcredit_parties.procedure import addend
+from fedcredit_parties.rows import Rows
+from fedcredit_parties.scorecard_course import ScorecardCourse
+from fedcredit_parties.scorecard_sums import ScorecardSums
+from fedcredit_parties.scorecard_task import ScorecardTask
 
 
 class PlainParty:
@@ -34,14 +36,14 @@ class PlainParty:
     def __init__(self, frame: pd.DataFrame) -> None:
         self._frame = frame
         self._rows: Rows | None = None
-        self._released: Released | None = None
+        self._released: ScorecardCourse | None = None
 
     def sum(self, message: Message) -> Message:
         """Answer one round with plain slots."""
         told: dict[str, Any] = dict(message.content["plain"])
         if "task" in told:
             task = ScorecardTask.parse(told["task"].encode())
-            self._released = Released(task)
+            self._released = ScorecardCourse(task)
             self._rows = Rows(
                 self._frame,
                 task.table_schema,
@@ -49,11 +51,12 @@ class PlainParty:
                 oot_from=task.oot_from,
                 split_key=bytes.fromhex(told["split_key"]),
             )
+            self._sums = ScorecardSums(self._rows, task)
         released, rows = self._released, self._rows
         assert released is not None and rows is not None, "the first message carries the task"
         if "release" in told:
             released.absorb(json.loads(told["release"]))
-        found = addend(rows, released)
+        found = addend(rows, self._sums, released)
         found["clipped"] = np.array([0])
         slots, _ = released.tensor().quantise(found, released.task.parameters.modulus_bits)
         data = slots.astype("<i8").tobytes()

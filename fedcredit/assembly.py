@@ -3,7 +3,6 @@
 import hashlib
 import json
 import time
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,57 +10,42 @@ from typing import Any
 
 from fedcredit.ledger_copy import save_ledger
 from fedcredit.ledger_file import TERMS
+from fedcredit.model_kind import ModelKind
+from fedcredit.model_kinds import kind_of
 from fedcredit.quorum import policy_in_force
+from fedcredit.request import Delivery
 from fedcredit.requests import HorizontalJob
 from fedcredit.result_file import ResultFile
-from fedcredit.results import RELEASED, DisclosureStatement, TrainingResult
+from fedcredit.results import DisclosureStatement, TrainingResult
 from fedcredit_ledger.chain import Leaf
 from fedcredit_ledger.checkpoint import Checkpoint
 from fedcredit_ledger.entry import format_time
 from fedcredit_ledger.errors import QuorumError
 from fedcredit_ledger.note import Note
 from fedcredit_ledger.rules import RunState
-from fedcredit_models.dropped import REASONS
 from fedcredit_models.metrics import readable, stability
-from fedcredit_models.scorecard import Scorecard
+from fedcredit_parties import metrics_phase
+from fedcredit_parties.course import Course
 from fedcredit_parties.member import Member
-from fedcredit_parties.released import Released
-from fedcredit_parties.tasks import COEFFICIENT_BITS
 
 QUORUM_S = 30.0
 
 
-def assemble(
-    member: Member,
-    run_id: str,
-    request: HorizontalJob,
-    released: Released,
-    *,
-    bytes_sent: Mapping[str, int],
-    ledger: str,
-    left_out: Mapping[str, str] | None = None,
-) -> TrainingResult:
+def assemble(delivery: Delivery, request: HorizontalJob) -> TrainingResult:
     """Build the model, register it in the ledger, and cite an entry for every figure.
 
     Parameters
     ----------
-    member : Member
-        The requester.
-    run_id : str
+    delivery : Delivery
         A finished run.
     request : HorizontalJob
         What was asked.
-    released : Released
-        The run's whole released course.
-    bytes_sent : mapping of str to int
-        What each party sent, both lanes.
-    ledger : str
-        Where the ledger lies.
-    left_out : mapping of str to str, optional
-        Columns that the federation left out of a job without features, with the reason.
     """
+    member, run_id, course = delivery.member, delivery.run_id, delivery.course
+    kind = kind_of(request.model)
+    assert kind is not None, "a job has a model of one of the kinds"
     run = member.ledger.state.runs[run_id]
-    model = scorecard(released, request.model, left_out)
+    model = kind.fitted(course, request.model, delivery.left_out)
     model_json = model.to_json()
     registered = _register(member, run, model_json)
     index = member.ledger.replica.find(registered)
@@ -82,11 +66,11 @@ def assemble(
             "started": received[str(run.started)],
             "finished": received[finished],
             "model": json.loads(model_json),
-            "history": _history(run, released),
-            "metrics": _metrics(released, model),
+            "history": history_of(run, course),
+            "metrics": _metrics(course, *kind.scale(model)),
             "participation": {
                 name: {
-                    "bytes_sent": bytes_sent[name],
+                    "bytes_sent": delivery.bytes_sent[name],
                     "n_contributions": len(entries),
                     "entries": entries,
                 }
@@ -94,14 +78,14 @@ def assemble(
             },
             "disclosure": [
                 {
-                    "function": RELEASED[opened.data["phase"]][0],
-                    "released": RELEASED[opened.data["phase"]][1],
+                    "function": kind.released[opened.data["phase"]][0],
+                    "released": kind.released[opened.data["phase"]][1],
                     "to": recipients,
                     "entry": opened.entry_id,
                 }
                 for opened in run.opened
             ],
-            "figures": _figures(run, released, registered),
+            "figures": _figures(run, course, kind, registered),
             "entries": {
                 "proposal": run.proposal_id,
                 "started": run.started,
@@ -112,7 +96,7 @@ def assemble(
             },
             "checkpoint": checkpoint,
             "finality": finality,
-            "ledger": Path(ledger).name,
+            "ledger": Path(delivery.ledger).name,
         }
     )
     disclosure = DisclosureStatement(
@@ -127,7 +111,7 @@ def assemble(
         model=model,
         disclosure=disclosure,
         facts=facts,
-        openings={index: [opening] for index, opening in released.openings.items()},
+        openings={index: [opening] for index, opening in course.openings.items()},
         copy_ledger=partial(save_ledger, member.ledger),
     )
 
@@ -156,28 +140,6 @@ def finality_of(
         for name, time_s in with_times.items()
     }
     return raw.decode(), {"size": size, "witnessed": witnessed}
-
-
-def scorecard(
-    released: Released, settings: Scorecard, left_out: Mapping[str, str] | None = None
-) -> Scorecard:
-    """Return the fitted model that the releases describe.
-
-    Columns of `left_out` were never asked for; the model lists them with the dropped ones.
-    """
-    unit = 2.0**-COEFFICIENT_BITS
-    kept = released.kept
-    features = released.task.features
-    return Scorecard.from_parts(
-        [table for table in released.tables if table is not None],
-        released.coefficients,
-        [released.standard_errors[i] * unit for i in (0, *(i + 1 for i in kept))],
-        features=[*(feature.name for feature in features), *(left_out or {})],
-        dropped={features[i].name: REASONS[word] for i, word in released.dropped.items()}
-        | dict(left_out or {}),
-        params=settings.get_params(),
-        n_iter=sum(1 for row in released.history if row["phase"] == "newton"),
-    )
 
 
 def ledger_facts(member: Member) -> list[dict[str, Any]]:
@@ -224,23 +186,24 @@ def _register(member: Member, run: RunState, model_json: str) -> str:
     return member.ledger.append("model-registered", data)
 
 
-def _metrics(released: Released, model: Scorecard) -> dict[str, dict[str, Any]]:
+def _metrics(course: Course[Any], offset: float, factor: float) -> dict[str, dict[str, Any]]:
     """Return every sample's figures; stability is that of its bands against training's."""
-    train = released.metrics.get("train", {})
+    train = course.metrics.get("train", {})
     found = {}
-    for name, document in released.metrics.items():
-        found[name] = readable(document, offset=model.offset, factor=model.factor)
+    for name, document in course.metrics.items():
+        found[name] = readable(document, offset=offset, factor=factor)
         if "brier" in found[name]:
-            found[name]["brier_bound"] = released.brier_bound(name, found[name]["n"])
+            found[name]["brier_bound"] = metrics_phase.brier_bound(course, name, found[name]["n"])
         if name != "train" and "bands" in document and "bands" in train:
             found[name]["population_stability"] = stability(train["bands"], document["bands"])
     return found
 
 
-def _history(run: RunState, released: Released) -> list[dict[str, Any]]:
+def history_of(run: RunState, course: Course[Any]) -> list[dict[str, Any]]:
+    """Return the rounds of a run, each with its entry."""
     return [
         {**row, "round": opened.data["round"], "entry": opened.entry_id, "index": opened.index}
-        for row, opened in zip(released.history, run.opened, strict=True)
+        for row, opened in zip(course.history, run.opened, strict=True)
     ]
 
 
@@ -251,19 +214,14 @@ def _contributions(run: RunState) -> dict[str, list[str]]:
     }
 
 
-def _figures(run: RunState, released: Released, registered: str) -> dict[str, str]:
+def _figures(
+    run: RunState, course: Course[Any], kind: ModelKind, registered: str
+) -> dict[str, str]:
     """Figure -> id of the entry whose opening released it."""
     last = {opened.data["phase"]: opened.entry_id for opened in run.opened}
-    figures = {
-        "edges": last["quantiles"],
-        "bins": last["bins"],
-        "coefficients": last["newton"],
-        "standard_errors": last["newton"],
-        "points": last["newton"],
-        "metrics": last["metrics"],
-        "model": registered,
-    }
-    for sample in released.metrics:
+    figures = {name: last[phase] for name, phase in kind.figures.items() if phase in last}
+    figures |= {"metrics": last["metrics"], "model": registered}
+    for sample in course.metrics:
         for name in ("auc", "ks", "gini", "brier", "bands", "roc", "calibration", "stability", "n"):
             figures[f"{name}.{sample}"] = last["metrics"]
     for name in run.roster:

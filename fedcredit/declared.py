@@ -24,7 +24,7 @@ from fedcredit_parties.data import as_data_error
 from fedcredit_parties.errors import DataError, SchemaMismatchError
 
 if TYPE_CHECKING:
-    from fedcredit.requests import HorizontalJob
+    from fedcredit.request import Request
 
 IDENTIFIER_SHARE = 0.9
 """With this share of distinct values, text and whole numbers name rows, not what they are."""
@@ -86,7 +86,7 @@ class Declared:
                 found.features[name] = declared.features[0]
         return found
 
-    def schema(self, job: "HorizontalJob") -> Schema:
+    def schema(self, job: "Request[Any]") -> Schema:
         """Return the columns that a job may use, with the roles that it gives to some.
 
         Raises
@@ -118,7 +118,7 @@ class Declared:
             split_column=job.split_column,
         )
 
-    def _check_roles(self, job: "HorizontalJob") -> None:
+    def _check_roles(self, job: "Request[Any]") -> None:
         known = [*self.features, *(n for n in self.unusable if n not in self.features)]
         for role in ("label", "id_column", "time_column", "split_column"):
             name = getattr(job, role)
@@ -133,7 +133,7 @@ class Declared:
                     else f"correct the job's {role}",
                 )
 
-    def not_used(self, job: "HorizontalJob") -> dict[str, str]:
+    def not_used(self, job: "Request[Any]") -> dict[str, str]:
         """Return the columns that a job without features does not use, with the reason."""
         roles = {job.label, job.id_column, job.time_column, job.split_column}
         if job.features:

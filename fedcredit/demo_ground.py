@@ -17,7 +17,7 @@ from fedcredit.demo_people import People
 from fedcredit.errors import CoordinatorError
 from fedcredit.federation import Federation
 from fedcredit.machine import COORDINATOR, Machine, MachineTable
-from fedcredit.requests import DEFAULT_DEFINITION
+from fedcredit.request import DEFAULT_DEFINITION
 from fedcredit.simulation import REGULATOR, split_key
 from fedcredit_parties.errors import FrontUnreachableError
 

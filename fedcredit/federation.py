@@ -8,18 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import pandas as pd
 
-from fedcredit.assembly import assemble
 from fedcredit.declared import Declared
 from fedcredit.errors import JobError
 from fedcredit.ledger_copy import SAVE_S, save_ledger
 from fedcredit.progress import show_progress, show_schema
+from fedcredit.request import DEFAULT_DEFINITION, Delivery, R, Request
 from fedcredit.requester import Requester
-from fedcredit.requests import DEFAULT_DEFINITION, HorizontalJob
-from fedcredit.results import TrainingResult
 from fedcredit.run_progress import Progress, Watch
 from fedcredit.simulation import Simulation
 from fedcredit.simulation_input import check_options, tidy_tables
@@ -307,7 +305,7 @@ class Federation:
         self._check_open()
         self._backend.revoke(grant_id)
 
-    def schema(self, job: HorizontalJob) -> Schema:
+    def schema(self, job: Request[Any]) -> Schema:
         """Return the declared columns that `job` uses.
 
         Raises
@@ -315,23 +313,21 @@ class Federation:
         DataError
             When a column it uses cannot be declared: text here and numbers there, infinity.
         """
-        if not isinstance(job, HorizontalJob):
+        if not isinstance(job, Request):
             raise JobError(
-                "what is asked is no job",
-                expected="a fedcredit.HorizontalJob",
+                "what is asked is no request",
+                expected="a fedcredit.HorizontalJob or another request",
                 found=type(job).__name__,
                 remedy='fed.run(fc.HorizontalJob(purpose="modelling", label="bad"))',
             )
         return self._declared.schema(job)
 
-    def run(
-        self, request: HorizontalJob, *, progress: Callable[[Progress], None] | None = None
-    ) -> TrainingResult:
+    def run(self, request: Request[R], *, progress: Callable[[Progress], None] | None = None) -> R:
         """Carry out a request.
 
         Parameters
         ----------
-        request : HorizontalJob
+        request : HorizontalJob or another request
             What to compute.
         progress : callable, optional
             Told after every change; a line on standard error when absent.
@@ -363,15 +359,17 @@ class Federation:
                 watch=watch,
                 progress=look,
             )
-            released = requester.follow(run_id, task, watch=watch, progress=look)
-        return assemble(
-            requester.member,
-            run_id,
-            request,
-            released,
-            bytes_sent=requester.bytes_sent(run_id),
-            ledger=self._backend.ledger,
-            left_out=self._declared.not_used(request),
+            course = requester.follow(run_id, task, watch=watch, progress=look)
+        return request.assemble(
+            Delivery(
+                member=requester.member,
+                run_id=run_id,
+                course=course,
+                bytes_sent=requester.bytes_sent(run_id),
+                abstaining=requester.abstaining(run_id),
+                ledger=self._backend.ledger,
+                left_out=self._declared.not_used(request),
+            )
         )
 
     def save_ledger(

@@ -20,7 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fedcredit.declared import Declared
 from fedcredit.federation import Federation
-from fedcredit.requests import HorizontalJob, wrong_fields
+from fedcredit.request import wrong_fields
+from fedcredit.requests import HorizontalJob
 from fedcredit.simulation import ANALYST
 from fedcredit_models import schema as schemas
 from fedcredit_models.schema import Feature, Schema, SchemaError, check_label

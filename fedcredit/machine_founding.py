@@ -25,7 +25,7 @@ from fedcredit.member_files import (
     member_role,
     party_toml,
 )
-from fedcredit.requests import DEFAULT_DEFINITION
+from fedcredit.request import DEFAULT_DEFINITION
 from fedcredit.simulation import ANALYST, COORDINATOR, KEY_HOLDER
 from fedcredit.witness.new_witness import init_witness
 from fedcredit_ledger.note import SigningKey, VerifierKey

@@ -7,7 +7,7 @@ what a member does not know yet (its anchors, the app) is left out, and the daem
 from collections.abc import Mapping
 from pathlib import Path
 
-from fedcredit.requests import DEFAULT_DEFINITION
+from fedcredit.request import DEFAULT_DEFINITION
 from fedcredit_parties.config import toml_text
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.identity import Identity

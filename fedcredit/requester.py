@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fedcredit.errors import JobError, PartiesMissingError, RunFailedError
 from fedcredit.run_progress import Progress, Watch
@@ -17,15 +17,16 @@ from fedcredit_ledger.entry import format_time
 from fedcredit_ledger.errors import QuorumError
 from fedcredit_ledger.rules import Act, RunState
 from fedcredit_parties.code_digest import code_digest
-from fedcredit_parties.data_holder import BYTES_SENT
+from fedcredit_parties.course import Course
+from fedcredit_parties.data_holder import ABSTAINS, BYTES_SENT
 from fedcredit_parties.errors import by_name
 from fedcredit_parties.failure import FAILED, rebuild
 from fedcredit_parties.key_holder import CONTEXT_PLEASE
 from fedcredit_parties.mailbox import Letter
 from fedcredit_parties.member import Member
-from fedcredit_parties.released import Released
+from fedcredit_parties.procedures import course_of
 from fedcredit_parties.releases import absorb_arrived
-from fedcredit_parties.tasks import GROUPS, PHASES, ScorecardTask
+from fedcredit_parties.task import GROUPS, Task
 
 LOOK_S = 1.0
 """Longest single wait: as often the progress is told, and the other lane looked at."""
@@ -61,7 +62,7 @@ class Requester:
 
     def propose(
         self,
-        task: ScorecardTask,
+        task: Task,
         *,
         label_definition_digest: str,
         watch: Watch,
@@ -91,12 +92,12 @@ class Requester:
                 "request_kind": f"horizontal-{task.kind}",
                 "request_digest": task.digest(),
                 "initial_digest": task.initial_digest(),
-                "phases": list(PHASES),
+                "phases": list(task.phases()),
                 "groups": list(GROUPS),
                 "purpose": task.purpose,
                 "parties": list(task.parties),
                 "min_parties": task.min_parties,
-                "max_rounds": task.max_rounds + 3,
+                "max_rounds": task.most_rounds,
                 "he_context_digest": context.data["context_digest"],
                 "quantisation_digest": task.quantisation_digest(),
                 "disclosure_policy_digest": task.policy.digest(),
@@ -110,7 +111,7 @@ class Requester:
     def _context(
         self,
         run_id: str,
-        task: ScorecardTask,
+        task: Task,
         watch: Watch,
         progress: Callable[[Progress], None],
     ) -> Act:
@@ -143,11 +144,11 @@ class Requester:
     def follow(
         self,
         run_id: str,
-        task: ScorecardTask,
+        task: Task,
         *,
         watch: Watch,
         progress: Callable[[Progress], None],
-    ) -> Released:
+    ) -> Course[Any]:
         """Follow a run to its end and return its released course.
 
         Raises
@@ -155,16 +156,16 @@ class Requester:
         PartyError, JobError
             What stopped the run, as the member that stopped it described it.
         """
-        released = Released(task)
+        course = course_of(task)
         deadline = time.monotonic() + task.deadline_s + GRACE_S
         run = self.member.ledger.state.runs[run_id]
         while True:
-            is_whole = absorb_arrived(self.member, run, released)
-            progress(watch.look(run, released))
+            is_whole = absorb_arrived(self.member, run, course)
+            progress(watch.look(run, course))
             if run.status == "failed":
                 self._raise_reason(run)
             if run.status == "finished" and is_whole:
-                return released
+                return course
             if time.monotonic() > deadline:
                 raise RunFailedError(
                     f"run {run_id} did not end before its deadline",
@@ -177,6 +178,12 @@ class Requester:
             else:  # it is on its way; meanwhile the run may fail
                 self.member.mailbox.collect(timeout_s=LOOK_S)
                 self.member.ledger.refresh()
+
+    def abstaining(self, run_id: str) -> dict[str, str]:
+        """Return the parties that added only zeros to a run, each with its reason."""
+        roster = self.member.ledger.state.runs[run_id].roster
+        letters = self.member.mailbox.all(lambda x: (x.kind, x.run_id) == (ABSTAINS, run_id))
+        return {x.sender: str(x.body.get("reason")) for x in letters if x.sender in roster}
 
     def bytes_sent(self, run_id: str) -> dict[str, int]:
         """Return what every party says it has sent for a run; 0 for one that says nothing."""

@@ -13,18 +13,7 @@ from fedcredit.evidence_file import OPENINGS
 from fedcredit.evidence_file import write as write_evidence
 from fedcredit.result_file import Disclosure, ResultFile
 from fedcredit_ledger.errors import EvidenceError
-from fedcredit_models.scorecard import Scorecard
-
-RELEASED = {
-    "quantiles": ("quantile-edges", "cell numbers of the bin edges of every numeric feature"),
-    "bins": (
-        "merged-bins",
-        "merged bins with their bad and good counts; the row total; why a feature is dropped",
-    ),
-    "newton": ("newton-step", "coefficients after the step, step size, mean log loss before it"),
-    "metrics": ("metrics", "AUC, KS, Gini, Brier, score bands, ROC and calibration points"),
-}
-"""Phase -> (release function, what it released), in words for people."""
+from fedcredit_models.bad_classifier import BadClassifier
 
 
 @dataclass(frozen=True)
@@ -53,9 +42,9 @@ class DisclosureStatement:
         for row in self.releases:
             counts[row.function] = counts.get(row.function, 0) + 1
         listed = ", ".join(f"{n} x {name}" for name, n in counts.items())
-        words = dict(RELEASED.values())
+        words = {row.function: row.released for row in self.releases}
         lines = [f"{', '.join(self.parties)} and {self.requester} learned ({listed}):"]
-        lines += [f"  {name}: {words.get(name, name)}" for name in counts]
+        lines += [f"  {name}: {words[name]}" for name in counts]
         lines.append(
             f"{self.key_holder} saw, for the length of each call, the opened sums of all parties "
             "(gradients, Hessians, fine histograms) and each party's row count; no single "
@@ -77,13 +66,13 @@ class DisclosureStatement:
 
 
 class TrainingResult:
-    """A fitted scorecard with its course, metrics, disclosure and ledger.
+    """A fitted model with its course, metrics, disclosure and ledger.
 
     Parameters
     ----------
     file : ResultFile
         Everything that is saved, as typed values.
-    model : Scorecard
+    model : Scorecard or another model
         The fitted model.
     disclosure : DisclosureStatement
         Who learned what.
@@ -108,7 +97,7 @@ class TrainingResult:
         self,
         *,
         file: ResultFile,
-        model: Scorecard,
+        model: BadClassifier,
         disclosure: DisclosureStatement,
         facts: Iterable[Mapping[str, object]],
         openings: Mapping[int, Sequence[Sequence[Any]]] | None = None,

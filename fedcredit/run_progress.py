@@ -2,11 +2,12 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from fedcredit_ledger.rules import AttemptState, RunState
 from fedcredit_parties.ckks import Parameters
-from fedcredit_parties.released import Released
-from fedcredit_parties.tasks import ScorecardTask
+from fedcredit_parties.course import Course
+from fedcredit_parties.task import Task
 
 CONTEXT, APPROVAL = "context", "approval"
 """What comes before the first round: the key holder makes a key, the parties look at the task."""
@@ -55,13 +56,13 @@ class Watch:
 
     Parameters
     ----------
-    task : ScorecardTask
+    task : Task
         What was asked.
     coordinator, key_holder : str
         The other roles, by name.
     """
 
-    def __init__(self, task: ScorecardTask, *, coordinator: str, key_holder: str) -> None:
+    def __init__(self, task: Task, *, coordinator: str, key_holder: str) -> None:
         self._task = task
         self._coordinator, self._key_holder = coordinator, key_holder
         self._begun = self._since = time.monotonic()
@@ -71,9 +72,9 @@ class Watch:
         """Return what is said while the key holder makes the run's key."""
         return self._told(phase=CONTEXT, round=0, n_answered=0, turn=(self._key_holder,))
 
-    def look(self, run: RunState, released: Released) -> Progress:
+    def look(self, run: RunState, course: Course[Any]) -> Progress:
         """Return what `run` is doing now."""
-        losses = [row["log_loss"] for row in released.history if row["log_loss"] is not None]
+        losses = [row["log_loss"] for row in course.history if row["log_loss"] is not None]
         sent = sum(
             int(act.data["n_ciphertexts"])
             for attempt in run.rounds

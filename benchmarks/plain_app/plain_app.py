@@ -18,8 +18,8 @@ from flwr.serverapp import Grid, ServerApp
 from fedcredit.coordinator.replies import MESSAGE_S, PULL_MOST_S, PULL_S
 from fedcredit.coordinator.server_app import answer_promptly
 from fedcredit_parties.release import release
-from fedcredit_parties.released import Released
-from fedcredit_parties.tasks import ScorecardTask
+from fedcredit_parties.scorecard_course import ScorecardCourse
+from fedcredit_parties.scorecard_task import ScorecardTask
 
 app = ServerApp()
 client = ClientApp()
@@ -41,7 +41,7 @@ def main(grid: Grid, context: Context) -> None:
 def scorecard(grid: Grid, nodes: list[int], plan: dict[str, Any]) -> dict[str, Any]:
     """Run every round; return when each began, and the released course."""
     task = ScorecardTask.parse(plan["task"].encode())
-    released = Released(task)
+    released = ScorecardCourse(task)
     bits = task.parameters.modulus_bits
     told: dict[str, str | bytes] = {"task": plan["task"], "split_key": plan["split_key"]}
     documents: list[dict[str, Any]] = []

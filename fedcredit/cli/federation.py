@@ -45,7 +45,7 @@ def init(
     """
     from fedcredit import machine
     from fedcredit.errors import JobError
-    from fedcredit.requests import DEFAULT_DEFINITION
+    from fedcredit.request import DEFAULT_DEFINITION
 
     if data is None:
         raise JobError(

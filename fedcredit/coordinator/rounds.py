@@ -32,18 +32,9 @@ from fedcredit_parties.failure import FAILED, as_told, describe
 from fedcredit_parties.key_holder import OPEN_PLEASE
 from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.member import BACK, Member
-from fedcredit_parties.tasks import GROUPS, PHASES, ScorecardTask
+from fedcredit_parties.task import GROUPS, Task
+from fedcredit_parties.tasks import parse_task
 from fedcredit_parties.wire import Contribution, pack_ciphertexts, payload_digest
-
-NEXT_PHASE = {
-    ("quantiles", "continue"): "bins",
-    ("bins", "continue"): "newton",
-    ("newton", "continue"): "newton",
-    ("newton", "converged"): "metrics",
-    ("metrics", "done"): "",
-}
-"""(phase, outcome) -> next phase; "" ends the run. Anything else fails it."""
-
 
 BACK_S = 1.0
 """How often the inbox is looked at for parties that are back."""
@@ -112,10 +103,10 @@ class Coordinator:
         is called again.
         """
         try:
-            task = ScorecardTask.parse(self.member.front.get_blob(run.proposal["request_digest"]))
+            task = parse_task(self.member.front.get_blob(run.proposal["request_digest"]))
             if run.status == "proposed":
                 self._start(run, task, stop)
-            while phase := self._phase(run):
+            while phase := self._phase(run, task):
                 self._round(run, task, phase, stop)
         except StoppedError:
             return
@@ -162,7 +153,7 @@ class Coordinator:
             # The run is over already, or nothing can be written: the ledger shows which.
             self.member.rejected.append(rejected)
 
-    def _start(self, run: RunState, task: ScorecardTask, stop: threading.Event) -> None:
+    def _start(self, run: RunState, task: Task, stop: threading.Event) -> None:
         """Wait for every approval, then write ``run-started``."""
         roster = list(run.proposal["parties"])
         deadline = self._deadline(run)
@@ -204,17 +195,17 @@ class Coordinator:
         return told if told in by_name else PartyError.__name__
 
     @staticmethod
-    def _phase(run: RunState) -> str:
+    def _phase(run: RunState, task: Task) -> str:
         """Return the phase that comes next, or "" after the last."""
         if not run.opened:
-            return PHASES[0]
+            return task.phases()[0]
         last = run.opened[-1].data
-        following = NEXT_PHASE.get((last["phase"], last["outcome"]))
+        following = task.next_phase(last["phase"], last["outcome"])
         if following is None:
             raise _RunFailedError("DivergedError")
         return following
 
-    def _round(self, run: RunState, task: ScorecardTask, phase: str, stop: threading.Event) -> None:
+    def _round(self, run: RunState, task: Task, phase: str, stop: threading.Event) -> None:
         """Run one round, or the rest of it."""
         attempt = self._attempt(run, phase)
         contributions = self._collect(run, attempt, phase, stop)
@@ -359,7 +350,7 @@ class Coordinator:
     def _aggregate(
         self,
         run: RunState,
-        task: ScorecardTask,
+        task: Task,
         attempt: AttemptState,
         phase: str,
         contributions: dict[str, tuple[bytes, ...]],

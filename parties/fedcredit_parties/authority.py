@@ -37,7 +37,7 @@ from fedcredit_parties.grants import Use
 from fedcredit_parties.kept_openings import KeptOpenings
 from fedcredit_parties.member import Member
 from fedcredit_parties.sealed_grants import Authorization, SealedGrants, under_way
-from fedcredit_parties.tasks import ScorecardTask
+from fedcredit_parties.task import Task
 
 OPERATION = "sum"
 
@@ -121,7 +121,7 @@ class Authorities:
     def _state(self) -> State:
         return self._member.ledger.state
 
-    def find(self, run: RunState, task: ScorecardTask) -> Authority:
+    def find(self, run: RunState, task: Task) -> Authority:
         """Return what a proposed run may rest on, before a row is read for it.
 
         Raises
@@ -144,7 +144,7 @@ class Authorities:
             return kept
         return self._over_table(run, grant_id, table)
 
-    def demand(self, run: RunState, task: ScorecardTask, authority: Authority) -> None:
+    def demand(self, run: RunState, task: Task, authority: Authority) -> None:
         """Refuse the next round when what the run rests on does not hold any more.
 
         Raises
@@ -158,7 +158,7 @@ class Authorities:
             return
         self._demand_batch(self._state.batches[authority.batch_id])
 
-    def _use(self, run: RunState, task: ScorecardTask, table: Table) -> Use:
+    def _use(self, run: RunState, task: Task, table: Table) -> Use:
         roles = (task.id_column, task.time_column, task.split_column)
         columns = [*(f.name for f in task.features), task.label, *(name for name in roles if name)]
         return Use(
@@ -174,9 +174,7 @@ class Authorities:
             run_id=run.run_id,
         )
 
-    def _granted(
-        self, run: RunState, task: ScorecardTask, grant_id: str | None
-    ) -> tuple[str, Table]:
+    def _granted(self, run: RunState, task: Task, grant_id: str | None) -> tuple[str, Table]:
         error: GrantError | None = None
         for table in self._tables.values():
             use = self._use(run, task, table)
@@ -238,7 +236,7 @@ class Authorities:
         root = root_over([grant_leaf(grant.entry_id)])
         return Authority(table=table, root=root, grant_id=grant_id, keep=keep)
 
-    def _of_subjects(self, run: RunState, task: ScorecardTask) -> Authority | None:
+    def _of_subjects(self, run: RunState, task: Task) -> Authority | None:
         """Return an authority over the rows of subjects; None when nobody has authorized it."""
         runs = self._sealed.runs(self._state, holder=self._member.name)
         kept = self._sealed.all()
@@ -262,7 +260,7 @@ class Authorities:
             return self._under(table, batch, used, keep)
         return None
 
-    def _restored(self, run: RunState, task: ScorecardTask, root: str) -> Authority:
+    def _restored(self, run: RunState, task: Task, root: str) -> Authority:
         """Return the authority that an approval cites, after a restart: the same rows."""
         batch = self._state.sealed[self._member.name, root]
         self._demand_batch(batch)

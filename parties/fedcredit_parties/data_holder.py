@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from fedcredit_parties.authority import Authorities, Authority
 from fedcredit_parties.ckks import Engine
 from fedcredit_parties.code_digest import code_digest
 from fedcredit_parties.contributions import Contributions, KeptContribution
+from fedcredit_parties.course import Course
 from fedcredit_parties.data import Table, as_data_error, definition_digest
 from fedcredit_parties.disclosure import DisclosurePolicy, check_parties
 from fedcredit_parties.errors import (
@@ -41,12 +43,14 @@ from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.mask_keys import MaskKeys
 from fedcredit_parties.masks import MaskStatement, PeerKeys, mask, roster_digest
 from fedcredit_parties.member import Member
-from fedcredit_parties.released import Released
+from fedcredit_parties.procedure import addend
+from fedcredit_parties.procedures import PROCEDURES, course_of, sums_of
 from fedcredit_parties.releases import catch_up
+from fedcredit_parties.rows import Rows
 from fedcredit_parties.sealed_grants import SealedGrants
-from fedcredit_parties.sums import Rows, addend
 from fedcredit_parties.table_memory import TableMemory
-from fedcredit_parties.tasks import GROUPS, PHASES, ScorecardTask
+from fedcredit_parties.task import GROUPS, Task
+from fedcredit_parties.tasks import parse_task
 from fedcredit_parties.vault import Vault
 from fedcredit_parties.wire import (
     AttemptHeader,
@@ -62,6 +66,9 @@ SPLIT_KEY = "split-key"
 ROW_COUNT = "row-count"
 """Kind of the letter that opens a contribution's committed row count to the key holder."""
 
+
+ABSTAINS = "abstains"
+"""Kind of the letter in which a party tells the requester that it adds only zeros, and why."""
 
 BYTES_SENT = "bytes-sent"
 """Kind of the letter in which a party tells the requester what a run has cost it to send."""
@@ -240,7 +247,7 @@ class DataHolder:
     def _prepare(self, run: RunState) -> "_LocalRun":
         """Check everything about a proposed run; the grant before the rows."""
         proposal = run.proposal
-        task = ScorecardTask.parse(self.member.front.get_blob(proposal["request_digest"]))
+        task = parse_task(self.member.front.get_blob(proposal["request_digest"]))
         check_proposal(task, proposal, policy=self.policy)
         check_parties(self.policy, n_parties=len(task.parties), min_parties=proposal["min_parties"])
         authority = self.authorities.find(run, task)
@@ -266,6 +273,12 @@ class DataHolder:
             )
         except SchemaError as error:
             raise as_data_error(error, party=self.name) from None
+        local = _LocalRun(task=task, rows=rows, authority=authority)
+        local.n_bytes_before = self.member.front.n_bytes_sent
+        reason = PROCEDURES[task.kind].abstains(rows, task)
+        if reason:
+            self._abstain(run, rows, reason)
+            return local
         if rows.n_train == 0:
             raise NoBadsError(
                 f"{self.name} has no training row",
@@ -283,9 +296,18 @@ class DataHolder:
                 found="one class",
                 remedy="widen the observation window, or leave this party out of the job",
             )
-        local = _LocalRun(task=task, rows=rows, authority=authority)
-        local.n_bytes_before = self.member.front.n_bytes_sent
         return local
+
+    def _abstain(self, run: RunState, rows: Rows, reason: str) -> None:
+        """Answer every round with zeros, and say so: to this operator, and sealed to the requester.
+
+        Disclosure
+        ----------
+        The requester learns that this party is below the floor of the run's kind.
+        """
+        _LOG.warning("%s abstains from run %s: %s", self.name, run.run_id, reason)
+        rows.abstain()
+        self.member.mailbox.send(run.requester, ABSTAINS, {"reason": reason}, run_id=run.run_id)
 
     def _split_key(self, deadline: float) -> bytes:
         key_holder = self.member.role("key-holder")
@@ -389,7 +411,7 @@ class DataHolder:
                     self._runs[run.run_id] = local
         deadline = time.monotonic() + local.task.deadline_s
         with local.lock:
-            catch_up(self.member, run, local.released, deadline=deadline)
+            catch_up(self.member, run, local.course, deadline=deadline)
         return local
 
     def _make_contribution(
@@ -401,14 +423,14 @@ class DataHolder:
         before that names it again. Nothing that it masked has left, and the next attempt's masks
         are others, for an attempt's statement is what they are derived from.
         """
-        check_input(run, attempt, local.released, party=self.name)
+        check_input(run, attempt, local.course, party=self.name)
         check_roster(self.policy, local.task, attempt.roster)
         # Asked again every round: a revocation of the grant of the approval stops the next one.
         self.authorities.demand(run, local.task, local.authority)
         self.remembered.same_rows(run.run_id, local.authority.table)
-        tensor = local.released.tensor()
+        tensor = local.course.tensor()
         parameters = local.task.parameters
-        found = addend(local.rows, local.released)
+        found = addend(local.rows, local.sums, local.course)
         found["clipped"] = np.array([0])
         slots, n_clipped = tensor.quantise(found, parameters.modulus_bits)
         if n_clipped:
@@ -501,7 +523,7 @@ class DataHolder:
             static=self.member.identity.mask_key,
             ephemeral=self.mask_keys.get(attempt.mask_epks[self.name]),
             peers=peers,
-            tensor=local.released.tensor().name,
+            tensor=local.course.tensor().name,
             length=length,
         )
 
@@ -587,20 +609,19 @@ class DataHolder:
 class _LocalRun:
     """What a data holder keeps of one approved run."""
 
-    def __init__(self, *, task: ScorecardTask, rows: Rows, authority: Authority) -> None:
+    def __init__(self, *, task: Task, rows: Rows, authority: Authority) -> None:
         self.task = task
         self.rows = rows
         self.authority = authority
-        self.released = Released(task)
+        self.course = course_of(task)
+        self.sums = sums_of(rows, task)
         self.n_bytes_sent = 0
         self.n_bytes_before = 0
         self.context: bytes | None = None
         self.lock = threading.Lock()
 
 
-def check_proposal(
-    task: ScorecardTask, proposal: dict[str, object], *, policy: DisclosurePolicy
-) -> None:
+def check_proposal(task: Task, proposal: dict[str, object], *, policy: DisclosurePolicy) -> None:
     """Compare a proposal's digests with the task's document and this member's own code and policy.
 
     Raises
@@ -618,7 +639,7 @@ def check_proposal(
         "code_digest": code_digest(),
         "request_digest": task.digest(),
         "parties": list(task.parties),
-        "phases": list(PHASES),
+        "phases": list(task.phases()),
         "groups": list(GROUPS),
         "purpose": task.purpose,
         "min_parties": task.min_parties,
@@ -635,7 +656,7 @@ def check_proposal(
         raise WireError("the task carries another disclosure policy than the federation's")
 
 
-def check_roster(policy: DisclosurePolicy, task: ScorecardTask, roster: tuple[str, ...]) -> None:
+def check_roster(policy: DisclosurePolicy, task: Task, roster: tuple[str, ...]) -> None:
     """Refuse a sum of fewer parties than were asked for: a victim and two friends (crypto.md 3).
 
     Raises
@@ -647,18 +668,18 @@ def check_roster(policy: DisclosurePolicy, task: ScorecardTask, roster: tuple[st
     check_parties(policy, n_parties=len(roster), min_parties=max(task.min_parties, two_thirds))
 
 
-def check_input(run: RunState, attempt: AttemptState, released: Released, *, party: str) -> None:
+def check_input(run: RunState, attempt: AttemptState, course: Course[Any], *, party: str) -> None:
     """Refuse to evaluate anything but what was released (lock C).
 
     Raises
     ------
     InputNotReleasedError
     """
-    if attempt.input_digest != run.next_input or attempt.phase != released.phase:
+    if attempt.input_digest != run.next_input or attempt.phase != course.phase:
         raise InputNotReleasedError(
             "the attempt's point of evaluation is not what the key holder released",
             party=party,
-            expected=f"phase {released.phase}, input {run.next_input[:12]}",
+            expected=f"phase {course.phase}, input {run.next_input[:12]}",
             found=f"phase {attempt.phase}, input {attempt.input_digest[:12]}",
             remedy="stop the run: somebody chose the point of evaluation",
         )

@@ -19,7 +19,9 @@ from fedcredit_ledger.canonical import decode, encode
 from fedcredit_ledger.entry import commit, format_time, open_commitment, parse_time
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.rules import AttemptState, RunState
+from fedcredit_parties import memory as memories
 from fedcredit_parties.ckks import Engine, KeyPair, Parameters
+from fedcredit_parties.course import Course
 from fedcredit_parties.data_holder import (
     ROW_COUNT,
     SPLIT_KEY,
@@ -43,10 +45,12 @@ from fedcredit_parties.heads import HeardHeads
 from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.mailbox import Letter
 from fedcredit_parties.member import Member
+from fedcredit_parties.procedure import Memory
+from fedcredit_parties.procedures import course_of
 from fedcredit_parties.release import release
-from fedcredit_parties.released import Released
 from fedcredit_parties.releases import RELEASE, packed, seal_release
-from fedcredit_parties.tasks import ScorecardTask
+from fedcredit_parties.task import parameters_named
+from fedcredit_parties.tasks import parse_task
 from fedcredit_parties.vault import Vault
 from fedcredit_parties.wire import MAX_PAYLOAD_BYTES, payload_digest, unpack_ciphertexts
 
@@ -90,7 +94,7 @@ class _Key:
     requester: str
     made: datetime
     n_refused: int = 0
-    released: Released | None = None
+    course: Course[Any] | None = None
 
 
 class KeyHolder:
@@ -220,7 +224,10 @@ class KeyHolder:
             key = self._keys.pop(run_id, None)
             if key is not None:
                 self.engine.forget(key.pair.secret)
-            for name in (f"{_KEPT_KEY}{run_id}", *self._vault.names(f"release.{run_id}.")):
+            names = [f"{_KEPT_KEY}{run_id}"]
+            for prefix in (f"release.{run_id}.", f"{_KEPT_SUMS}{run_id}."):
+                names += self._vault.names(prefix)
+            for name in names:
                 self._vault.delete(name)
             self.member.mailbox.forget(run_id)
 
@@ -257,7 +264,7 @@ class KeyHolder:
             return
         key = self._key(run_id)
         if key is None:
-            parameters = ScorecardTask.parameters_named(parameters_name)
+            parameters = parameters_named(parameters_name)
             n_live = sum(1 for live in self._live().values() if live.requester == requester)
             if n_live >= MAX_KEYS:
                 raise WireError(
@@ -300,7 +307,7 @@ class KeyHolder:
                     pair=KeyPair(
                         base64.b64decode(record["public"]), base64.b64decode(record["secret"])
                     ),
-                    parameters=ScorecardTask.parameters_named(record["parameters"]),
+                    parameters=parameters_named(record["parameters"]),
                     requester=record["requester"],
                     made=parse_time(record["made"]),
                     n_refused=record["n_refused"],
@@ -378,12 +385,12 @@ class KeyHolder:
         kept = self._kept(run, attempt)
         if kept is not None:
             return dict(kept["document"])
-        released = self._course(run, key)
-        check_input(run, attempt, released, party=self.member.name)
+        course = self._course(run, key)
+        check_input(run, attempt, course, party=self.member.name)
         roster = attempt.roster
-        check_roster(self.policy, released.task, roster)
-        contributions = self._contributions(attempt, blobs, key, released)
-        tensor = released.tensor()
+        check_roster(self.policy, course.task, roster)
+        contributions = self._contributions(attempt, blobs, key, course)
+        tensor = course.tensor()
         total = self.engine.add(
             key.parameters, key.pair.public, contributions, length=tensor.n_slots
         )
@@ -406,10 +413,23 @@ class KeyHolder:
             n_parties=len(roster),
         )
         opened = tensor.dequantise(slots, key.parameters.modulus_bits, n_parties=len(roster))
-        self._check_row_count(attempt, released, int(opened["n"][0]))
-        return release(
-            released, {name: tensor.to_float(name, values) for name, values in opened.items()}
-        )
+        self._check_row_count(attempt, course, int(opened["n"][0]))
+        sums = {name: tensor.to_float(name, values) for name, values in opened.items()}
+        memory = self._remembered(run.run_id, attempt.round - 1)
+        document = release(course, sums, memory)
+        self._remember(run.run_id, attempt.round, memory)
+        return document
+
+    def _remembered(self, run_id: str, number: int) -> Memory:
+        """Return what the release function of a round kept for the next."""
+        kept = self._vault.get(f"{_KEPT_SUMS}{run_id}.{number}")
+        return {} if kept is None else memories.unpack(kept)
+
+    def _remember(self, run_id: str, number: int, memory: Memory) -> None:
+        """Keep it, encrypted at rest; what is older than the round before dies here."""
+        if memory:
+            self._vault.put(f"{_KEPT_SUMS}{run_id}.{number}", memories.pack(memory))
+        self._vault.delete(f"{_KEPT_SUMS}{run_id}.{number - 2}")
 
     def _kept(self, run: RunState, attempt: AttemptState) -> dict[str, Any] | None:
         """Return the release that was made for an attempt's aggregate, if any."""
@@ -420,13 +440,13 @@ class KeyHolder:
         record: dict[str, Any] = decode(kept)
         return record if record["aggregated"] == attempt.aggregated.entry_id else None
 
-    def _course(self, run: RunState, key: _Key) -> Released:
+    def _course(self, run: RunState, key: _Key) -> Course[Any]:
         """Return the run's public course: the task, checked once, and every release so far."""
-        if key.released is None:
-            task = ScorecardTask.parse(self.member.front.get_blob(run.proposal["request_digest"]))
+        if key.course is None:
+            task = parse_task(self.member.front.get_blob(run.proposal["request_digest"]))
             check_proposal(task, run.proposal, policy=self.policy)
-            key.released = Released(task)
-        for opened in run.opened[len(key.released.history) :]:
+            key.course = course_of(task)
+        for opened in run.opened[len(key.course.history) :]:
             kept = self._vault.get(f"release.{run.run_id}.{opened.data['round']}")
             if kept is None:
                 raise InputNotReleasedError(
@@ -436,8 +456,8 @@ class KeyHolder:
                     found="none in its vault",
                     remedy="its state folder was restored from an old copy: fail the run",
                 )
-            key.released.absorb(decode(kept)["document"])
-        return key.released
+            key.course.absorb(decode(kept)["document"])
+        return key.course
 
     def _vouched(self, run: RunState, aggregated: str) -> AttemptState:
         """Return the attempt behind an aggregate that stands under a quorum checkpoint."""
@@ -457,7 +477,7 @@ class KeyHolder:
         return attempt
 
     def _contributions(
-        self, attempt: AttemptState, blobs: object, key: _Key, released: Released
+        self, attempt: AttemptState, blobs: object, key: _Key, course: Course[Any]
     ) -> dict[str, tuple[bytes, ...]]:
         """Fetch every rostered contribution and compare it with its author's signed digest."""
         roster = set(attempt.roster)
@@ -470,11 +490,11 @@ class KeyHolder:
                 remedy="nothing was opened",
             )
         found: dict[str, tuple[bytes, ...]] = {}
-        n = key.parameters.n_ciphertexts(released.tensor().n_slots)
+        n = key.parameters.n_ciphertexts(course.tensor().n_slots)
         for name in sorted(roster):
             packed = self.member.front.get_blob(digests[name])
             ciphertexts = unpack_ciphertexts(packed, n, MAX_PAYLOAD_BYTES)
-            digest = payload_digest({released.tensor().name: ciphertexts})
+            digest = payload_digest({course.tensor().name: ciphertexts})
             if digest != attempt.contributions[name].data["payload_digest"]:
                 raise MalformedMessageError(
                     f"the bytes offered as {name}'s contribution are not what it committed to",
@@ -486,7 +506,7 @@ class KeyHolder:
             found[name] = ciphertexts
         return found
 
-    def _check_row_count(self, attempt: AttemptState, released: Released, n: int) -> None:
+    def _check_row_count(self, attempt: AttemptState, course: Course[Any], n: int) -> None:
         """Compare the opened row total with the sum of the committed row counts (crypto.md 1)."""
         deadline = time.monotonic() + _QUORUM_S
         total = 0
@@ -512,7 +532,7 @@ class KeyHolder:
                     remedy="nothing was released; restart that party",
                 )
             total += int(letter.body["n_rows"])
-        if total != n or released.n_train not in (0, n):
+        if total != n or course.n_train not in (0, n):
             raise PrecisionError(
                 "the opened row total is not the sum of the committed row counts",
                 expected="equal totals",
@@ -607,6 +627,9 @@ _QUORUM_S = 30.0
 
 _KEPT_KEY = "key."
 """Prefix of the vault's names of run keys."""
+
+_KEPT_SUMS = "sums."
+"""Prefix of the vault's names of what a release function keeps for the next round."""
 
 _RUN_ID = re.compile(r"[a-z0-9-]{1,64}")
 """A run's id as the ledger takes it."""

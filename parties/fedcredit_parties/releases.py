@@ -16,10 +16,10 @@ from fedcredit_ledger.canonical import decode, encode
 from fedcredit_ledger.entry import open_commitment
 from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.rules import Act, RunState
+from fedcredit_parties.course import Course
 from fedcredit_parties.errors import InputNotReleasedError, MalformedMessageError
 from fedcredit_parties.mailbox import Letter
 from fedcredit_parties.member import Member
-from fedcredit_parties.released import Released
 from fedcredit_parties.sealing import seal, unseal
 
 RELEASE = "release"
@@ -85,8 +85,8 @@ def _opening(
     return dict(document), salt
 
 
-def catch_up(member: Member, run: RunState, released: Released, *, deadline: float) -> None:
-    """Absorb every opened round of `run` that `released` has not seen yet.
+def catch_up(member: Member, run: RunState, course: Course[Any], *, deadline: float) -> None:
+    """Absorb every opened round of `run` that `course` has not seen yet.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def catch_up(member: Member, run: RunState, released: Released, *, deadline: flo
         When a release has not arrived by `deadline` (monotonic seconds) or is not the one that
         the ledger commits to.
     """
-    for opened in run.opened[len(released.history) :]:
+    for opened in run.opened[len(course.history) :]:
         letter = member.mailbox.wait(_names(member, opened), deadline=deadline)
         if letter is None:
             raise InputNotReleasedError(
@@ -104,10 +104,10 @@ def catch_up(member: Member, run: RunState, released: Released, *, deadline: flo
                 found="none before the deadline",
                 remedy="check that the key holder runs, then run the job again",
             )
-        _absorb(member, run, released, opened, letter)
+        _absorb(member, run, course, opened, letter)
 
 
-def absorb_arrived(member: Member, run: RunState, released: Released) -> bool:
+def absorb_arrived(member: Member, run: RunState, course: Course[Any]) -> bool:
     """Absorb the opened rounds whose releases are here; say whether no release is outstanding.
 
     Raises
@@ -115,11 +115,11 @@ def absorb_arrived(member: Member, run: RunState, released: Released) -> bool:
     InputNotReleasedError
         When a release is not the one that the ledger commits to.
     """
-    for opened in run.opened[len(released.history) :]:
+    for opened in run.opened[len(course.history) :]:
         letters = member.mailbox.all(_names(member, opened))
         if not letters:
             return False
-        _absorb(member, run, released, opened, letters[0])
+        _absorb(member, run, course, opened, letters[0])
     return True
 
 
@@ -151,7 +151,9 @@ def _unpacked(member: Member, letter: Letter) -> bytes:
         raise MalformedMessageError("a sealed release that is not base64") from None
 
 
-def _absorb(member: Member, run: RunState, released: Released, opened: Act, letter: Letter) -> None:
+def _absorb(
+    member: Member, run: RunState, course: Course[Any], opened: Act, letter: Letter
+) -> None:
     document, salt = _opening(
         _unpacked(member, letter),
         run_id=run.run_id,
@@ -160,5 +162,5 @@ def _absorb(member: Member, run: RunState, released: Released, opened: Act, lett
         key=member.identity.mask_key,
         commitment=opened.data["commits"]["result"],
     )
-    released.absorb(document)
-    released.openings[opened.index] = [salt, "result", document]
+    course.absorb(document)
+    course.openings[opened.index] = [salt, "result", document]

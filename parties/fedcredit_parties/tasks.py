@@ -1,218 +1,36 @@
-"""What a run computes, as data: the document whose digest every approval and entry refers to.
+"""The kinds of tasks, a closed table, and the one way to read a task that came from outside."""
 
-A task is a strict, closed model. It names no code and no class: the parties and the key holder run
-the functions of their own installed package, and a document with an unknown field is refused.
-"""
-
-import hashlib
 import json
-import math
-from typing import Literal, Self
+from collections.abc import Mapping
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
-from fedcredit_ledger.canonical import encode
-from fedcredit_models.binning import BinningRules
-from fedcredit_models.logistic import NewtonRules
-from fedcredit_models.schema import Feature, Schema
-from fedcredit_parties.ckks import NARROW, WIDE, Parameters
-from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import MalformedMessageError
+from fedcredit_parties.scorecard_task import ScorecardTask
+from fedcredit_parties.task import MAX_TASK_BYTES, Task
 
-PHASES = ("quantiles", "bins", "newton", "metrics")
-"""Phases of a scorecard run, in order; each is one entry of the closed release table."""
-
-GROUPS = ("all",)
-"""Groups whose sums are opened; a scorecard opens the sum of all parties only."""
-
-COEFFICIENT_BITS = 40
-"""Released coefficients are integers in units of 2**-40."""
-
-COEFFICIENT_LIMIT = 20.0
-"""Beyond this a coefficient on weight-of-evidence inputs is not a scorecard but a probe."""
-
-MAX_TASK_BYTES = 1_000_000
+KINDS: Mapping[str, type[Task]] = {"scorecard": ScorecardTask}
+"""Kind -> its task. Closed: a task of another kind is refused."""
 
 
-class ScorecardTask(BaseModel):
-    """A horizontal scorecard over every party's rows.
+def parse_task(document: bytes) -> Task:
+    """Read a task of any kind.
 
-    Parameters
-    ----------
-    purpose, label : str
-        Purpose the grants must allow; 0/1 column with 1 = bad.
-    features : tuple of Feature
-        Declared columns with their bounds; their order is the order of every released list.
-    bad_definition_digest : str
-        SHA-256 of the declared definition of *bad*; parties with another one refuse.
-    holdout : float
-        Share of subjects kept out of training (0 trains on every row).
-    all_columns : bool
-        The requester named no features and took every declared column: one that does not vary is
-        dropped then, where a feature that was asked for by name is refused.
-    oot_from : str or None
-        Rows of this time or later are the out-of-time sample.
-    parties : tuple of str
-        Who is asked; the run's roster once all have approved.
+    Raises
+    ------
+    MalformedMessageError
+        For anything that is not exactly one task of a known kind in its one form.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    format: Literal["fedcredit-task/v1"] = "fedcredit-task/v1"
-    kind: Literal["scorecard"] = "scorecard"
-    purpose: str = Field(pattern=r"^[a-z0-9_-]{1,64}$")
-    label: str = Field(min_length=1, max_length=200)
-    features: tuple[Feature, ...] = Field(min_length=1, max_length=500, strict=False)
-    all_columns: bool = False
-    bad_definition_digest: str = Field(pattern=r"^[0-9a-f]{64}$")
-    holdout: float = Field(ge=0.0, le=0.9)
-    oot_from: str | None = None
-    id_column: str | None = None
-    time_column: str | None = None
-    split_column: str | None = None
-    parties: tuple[str, ...] = Field(min_length=1, strict=False)
-    min_parties: int = Field(ge=2)
-    deadline_s: int = Field(ge=1, le=30 * 86_400)
-    encryption: Literal["wide", "narrow"] = "wide"
-    policy: DisclosurePolicy = DisclosurePolicy()
-    grid_cells: int = Field(default=2048, ge=16, le=65_536)
-    score_cells: int = Field(default=8192, ge=64, le=65_536)
-    fine_bins: int = Field(default=20, ge=2, le=100)
-    max_bins: int = Field(default=8, ge=2, le=100)
-    min_bin: float = Field(default=0.05, ge=0.0, lt=0.5)
-    monotone: bool = True
-    signs: bool = True
-    l2: float = Field(default=1.0, ge=0.0)
-    tolerance: float = Field(default=1e-9, gt=0.0, le=1e-3)
-    max_rounds: int = Field(default=25, ge=1, le=100)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        names = [feature.name for feature in self.features]
-        if len(set(names)) != len(names):
-            raise ValueError("features: a name stands twice")
-        if self.label in names:
-            raise ValueError("features: the label is among them")
-        roles = [c for c in (self.id_column, self.time_column, self.split_column) if c is not None]
-        if len({*names, self.label, *roles}) != len(names) + 1 + len(roles):
-            raise ValueError("columns: each has one role")
-        if self.oot_from is not None and self.time_column is None:
-            raise ValueError("oot_from: needs a time_column")
-        if list(self.parties) != sorted(set(self.parties)):
-            raise ValueError("parties: must be sorted and distinct")
-        if not all(math.isfinite(x) for x in (self.holdout, self.l2, self.tolerance)):
-            raise ValueError("holdout, l2, tolerance: must be finite")
-        return self
-
-    def document(self) -> bytes:
-        """Return the bytes that the ledger's request_digest covers."""
-        return self.model_dump_json().encode()
-
-    def digest(self) -> str:
-        """Return the SHA-256 (hex) of :meth:`document`."""
-        return hashlib.sha256(self.document()).hexdigest()
-
-    @classmethod
-    def parse(cls, document: bytes) -> Self:
-        """Read a task that came from outside.
-
-        Raises
-        ------
-        MalformedMessageError
-            For anything that is not exactly one task in its one form.
-        """
-        if len(document) > MAX_TASK_BYTES:
-            raise MalformedMessageError("the task document is too large")
-        try:
-            task = cls.model_validate_json(document)
-        except ValidationError as error:
-            fields = ", ".join(".".join(map(str, e["loc"])) or "document" for e in error.errors())
-            raise MalformedMessageError(
-                f"the task document is not valid at: {fields}",
-                remedy="ask the requester which version of FedCredit wrote it",
-            ) from None
-        if task.document() != document:
-            raise MalformedMessageError("the task document is not in its one canonical form")
-        return task
-
-    def initial_digest(self) -> str:
-        """Return the commitment to the first evaluation point: the grids and Newton's start.
-
-        Both are public and fixed by the task: the grids follow from the declared bounds, Newton
-        starts at zero. Round one is evaluated here and nowhere else (decisions, lock C).
-        """
-        grids = json.dumps([[f.to_dict() for f in self.features], self.grid_cells], sort_keys=True)
-        start = [0] * (len(self.features) + 1)
-        return hashlib.sha256(
-            encode(
-                ["fedcredit-initial/v1", hashlib.sha256(grids.encode()).hexdigest(), start],
-            )
-        ).hexdigest()
-
-    def quantisation_digest(self) -> str:
-        """Return the digest of the fixed-point rule: declared bounds, bits, how a scale follows."""
-        rule = [
-            "fedcredit-quantisation/v1",
-            "scale_bits = min(40, 2 * (log2(M) - 8) - 6 - ceil(log2(1 + bound)))",
-            "two limbs of log2(M) - 8 bits",
-            self.encryption,
-        ]
-        return hashlib.sha256(encode(rule)).hexdigest()
-
-    @property
-    def samples(self) -> tuple[str, ...]:
-        """Samples on which the metrics are computed."""
-        split = self.split_column is not None
-        return (
-            "train",
-            *(("holdout",) if self.holdout > 0 or split else ()),
-            *(("oot",) if self.oot_from is not None else ()),
+    if len(document) > MAX_TASK_BYTES:
+        raise MalformedMessageError("the task document is too large")
+    try:
+        fields = json.loads(document)
+    except (ValueError, RecursionError):
+        raise MalformedMessageError("the task document is not JSON") from None
+    kind = fields.get("kind") if isinstance(fields, dict) else None
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise MalformedMessageError(
+            "the task document is of an unknown kind",
+            expected=", ".join(KINDS),
+            found=str(kind)[:40],
+            remedy="install the same version of FedCredit everywhere",
         )
-
-    @property
-    def table_schema(self) -> Schema:
-        """The task's columns in the words of the models room."""
-        return Schema(
-            features=self.features,
-            label=self.label,
-            id_column=self.id_column,
-            time_column=self.time_column,
-            split_column=self.split_column,
-        )
-
-    @property
-    def parameters(self) -> Parameters:
-        """The CKKS parameter set of the run."""
-        return self.parameters_named(self.encryption)
-
-    @staticmethod
-    def parameters_named(name: str) -> Parameters:
-        """Return one of the two parameter sets.
-
-        Raises
-        ------
-        MalformedMessageError
-            For any other name.
-        """
-        if name not in ("wide", "narrow"):
-            raise MalformedMessageError(
-                "an unknown CKKS parameter set", expected="wide or narrow", found="another name"
-            )
-        return WIDE if name == "wide" else NARROW
-
-    @property
-    def binning(self) -> BinningRules:
-        """Rules for merging raw cells into bins, the policy's cell rules included."""
-        return BinningRules(
-            max_bins=self.max_bins,
-            min_bin=self.min_bin,
-            monotone=self.monotone,
-            cells=self.policy.cells,
-        )
-
-    @property
-    def newton(self) -> NewtonRules:
-        """Rules of Newton's method."""
-        return NewtonRules(
-            l2=self.l2, signs=self.signs, tolerance=self.tolerance, max_rounds=self.max_rounds
-        )
+    return KINDS[kind].parse(document)

@@ -584,7 +584,7 @@ def test_an_option_of_another_kind_is_told_how_to_write_it(
 
 def test_what_is_no_job_is_not_run(federation: fc.Federation) -> None:
     for asked in ({"label": "bad"}, fc.Scorecard(), None):
-        with pytest.raises(JobError, match="no job"):
+        with pytest.raises(JobError, match="no request"):
             federation.run(asked)  # type: ignore[arg-type]
 
 

@@ -10,14 +10,13 @@ from typing import Any
 import pytest
 
 import fedcredit as fc
-from fedcredit.coordinator.rounds import NEXT_PHASE
 from fedcredit.errors import PartiesMissingError, RunFailedError
 from fedcredit.simulation import Simulation
 from fedcredit_ledger.errors import QuorumError
 from fedcredit_parties.errors import FrontUnreachableError, PartyError, WireError
 from fedcredit_parties.member import Member, utc_now
-from fedcredit_parties.release_form import OUTCOMES
-from fedcredit_parties.tasks import PHASES
+from fedcredit_parties.procedures import PROCEDURES
+from fedcredit_parties.tasks import KINDS
 from tests.simulated import newest_run, parts, small_federation, small_job, types_of
 
 
@@ -27,9 +26,16 @@ def federation() -> Iterator[fc.Federation]:
         yield federation
 
 
-def test_every_outcome_that_goes_on_has_a_next_phase() -> None:
-    assert set(NEXT_PHASE) == {(phase, o) for phase in PHASES for o in OUTCOMES[phase]}
-    assert set(NEXT_PHASE.values()) == {*PHASES[1:], ""}
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_phase_of_a_kind_is_reached_and_the_last_ends_the_run(kind: str) -> None:
+    first, *others = KINDS[kind].phases()
+
+    reached = {following for following in KINDS[kind].FOLLOWS.values()} - {first}
+    assert reached == {*others, ""}
+
+
+def test_every_kind_of_task_has_a_procedure_and_no_other() -> None:
+    assert set(KINDS) == set(PROCEDURES)
 
 
 def test_a_run_is_written_down_in_order(federation: fc.Federation) -> None:

@@ -29,10 +29,10 @@ from fedcredit_parties.front_request import SignedRequest
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.mailbox import HEADER, Mailbox
 from fedcredit_parties.member import utc_now
-from fedcredit_parties.released import Released
 from fedcredit_parties.releases import open_release, seal_release
+from fedcredit_parties.scorecard_course import ScorecardCourse
+from fedcredit_parties.scorecard_task import ScorecardTask
 from fedcredit_parties.sealing import seal, unseal
-from fedcredit_parties.tasks import ScorecardTask
 from fedcredit_parties.wire import (
     AttemptHeader,
     Contribution,
@@ -325,7 +325,7 @@ def _tasks(course: Course) -> Target:
         task = ScorecardTask.parse(data)
         task.initial_digest()
         task.quantisation_digest()
-        Released(task).tensor()
+        ScorecardCourse(task).tensor()
 
     return Target(name="task documents", mutant=mutant, feed=feed, weight=20)
 
@@ -355,8 +355,8 @@ def _sealed_releases(course: Course) -> Target:
 def _releases(course: Course) -> Target:
     """Return the target of documents that open their commitment: a key holder that lies."""
 
-    def before(number: int) -> Released:
-        released = Released(course.task)
+    def before(number: int) -> ScorecardCourse:
+        released = ScorecardCourse(course.task)
         for document in course.documents[:number]:
             released.absorb(document)
         return released

@@ -28,8 +28,8 @@ from fedcredit_parties.errors import (
 )
 from fedcredit_parties.grant_entries import narrow
 from fedcredit_parties.grant_terms import Terms
+from fedcredit_parties.scorecard_task import ScorecardTask
 from fedcredit_parties.sealed_grants import Authorization
-from fedcredit_parties.tasks import ScorecardTask
 from tests.simulated import bank_frames, entries, newest_run, parts, small_federation, small_job
 
 FEATURES = ("income", "home", "age")

@@ -8,12 +8,13 @@ import pytest
 from numpy.typing import NDArray
 
 from fedcredit_models.schema import Feature, Schema
-from fedcredit_parties import release as release_module
+from fedcredit_parties import scorecard_release as release_module
 from fedcredit_parties.disclosure import DisclosurePolicy
 from fedcredit_parties.errors import ConstantFeatureError, MalformedMessageError, SeparableDataError
-from fedcredit_parties.release import TABLE, release
-from fedcredit_parties.released import Released
-from fedcredit_parties.tasks import PHASES, ScorecardTask
+from fedcredit_parties.release import release
+from fedcredit_parties.scorecard_course import ScorecardCourse
+from fedcredit_parties.scorecard_release import TABLE
+from fedcredit_parties.scorecard_task import ScorecardTask
 from tests.simulated import small_job
 
 SCHEMA = Schema(
@@ -26,10 +27,10 @@ SCHEMA = Schema(
 
 
 @pytest.fixture
-def released() -> Released:
+def released() -> ScorecardCourse:
     job = small_job(holdout=0.0, features=[feature.name for feature in SCHEMA.features])
     task = job.task(SCHEMA, parties=("a", "b", "c"), policy=DisclosurePolicy())
-    return Released(
+    return ScorecardCourse(
         ScorecardTask(
             **{
                 **task.model_dump(),
@@ -41,19 +42,19 @@ def released() -> Released:
     )
 
 
-def _sums(released: Released, **values: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
+def _sums(released: ScorecardCourse, **values: NDArray[Any]) -> dict[str, NDArray[np.float64]]:
     fields = {f.name: np.zeros(f.length) for f in released.tensor().fields}
     return fields | {name: np.asarray(v, dtype=float) for name, v in values.items()}
 
 
-def _quantiles(released: Released) -> dict[str, Any]:
+def _quantiles(released: ScorecardCourse) -> dict[str, Any]:
     grid = released.grids[0]
     counts = np.zeros(grid.n_cells)
     counts[: len(grid.upper)] = 100  # the last cell is "missing"
     return release(released, _sums(released, **{"grid.0": counts, "n": np.array([1_600])}))
 
 
-def _bins(released: Released, **others: NDArray[Any]) -> dict[str, Any]:
+def _bins(released: ScorecardCourse, **others: NDArray[Any]) -> dict[str, Any]:
     values = {"n": np.array([1_600])}
     for i, raw in enumerate(released.raw):
         # One cell a bin of the grid; the last cell of each feature is "missing" and stays empty.
@@ -63,10 +64,10 @@ def _bins(released: Released, **others: NDArray[Any]) -> dict[str, Any]:
 
 
 def test_there_is_a_function_for_every_phase_and_no_other() -> None:
-    assert tuple(TABLE) == PHASES
+    assert tuple(TABLE) == ScorecardTask.phases()
 
 
-def test_quantiles_release_cell_numbers_and_no_counts(released: Released) -> None:
+def test_quantiles_release_cell_numbers_and_no_counts(released: ScorecardCourse) -> None:
     document = _quantiles(released)
 
     assert document["outcome"] == "continue"
@@ -74,7 +75,7 @@ def test_quantiles_release_cell_numbers_and_no_counts(released: Released) -> Non
     assert set(document["values"]) == {"edges", "n_clipped"}
 
 
-def test_bins_release_merged_counts_that_keep_to_the_policy(released: Released) -> None:
+def test_bins_release_merged_counts_that_keep_to_the_policy(released: ScorecardCourse) -> None:
     released.absorb(_quantiles(released))
 
     document = _bins(released)
@@ -84,7 +85,7 @@ def test_bins_release_merged_counts_that_keep_to_the_policy(released: Released) 
         assert min(feature["bads"]) >= 10 and min(feature["goods"]) >= 10
 
 
-def test_a_feature_that_does_not_vary_is_named(released: Released) -> None:
+def test_a_feature_that_does_not_vary_is_named(released: ScorecardCourse) -> None:
     released.absorb(_quantiles(released))
     one = np.zeros(released.raw[0].n)
     one[0] = 50
@@ -94,10 +95,10 @@ def test_a_feature_that_does_not_vary_is_named(released: Released) -> None:
 
 
 def test_a_feature_that_nobody_asked_for_by_name_is_dropped_with_the_reason(
-    released: Released,
+    released: ScorecardCourse,
 ) -> None:
     task = ScorecardTask(**{**dict(released.task), "all_columns": True})
-    released = Released(task)
+    released = ScorecardCourse(task)
     released.absorb(_quantiles(released))
     one = np.zeros(released.raw[0].n)
     one[0] = 500
@@ -111,7 +112,7 @@ def test_a_feature_that_nobody_asked_for_by_name_is_dropped_with_the_reason(
 
 
 def test_a_release_that_drops_a_feature_without_one_of_the_three_words_is_refused(
-    released: Released,
+    released: ScorecardCourse,
 ) -> None:
     released.absorb(_quantiles(released))
     document = _bins(released)
@@ -128,7 +129,7 @@ def test_a_release_that_drops_a_feature_without_one_of_the_three_words_is_refuse
 
 
 def test_a_newton_step_releases_the_point_and_neither_gradient_nor_hessian(
-    released: Released,
+    released: ScorecardCourse,
 ) -> None:
     released.absorb(_quantiles(released))
     released.absorb(_bins(released))
@@ -154,7 +155,7 @@ def test_a_newton_step_releases_the_point_and_neither_gradient_nor_hessian(
     assert np.allclose(step, [0.0, -7 / 401, -14 / 401], atol=1e-9)
 
 
-def test_a_sum_that_few_rows_carry_is_withheld(released: Released) -> None:
+def test_a_sum_that_few_rows_carry_is_withheld(released: ScorecardCourse) -> None:
     """The weight says that the point singles out rows: (sum w)^2 / sum w^2 is below 50."""
     released.absorb(_quantiles(released))
     released.absorb(_bins(released))
@@ -168,7 +169,7 @@ def test_a_sum_that_few_rows_carry_is_withheld(released: Released) -> None:
         )
 
 
-def test_after_the_last_phase_nothing_is_summed(released: Released) -> None:
+def test_after_the_last_phase_nothing_is_summed(released: ScorecardCourse) -> None:
     released.phase = None
 
     with pytest.raises(MalformedMessageError):
@@ -176,7 +177,7 @@ def test_after_the_last_phase_nothing_is_summed(released: Released) -> None:
 
 
 def test_a_number_that_is_no_integer_stops_the_release(
-    released: Released, monkeypatch: pytest.MonkeyPatch
+    released: ScorecardCourse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(
         release_module.TABLE, "quantiles", lambda *_: ({"edges": [0.25]}, "continue")
@@ -218,7 +219,9 @@ def _set(document: dict[str, Any], path: list[Any], value: Any) -> dict[str, Any
     ],
     ids=str,
 )
-def test_edges_of_another_form_are_refused(released: Released, path: list[Any], value: Any) -> None:
+def test_edges_of_another_form_are_refused(
+    released: ScorecardCourse, path: list[Any], value: Any
+) -> None:
     document = _set(_quantiles(released), path, value)
 
     with pytest.raises(MalformedMessageError):
@@ -241,7 +244,9 @@ def test_edges_of_another_form_are_refused(released: Released, path: list[Any], 
     ],
     ids=str,
 )
-def test_bins_of_another_form_are_refused(released: Released, path: list[Any], value: Any) -> None:
+def test_bins_of_another_form_are_refused(
+    released: ScorecardCourse, path: list[Any], value: Any
+) -> None:
     released.absorb(_quantiles(released))
     document = _set(_bins(released), path, value)
 

@@ -16,9 +16,10 @@ from fedcredit_ledger.errors import RejectedEntryError
 from fedcredit_models import logistic
 from fedcredit_parties import key_holder as key_holder_module
 from fedcredit_parties.errors import InputNotReleasedError, MalformedMessageError, SteepModelError
+from fedcredit_parties.procedure import Memory
 from fedcredit_parties.release import release
-from fedcredit_parties.released import Released
-from fedcredit_parties.tasks import COEFFICIENT_BITS
+from fedcredit_parties.scorecard_course import ScorecardCourse
+from fedcredit_parties.scorecard_task import COEFFICIENT_BITS
 from tests.simulated import entries, newest_run, parts, small_job, types_of
 
 
@@ -89,8 +90,10 @@ def a_wall_of_weight(document: dict[str, Any]) -> None:
 def test_a_steep_release_is_not_evaluated(
     federation: fc.Federation, monkeypatch: pytest.MonkeyPatch, craft: Any
 ) -> None:
-    def crafted(released: Released, sums: Mapping[str, Any]) -> dict[str, Any]:
-        document = release(released, sums)
+    def crafted(
+        released: ScorecardCourse, sums: Mapping[str, Any], memory: Memory
+    ) -> dict[str, Any]:
+        document = release(released, sums, memory)
         if document["phase"] == "newton":
             document["outcome"] = "continue"
             craft(document)
@@ -113,8 +116,10 @@ def test_a_steep_release_is_not_scored_either(
 ) -> None:
     """The metrics phase puts every customer into a fine cell by score."""
 
-    def crafted(released: Released, sums: Mapping[str, Any]) -> dict[str, Any]:
-        document = release(released, sums)
+    def crafted(
+        released: ScorecardCourse, sums: Mapping[str, Any], memory: Memory
+    ) -> dict[str, Any]:
+        document = release(released, sums, memory)
         if document["phase"] == "newton":
             document["outcome"] = "converged"
             document["values"]["standard_errors"] = [0] * len(document["values"]["point"])
@@ -147,7 +152,7 @@ def test_a_release_that_is_no_newton_step_is_a_named_error(
     task = small_job().task(
         federation.schema(small_job()), parties=federation.parties, policy=federation.policy
     )
-    released = Released(task)
+    released = ScorecardCourse(task)
     released.phase = "newton"
 
     with pytest.raises(MalformedMessageError):

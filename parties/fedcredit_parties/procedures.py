@@ -1,0 +1,27 @@
+"""The kinds of runs, a closed table: what is not here is neither summed nor opened."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fedcredit_parties.course import Course
+from fedcredit_parties.procedure import PartySums, Procedure
+from fedcredit_parties.rows import Rows
+from fedcredit_parties.scorecard_course import ScorecardCourse
+from fedcredit_parties.scorecard_release import release_scorecard
+from fedcredit_parties.scorecard_sums import ScorecardSums
+from fedcredit_parties.task import Task
+
+PROCEDURES: Mapping[str, Procedure] = {
+    "scorecard": Procedure(course=ScorecardCourse, sums=ScorecardSums, release=release_scorecard),
+}
+"""Kind of a task -> how it is carried out."""
+
+
+def course_of(task: Task) -> Course[Any]:
+    """Return a new public course of a task."""
+    return PROCEDURES[task.kind].course(task)
+
+
+def sums_of(rows: Rows, task: Task) -> PartySums:
+    """Return one party's side of a run."""
+    return PROCEDURES[task.kind].sums(rows, task)

@@ -1,0 +1,150 @@
+"""The public course of a scorecard run: edges, bins, coefficients, figures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedcredit_models.binning import BinTable, RawCells
+from fedcredit_models.dropped import REASONS
+from fedcredit_models.metrics import ScoreGrid
+from fedcredit_parties import metrics_phase, quantile_phase
+from fedcredit_parties.course import Course, count_field
+from fedcredit_parties.errors import MalformedMessageError
+from fedcredit_parties.masks import Field
+from fedcredit_parties.release_form import is_count, is_point
+from fedcredit_parties.scorecard_task import COEFFICIENT_BITS, ScorecardTask
+
+
+class ScorecardCourse(Course[ScorecardTask]):
+    """What a scorecard run has released.
+
+    Attributes
+    ----------
+    dropped : dict of int to str
+        Position of a feature without two bins, and the word that says why.
+    point : tuple of int
+        Intercept and one coefficient per feature of the task, in units of 2**-40.
+    """
+
+    def __init__(self, task: ScorecardTask) -> None:
+        super().__init__(task)
+        self.grids = quantile_phase.grids_of(task.features, task.grid_cells)
+        self.score_grid = ScoreGrid(cells=task.score_cells)
+        self.raw: tuple[RawCells, ...] = ()
+        self.tables: tuple[BinTable | None, ...] = ()
+        self.dropped: dict[int, str] = {}
+        self.point: tuple[int, ...] = (0,) * (len(task.features) + 1)
+        self.standard_errors: tuple[int, ...] = ()
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """Positions of the features that have at least two bins."""
+        return tuple(i for i, table in enumerate(self.tables) if table is not None)
+
+    @property
+    def coefficients(self) -> NDArray[np.float64]:
+        """Intercept and kept coefficients as floats, shape (1 + n_kept,)."""
+        positions = [0, *(i + 1 for i in self.kept)]
+        point = np.array([self.point[i] for i in positions], dtype=np.float64)
+        return np.ldexp(point, -COEFFICIENT_BITS)
+
+    def fields(self) -> tuple[Field, ...]:
+        """Return the fields of the next sum."""
+        if self.phase == "quantiles":
+            return quantile_phase.fields(self.grids)
+        if self.phase == "bins":
+            return tuple(
+                count_field(f"{kind}.{i}", raw.n)
+                for i, raw in enumerate(self.raw)
+                for kind in ("bads", "goods")
+            )
+        if self.phase == "newton":
+            return self._newton_fields()
+        return metrics_phase.fields(self, self.score_grid)
+
+    def _newton_fields(self) -> tuple[Field, ...]:
+        """Bounds follow from the released row total and weights of evidence, nothing local."""
+        beta = self.coefficients
+        largest = np.array([1.0, *(float(np.abs(self._table(i).woe).max()) for i in self.kept)])
+        n, p = self.n_train, len(largest)
+        x = float(largest.max())
+        eta = float(np.abs(beta) @ largest)
+        return (
+            self.real("gradient", p, n * x),
+            self.real("hessian", p * (p + 1) // 2, n * x * x / 4),
+            self.real("log_loss", 1, n * (1.0 + eta)),
+            self.real("weight_square", 1, n / 16),
+        )
+
+    def _table(self, i: int) -> BinTable:
+        table = self.tables[i]
+        if table is None:
+            raise MalformedMessageError("a dropped feature has no bins")
+        return table
+
+    def is_form(self, values: Mapping[str, Any], outcome: str) -> bool:
+        """Tell whether these are values of the phase that comes next."""
+        n_features = len(self.task.features)
+        if self.phase == "quantiles":
+            return quantile_phase.is_form(values.get("edges"), self.grids, n_features)
+        if self.phase == "bins":
+            n_raw = tuple(raw.n for raw in self.raw)
+            return is_count(values.get("n")) and _features(values.get("features"), n_raw)
+        if self.phase == "newton":
+            return _newton(values, n_features + 1)
+        return metrics_phase.is_form(values.get("samples"), self.task.samples)
+
+    def take(self, values: Mapping[str, Any], outcome: str) -> None:
+        """Take in the values of the phase that comes next."""
+        if self.phase == "quantiles":
+            self.raw = quantile_phase.raw_cells(self.task.features, self.grids, values["edges"])
+        elif self.phase == "bins":
+            self.n_train = values["n"]
+            self.dropped = {
+                i: f["dropped"] for i, f in enumerate(values["features"]) if "dropped" in f
+            }
+            self.tables = tuple(
+                BinTable(raw, tuple(f["assignment"]), tuple(f["bads"]), tuple(f["goods"]))
+                if len(f["bads"]) > 1
+                else None
+                for raw, f in zip(self.raw, values["features"], strict=True)
+            )
+        elif self.phase == "newton":
+            self.point = tuple(values["point"])
+            self.standard_errors = tuple(values.get("standard_errors", ()))
+        else:
+            self.metrics = values["samples"]
+
+
+def _features(value: object, n_raw: tuple[int, ...]) -> bool:
+    if not isinstance(value, list) or len(value) != len(n_raw):
+        return False
+    return all(_bins(feature, n) for feature, n in zip(value, n_raw, strict=True))
+
+
+def _bins(value: object, n: int) -> bool:
+    """Tell whether it is one feature's bins; one with a single bin says why it is dropped."""
+    if not isinstance(value, dict) or set(value) - {"dropped"} != {"assignment", "bads", "goods"}:
+        return False
+    assignment, bads, goods = value["assignment"], value["bads"], value["goods"]
+    if not all(isinstance(part, list) for part in (assignment, bads, goods)):
+        return False
+    return (
+        len(assignment) == n
+        and all(type(b) is int for b in assignment)
+        and len(bads) == len(goods) > 0
+        and all(is_count(count) for count in (*bads, *goods))
+        and set(assignment) - {-1} == set(range(len(bads)))
+        and ("dropped" in value) == (len(bads) == 1)
+        and value.get("dropped", "few") in REASONS
+    )
+
+
+def _newton(values: Mapping[str, Any], length: int) -> bool:
+    return (
+        is_point(values.get("point"), length)
+        and is_point([values.get("log_loss_nano"), values.get("step_nano")], 2)
+        and ("standard_errors" not in values or is_point(values["standard_errors"], length))
+    )
