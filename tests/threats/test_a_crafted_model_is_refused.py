@@ -61,7 +61,7 @@ def test_the_ledger_refuses_an_input_that_was_not_released(
 def test_a_phase_out_of_turn_is_answered_by_nobody(
     federation: fc.Federation, monkeypatch: pytest.MonkeyPatch, phase: str
 ) -> None:
-    monkeypatch.setattr(parts(federation).coordinator, "_phase", lambda run: phase)
+    monkeypatch.setattr(parts(federation).coordinator, "_phase", lambda run, task: phase)
 
     with pytest.raises(InputNotReleasedError):
         federation.run(small_job())

@@ -81,8 +81,8 @@ def _record_fresh_keys(found: Recording, patch: pytest.MonkeyPatch) -> None:
 def _record_releases(found: Recording, patch: pytest.MonkeyPatch) -> None:
     honest = key_holder_module.release
 
-    def release(released: Any, sums: Any) -> dict[str, Any]:
-        document = honest(released, sums)
+    def release(course: Any, sums: Any, memory: Any) -> dict[str, Any]:
+        document = honest(course, sums, memory)
         found.documents.append(document)
         return document
 
