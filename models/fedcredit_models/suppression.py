@@ -16,7 +16,9 @@ Cell = tuple[int, int]
 """Bads and goods."""
 
 
-def withheld(slices: Sequence[Sequence[Cell]], rules: CellRules) -> tuple[str | None, ...]:
+def withheld(
+    slices: Sequence[Sequence[Cell]], rules: CellRules, *, untold: Sequence[str | None] = ()
+) -> tuple[str | None, ...]:
     """Return for each slice why it is withheld, or None.
 
     Parameters
@@ -26,6 +28,8 @@ def withheld(slices: Sequence[Sequence[Cell]], rules: CellRules) -> tuple[str | 
         and refused rows). All slices have the same parts.
     rules : CellRules
         Smallest released cell.
+    untold : sequence of str or None, optional
+        Of each slice why it is withheld already, or None: what its parts add to what is told.
 
     Notes
     -----
@@ -33,8 +37,10 @@ def withheld(slices: Sequence[Sequence[Cell]], rules: CellRules) -> tuple[str | 
     a rule, and then, smallest first, as many more as it takes until each part of all the untold
     slices together passes. If it never does, every slice is untold.
     """
+    before = untold or [None] * len(slices)
     reasons: list[str | None] = [
-        NO_ROWS if _size(parts) == 0 else _broken(parts, rules) for parts in slices
+        reason or (NO_ROWS if _size(parts) == 0 else _broken(parts, rules))
+        for parts, reason in zip(slices, before, strict=True)
     ]
     while True:
         left_out = [
