@@ -16,8 +16,15 @@ from fedcredit_ledger.errors import LedgerError
 from fedcredit_ledger.store import Store
 from fedcredit_ledger.verify import Level, Report, verify_file
 
-TERMS = ("federation-created", "policy-changed", "grant-issued")
-"""Entries of which a report cites what they say: witnesses, quorum, grants."""
+TERMS = (
+    "federation-created",
+    "policy-changed",
+    "grant-issued",
+    "data-asset-registered",
+    "run-proposed",
+    "model-registered",
+)
+"""Entries of which a report cites what they say: witnesses, quorum, grants, tables, digests."""
 
 
 @dataclass(frozen=True, kw_only=True)

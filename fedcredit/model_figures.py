@@ -24,6 +24,8 @@ def model_figures(result: ResultFile, view: ModelView) -> Iterator[Figure]:
         yield from _scorecard(result, view, view.card)
     if view.importance:
         yield from _trees(result, view)
+    if view.n_weights:
+        yield Figure(name="weights", entry=cited(result, "weights", "model"), value=view.n_weights)
 
 
 def _scorecard(result: ResultFile, view: ModelView, card: Card) -> Iterator[Figure]:

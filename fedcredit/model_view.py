@@ -121,6 +121,8 @@ class ModelView:
         A scorecard's features, the one with the longest reach first.
     importance : tuple of Importance
         Of trees, most rows first.
+    n_weights : int
+        Of a network; else 0.
     """
 
     kind: str
@@ -131,6 +133,7 @@ class ModelView:
     card: Card | None = None
     movers: tuple[Mover, ...] = ()
     importance: tuple[Importance, ...] = ()
+    n_weights: int = 0
 
     @classmethod
     def of(cls, result: ResultFile, card: Card | None = None) -> "ModelView":
@@ -162,6 +165,7 @@ class ModelView:
             card=card,
             movers=movers(card) if card is not None else (),
             importance=_importance(result) if kind == "gbdt" else (),
+            n_weights=len(model.get("weights", ())) if kind == "network" else 0,
         )
 
     @property

@@ -27,3 +27,11 @@ class Section(NamedTuple):
     holds_en: str
     holds_zh: str
     parts: tuple[str, ...]
+
+    def title(self, language: str) -> str:
+        """Return the heading in a language."""
+        return self.en if language == "en" else self.zh
+
+    def holds(self, language: str) -> str:
+        """Return what it must hold, in a language."""
+        return self.holds_en if language == "en" else self.holds_zh

@@ -59,6 +59,10 @@ class Words:
         """
         return Markup(escape(self._texts[key][LANGUAGES[self.language]])).format(**values)
 
+    def __contains__(self, key: object) -> bool:
+        """Tell whether a catalogue has the key."""
+        return key in self._texts
+
     def word(self, kind: str, name: str) -> Markup:
         """Return a name of a closed list in words; a name that is not on it stays as it is."""
         key = f"{kind}.{name}"
