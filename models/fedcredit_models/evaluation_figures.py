@@ -24,6 +24,9 @@ from fedcredit_models.score_bands import ScoreGrid, ScoreHistogram, nano
 from fedcredit_models.slicing import Slicing
 from fedcredit_models.suppression import withheld
 
+MOST_ERROR = 1000.0
+"""An estimate with a larger standard error says nothing, and is not told."""
+
 Sums = Mapping[str, Any]
 Figures = dict[str, Any]
 
@@ -93,7 +96,7 @@ def release(
 
 def _recalibration(part: Sums, grid: ScoreGrid) -> Figures:
     fitted = recalibrate(part["bads"], part["goods"], grid)
-    if fitted is None:
+    if fitted is None or max(fitted.intercept_error, fitted.slope_error) > MOST_ERROR:
         return {}
     return {
         f"{name}{what}_nano": nano(getattr(fitted, f"{name}{what}"))

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fedcredit_parties.course import Course
+from fedcredit_parties.evaluation_course import EvaluationCourse
+from fedcredit_parties.evaluation_release import release_evaluation
+from fedcredit_parties.evaluation_sums import EvaluationSums
 from fedcredit_parties.procedure import PartySums, Procedure
 from fedcredit_parties.rows import Rows
 from fedcredit_parties.scorecard_course import ScorecardCourse
@@ -13,6 +16,9 @@ from fedcredit_parties.task import Task
 
 PROCEDURES: Mapping[str, Procedure] = {
     "scorecard": Procedure(course=ScorecardCourse, sums=ScorecardSums, release=release_scorecard),
+    "evaluation": Procedure(
+        course=EvaluationCourse, sums=EvaluationSums, release=release_evaluation
+    ),
 }
 """Kind of a task -> how it is carried out."""
 

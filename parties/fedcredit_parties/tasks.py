@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping
 
 from fedcredit_parties.errors import MalformedMessageError
+from fedcredit_parties.evaluation_task import EvaluationTask
 from fedcredit_parties.scorecard_task import ScorecardTask
 from fedcredit_parties.task import MAX_TASK_BYTES, Task
 
-KINDS: Mapping[str, type[Task]] = {"scorecard": ScorecardTask}
+KINDS: Mapping[str, type[Task]] = {"scorecard": ScorecardTask, "evaluation": EvaluationTask}
 """Kind -> its task. Closed: a task of another kind is refused."""
 
 

@@ -1,0 +1,121 @@
+"""The task of an evaluation: a saved model, perhaps a challenger, and the slices to judge it by.
+
+Nothing is trained. The models travel in the task as their own strict JSON; a text that is not
+exactly a model of a known format is refused with the task.
+"""
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from fedcredit_models.evaluating import EvaluationPlan
+from fedcredit_models.saved_model import SavedModel
+from fedcredit_models.slicing import MAX_SLICES, Slicing
+from fedcredit_parties.packed_model import MAX_PACKED, unpack_model
+from fedcredit_parties.task import Task
+
+MAX_BANDS = 64
+"""Most bands of a baseline."""
+
+
+class Slices(BaseModel):
+    """One partition of the rows; see `fedcredit_models.slicing.Slicing`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    by: Literal["period", "segment", "group"]
+    column: str = Field(min_length=1, max_length=200)
+    names: tuple[str, ...] = Field(min_length=1, max_length=MAX_SLICES, strict=False)
+
+    @property
+    def slicing(self) -> Slicing:
+        """The same in the words of the models room."""
+        return Slicing(self.by, self.column, self.names)
+
+
+class BaselineBand(BaseModel):
+    """A score band that was released when the champion was made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    eta_high_nano: int = Field(ge=-30_000_000_000, le=30_000_000_000)
+    n: int = Field(ge=1, lt=1 << 31)
+
+
+class EvaluationTask(Task):
+    """A saved model judged on every party's rows.
+
+    Parameters
+    ----------
+    champion, challenger : str
+        Packed models (`packed_model`); "" for no challenger.
+    rows : {"all", "train", "holdout", "oot"}
+        Which sample is judged.
+    partitions : tuple of Slices
+        By month, segment and group; each at most once.
+    approval_rate : float
+        Share of rows that would be approved.
+    baseline : tuple of BaselineBand
+        What the months' scores are compared with; the first told month when empty.
+    slice_cells, joint_cells : int
+        Cells of a slice's score grid, and of the joint grid of both scores.
+    """
+
+    FOLLOWS: ClassVar[Mapping[tuple[str, str], str]] = {("figures", "done"): ""}
+
+    kind: Literal["evaluation"] = "evaluation"
+    champion: str = Field(min_length=1, max_length=MAX_PACKED)
+    challenger: str = Field(default="", max_length=MAX_PACKED)
+    rows: Literal["all", "train", "holdout", "oot"] = "all"
+    partitions: tuple[Slices, ...] = Field(default=(), max_length=3, strict=False)
+    approval_rate: float = Field(default=0.8, ge=0.01, le=0.99)
+    baseline: tuple[BaselineBand, ...] = Field(default=(), max_length=MAX_BANDS, strict=False)
+    slice_cells: int = Field(default=1024, ge=128, le=8192)
+    joint_cells: int = Field(default=128, ge=64, le=512)
+
+    @field_validator("champion", "challenger")
+    @classmethod
+    def _is_a_model(cls, packed: str) -> str:
+        if packed:
+            unpack_model(packed)
+        return packed
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        declared = {feature.name for feature in self.features}
+        for model in self.plan.models.values():
+            missing = sorted({feature.name for feature in model.features} - declared)
+            if missing:
+                raise ValueError(f"features: the model reads {', '.join(missing)}, too")
+        for part in self.partitions:
+            if part.column not in declared and part.column != self.time_column:
+                raise ValueError("partitions: a column that is neither a feature nor the time")
+        ends = [band.eta_high_nano for band in self.baseline]
+        if ends != sorted(set(ends)) or len(ends) == 1:
+            raise ValueError("baseline: two bands or more, from safe to risky")
+        if self.rows != "all" and self.rows not in self.samples:
+            raise ValueError("rows: the task has no such sample")
+        return self
+
+    @cached_property
+    def plan(self) -> EvaluationPlan:
+        """What is counted.
+
+        Raises
+        ------
+        ValueError
+            When the grids do not nest.
+        """
+        challenger: SavedModel | None = None
+        if self.challenger:
+            challenger = unpack_model(self.challenger)
+        return EvaluationPlan(
+            champion=unpack_model(self.champion),
+            challenger=challenger,
+            slicings=tuple(part.slicing for part in self.partitions),
+            score_cells=self.score_cells,
+            slice_cells=self.slice_cells,
+            joint_cells=self.joint_cells,
+        )
