@@ -1,8 +1,16 @@
 """One figure of a report: its name, the ledger entry that it cites, and its value."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from fedcredit.result_file import ResultFile
+
+class HasFigures(Protocol):
+    """A saved result or evaluation: it knows the entries of its figures by name."""
+
+    @property
+    def figures(self) -> Mapping[str, str]:
+        """Figure -> entry."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +32,6 @@ class Figure:
     value: float | None = None
 
 
-def cited(result: ResultFile, *names: str) -> str:
-    """Return the entry of the first of these names that the result knows."""
-    return next((result.figures[name] for name in names if name in result.figures), "")
+def cited(saved: HasFigures, *names: str) -> str:
+    """Return the entry of the first of these names that a saved result knows; else ""."""
+    return next((saved.figures[name] for name in names if name in saved.figures), "")

@@ -8,6 +8,8 @@ printed that has no way back.
 from collections.abc import Iterator
 
 from fedcredit.card import Card
+from fedcredit.evaluation_figures import evaluation_figures
+from fedcredit.evaluation_file import EvaluationFile
 from fedcredit.figure import Figure, cited
 from fedcredit.model_figures import model_figures
 from fedcredit.model_view import ModelView
@@ -20,20 +22,26 @@ SAMPLE_VALUES = {
 """Figure -> field of the sample's metrics, where the figure is one number."""
 SAMPLE_TABLES = ("bands", "roc", "calibration")
 
+Saved = ResultFile | EvaluationFile
+"""What is saved of a run: of one that made a model, or of one that judged it."""
 
-def figures_of(result: ResultFile, card: Card | None = None) -> dict[str, Figure]:
-    """Return every figure of a result's report.
+
+def figures_of(saved: Saved, card: Card | None = None) -> dict[str, Figure]:
+    """Return every figure of a saved run's reports.
 
     Parameters
     ----------
-    result : ResultFile
-        A saved result.
+    saved : ResultFile or EvaluationFile
+        What was saved of the run.
     card : Card, optional
         The scorecard's tables; read from the result's model when absent.
     """
-    view = ModelView.of(result, card)
-    found = [*_samples(result), *model_figures(result, view), *_course(result), *_terms(result)]
-    named = {name: Figure(name=name, entry=entry) for name, entry in result.figures.items()}
+    found = [*_course(saved), *_terms(saved)]
+    if isinstance(saved, EvaluationFile):
+        found += evaluation_figures(saved)
+    else:
+        found += [*_samples(saved), *model_figures(saved, ModelView.of(saved, card))]
+    named = {name: Figure(name=name, entry=entry) for name, entry in saved.figures.items()}
     return named | {figure.name: figure for figure in found if figure.entry}
 
 
@@ -52,7 +60,7 @@ def _value(name: str, metrics: SampleMetrics) -> float | None:
     return None if value is None else float(value)
 
 
-def _course(result: ResultFile) -> Iterator[Figure]:
+def _course(result: Saved) -> Iterator[Figure]:
     finished = result.entries.finished
     yield Figure(name="history", entry=finished, value=len(result.history))
     yield Figure(name="disclosure", entry=finished)
@@ -65,7 +73,7 @@ def _course(result: ResultFile) -> Iterator[Figure]:
         yield Figure(name=f"participation.{party}", entry=entry, value=part.bytes_sent)
 
 
-def _terms(result: ResultFile) -> Iterator[Figure]:
+def _terms(result: Saved) -> Iterator[Figure]:
     """Yield what stands in the ledger beside the numbers: roster, grants, quorum, head."""
     entries = result.entries
     yield Figure(name="parties", entry=entries.started, value=len(result.parties))

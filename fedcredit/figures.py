@@ -11,9 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fedcredit.errors import ResultNotFoundError
-from fedcredit.figure_names import figures_of
+from fedcredit.figure_names import Saved, figures_of
 from fedcredit.ledger_file import Line
-from fedcredit.result_file import ResultFile
 from fedcredit_ledger.entry import open_commitment
 from fedcredit_ledger.errors import EvidenceError
 
@@ -101,7 +100,7 @@ class Explanation:
 
 def explain(
     figure: str,
-    result: ResultFile,
+    result: Saved,
     lines: Sequence[Line],
     *,
     openings: Mapping[int, Sequence[Sequence[Any]]] | None = None,
@@ -112,8 +111,8 @@ def explain(
     ----------
     figure : str
         As the report names it: ``auc.holdout``, ``woe.income``, ``participation.bank-0``.
-    result : ResultFile
-        The saved result.
+    result : ResultFile or EvaluationFile
+        What was saved of the run.
     lines : sequence of Line
         Every entry of its ledger, which the caller has verified.
     openings : mapping, optional
