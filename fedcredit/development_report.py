@@ -13,7 +13,7 @@ from fedcredit.citations import Citations
 from fedcredit.development_words import DEVELOPMENT
 from fedcredit.figure_names import figures_of
 from fedcredit.model_view import ModelView
-from fedcredit.monitoring_plan import PLAN
+from fedcredit.monitoring_plan import plan
 from fedcredit.report_context import context, stability_word
 from fedcredit.report_headings import NAMES, SECTIONS
 from fedcredit.report_page import written
@@ -78,7 +78,7 @@ def render(
         "registered": registered(result, citations),
         "registrations": registrations(citations),
         "limits": _limits(result),
-        "plan": PLAN,
+        "plan": plan(),
         "stability_word": stability_word,
     }
     return written("development_report.html.jinja", page)

@@ -28,10 +28,17 @@ class Watched(NamedTuple):
     often: str
 
 
-PLAN = (
-    Watched("score", f"{STABILITY[0]:g}", f"{STABILITY[1]:g}", "month"),
-    Watched("feature", f"{STABILITY[0]:g}", f"{STABILITY[1]:g}", "month"),
-    Watched("calibration", f"{CALIBRATION_Z[0]:g}", f"{CALIBRATION_Z[1]:g}", "month"),
-    Watched("auc", "measure.below", "measure.twice", "quarter"),
-)
-"""The rows of the plan, in order."""
+def plan(watch: float = STABILITY[0], act: float = STABILITY[1]) -> tuple[Watched, ...]:
+    """Return the rows of the plan, in order.
+
+    Parameters
+    ----------
+    watch, act : float
+        Thresholds of the indices of stability; the customary ones when absent.
+    """
+    return (
+        Watched("score", f"{watch:g}", f"{act:g}", "month"),
+        Watched("feature", f"{watch:g}", f"{act:g}", "month"),
+        Watched("calibration", f"{CALIBRATION_Z[0]:g}", f"{CALIBRATION_Z[1]:g}", "month"),
+        Watched("auc", "measure.below", "measure.twice", "quarter"),
+    )

@@ -32,22 +32,28 @@ STABILITY_BANDS = ((0.1, "stable"), (0.25, "watch"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Feature:
+class Feature:
+    """One feature of a scorecard, with its chart."""
+
     name: str
     rows: tuple[PointsRow, ...]
     chart: Markup
 
     @property
     def iv(self) -> float:
+        """Its information value."""
         return sum(row.iv for row in self.rows)
 
     @property
     def strength(self) -> str:
+        """What that value says, as a key of the catalogue."""
         return next((word for top, word in IV_BANDS if self.iv < top), "suspicious")
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Stat:
+class Stat:
+    """One headline number."""
+
     name: str
     title: str
     value: str
@@ -56,11 +62,13 @@ class _Stat:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sample:
+class Sample:
+    """One sample: its headline numbers and its charts."""
+
     name: str
     title: str
     metrics: SampleMetrics
-    stats: tuple[_Stat, ...]
+    stats: tuple[Stat, ...]
     distribution: Markup
     roc: Markup
     calibration: Markup
@@ -103,7 +111,7 @@ def context(
         "result": result,
         "view": view,
         "samples": [
-            _sample(name, result.metrics[name], citations, words)
+            sample_view(name, result.metrics[name], citations, words)
             for name in SAMPLES
             if name in result.metrics
         ],
@@ -145,12 +153,12 @@ def _scale(view: ModelView, words: Words) -> str:
     return words("points.scale", **{key: f"{settings[name]:g}" for key, name in names.items()})
 
 
-def _features(points: Sequence[PointsRow], words: Words) -> list[_Feature]:
+def _features(points: Sequence[PointsRow], words: Words) -> list[Feature]:
     """Group the points table by feature, strongest first, on one WOE scale."""
     limit = max((abs(row.woe) for row in points), default=1.0)
     groups = [(name, tuple(rows)) for name, rows in groupby(points, key=lambda row: row.feature)]
     features = [
-        _Feature(
+        Feature(
             name=name,
             rows=rows,
             chart=charts.woe_bars([row.woe for row in rows], limit=limit, words=words.charts),
@@ -171,13 +179,14 @@ def _forest(rows: Sequence[CoefficientRow], words: Words) -> Markup:
     )
 
 
-def _sample(name: str, metrics: SampleMetrics, citations: Citations, words: Words) -> _Sample:
+def sample_view(name: str, metrics: SampleMetrics, citations: Citations, words: Words) -> Sample:
+    """Return a sample, or the rows on which a model was judged, with its numbers and charts."""
     bands = [
         charts.Band(low=band.points_low, high=band.points_high, n=band.n, bads=band.bads)
         for band in metrics.bands
     ]
     withheld = metrics.withheld is not None
-    return _Sample(
+    return Sample(
         name=name,
         title=words(f"sample.{name}"),
         metrics=metrics,
@@ -201,12 +210,12 @@ def _sample(name: str, metrics: SampleMetrics, citations: Citations, words: Word
 
 def _stats(
     sample: str, metrics: SampleMetrics, citations: Citations, words: Words
-) -> Iterable[_Stat]:
+) -> Iterable[Stat]:
     """Yield the headline numbers of a sample that were released."""
 
-    def stat(name: str, value: str, note: str = "") -> _Stat:
+    def stat(name: str, value: str, note: str = "") -> Stat:
         entry, title = citations.of(f"{name}.{sample}"), words(f"stat.{name}")
-        return _Stat(name=f"{name}.{sample}", title=title, value=value, note=note, entry=entry)
+        return Stat(name=f"{name}.{sample}", title=title, value=value, note=note, entry=entry)
 
     def exact(bound: float | None, form: str) -> str:
         return "" if bound is None else words("note.exact", bound=format(bound, form))
