@@ -95,6 +95,7 @@ class Connection:
         max_rounds: int | None,
         data_from: date | None,
         data_to: date | None,
+        operations: Sequence[str],
     ) -> str:
         """Refuse: only a holder can allow what is done with its rows.
 

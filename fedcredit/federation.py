@@ -50,6 +50,7 @@ class Backend(Protocol):
         max_rounds: int | None,
         data_from: date | None,
         data_to: date | None,
+        operations: Sequence[str],
     ) -> str:
         """Let a party allow something."""
         ...
@@ -120,7 +121,8 @@ class Federation:
         bad_definition : str or mapping of str to str
             What label 1 means, for all parties or for each.
         purposes : sequence of str
-            Purposes for which every party grants the analyst all its columns; ``()`` for none.
+            Purposes for which every party grants the analyst sums and training over all its
+            columns; ``()`` for none.
         ledger : path, optional
             SQLite file of the ledger; in memory when absent.
         regulator : bool
@@ -177,7 +179,7 @@ class Federation:
         try:
             for purpose in (purposes,) if isinstance(purposes, str) else purposes:
                 for party in frames:
-                    federation.grant(party, purpose=purpose)
+                    federation.grant(party, purpose=purpose, operations=("sum", "train"))
         except BaseException:
             federation.close()
             raise
@@ -258,6 +260,7 @@ class Federation:
         max_rounds: int | None = None,
         data_from: date | None = None,
         data_to: date | None = None,
+        operations: Sequence[str] = ("sum",),
     ) -> str:
         """Let a party allow the analyst to compute on its table; return the grant's id.
 
@@ -275,6 +278,8 @@ class Federation:
             Runs and rounds that may use it.
         data_from, data_to : date, optional
             First and last day of the rows that may be used; the party needs a time column.
+        operations : sequence of str
+            ``"sum"`` (statistics, scorecards, trees), ``"train"`` (networks), or both.
 
         Raises
         ------
@@ -292,6 +297,7 @@ class Federation:
             max_rounds=max_rounds,
             data_from=data_from,
             data_to=data_to,
+            operations=operations,
         )
 
     def revoke(self, grant_id: str) -> None:

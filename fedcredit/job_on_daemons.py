@@ -14,6 +14,7 @@ from fedcredit.connection import Connection
 from fedcredit.declared import Declared
 from fedcredit.federation import Federation
 from fedcredit.job_file import JobFile
+from fedcredit.model_kinds import kind_of
 from fedcredit.requests import HorizontalJob
 from fedcredit_ledger.rules import AssetState, State
 from fedcredit_models.schema import Schema
@@ -193,7 +194,7 @@ class JobOnDaemons:
                     purpose=job.purpose,
                     asset=asset.name,
                     columns=columns,
-                    operation="sum",
+                    operation=self._operation,
                     now=self._connection.requester.member.clock(),
                 )
             except PartyError as error:
@@ -230,8 +231,14 @@ class JobOnDaemons:
         where = config if config.exists() else Path("party.toml")
         return (
             f"at {party}: fedcredit grant issue {where} --purpose {self.job.purpose} "
-            f"--to {self.requester}"
+            f"--to {self.requester}" + ("" if self._operation == "sum" else " --operation train")
         )
+
+    @property
+    def _operation(self) -> str:
+        kind = kind_of(self.job.model)
+        assert kind is not None, "a job has a model of one of the kinds"
+        return kind.operation
 
     @property
     def _features(self) -> list[Any]:

@@ -34,6 +34,8 @@ class ModelKind:
         Phase -> name of its release function, and in words what it releases.
     figures : mapping of str to str
         Figure of the report -> the phase whose last opening released it.
+    operation : str
+        What a grant has to allow: ``sum`` or ``train``.
     scale : callable
         Fitted estimator -> (offset, factor): points = offset - factor * log odds of bad.
     """
@@ -44,4 +46,5 @@ class ModelKind:
     fitted: Callable[[Any, Any, Mapping[str, str]], BadClassifier]
     released: Mapping[str, tuple[str, str]]
     figures: Mapping[str, str] = field(default_factory=dict)
+    operation: str = "sum"
     scale: Callable[[Any], tuple[float, float]] = lambda model: (OFFSET, FACTOR)

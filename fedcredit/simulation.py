@@ -249,6 +249,7 @@ class Simulation:
         max_rounds: int | None = None,
         data_from: date | None = None,
         data_to: date | None = None,
+        operations: Sequence[str] = ("sum",),
     ) -> str:
         """Let a data holder allow the analyst something; see `Federation.grant`."""
         holder = self.holders.get(party)
@@ -271,6 +272,7 @@ class Simulation:
             max_rounds=max_rounds,
             data_from=data_from,
             data_to=data_to,
+            operations=operations,
         )
         columns = self._columns[party]
         return issue(holder.member, terms, openings=holder.openings, columns=columns).grant_id

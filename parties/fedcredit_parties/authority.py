@@ -39,8 +39,6 @@ from fedcredit_parties.member import Member
 from fedcredit_parties.sealed_grants import Authorization, SealedGrants, under_way
 from fedcredit_parties.task import Task
 
-OPERATION = "sum"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Authority:
@@ -167,7 +165,7 @@ class Authorities:
             purpose=task.purpose,
             asset=table.asset,
             columns=frozenset(columns),
-            operation=OPERATION,
+            operation=task.OPERATION,
             now=self._member.clock(),
             category=table.category,
             is_dated=table.time_column is not None,

@@ -53,11 +53,15 @@ class Task(BaseModel):
     FOLLOWS : mapping of (str, str) to str
         (phase, outcome) -> the phase that comes next, "" after the last. The first phase stands
         first. A pair that is not here ends the run.
+    OPERATION : str
+        What a grant has to allow: ``sum``, or ``train`` where rows move weights more than once
+        before anything is added.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     FOLLOWS: ClassVar[Mapping[tuple[str, str], str]] = {}
+    OPERATION: ClassVar[str] = "sum"
 
     format: Literal["fedcredit-task/v1"] = "fedcredit-task/v1"
     kind: str
