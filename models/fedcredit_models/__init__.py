@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fedcredit_models.grid import Grid
     from fedcredit_models.logistic import NewtonRules, NewtonStep, NewtonSums
     from fedcredit_models.metrics import ScoreGrid
+    from fedcredit_models.personal import Personal
     from fedcredit_models.schema import Schema
     from fedcredit_models.scorecard import Scorecard
 
@@ -32,6 +33,7 @@ _HOME = {
     "NewtonStep": "logistic",
     "NewtonSums": "logistic",
     "NotConvergedError": "errors",
+    "Personal": "personal",
     "RawCells": "binning",
     "Schema": "schema",
     "SchemaError": "errors",
@@ -50,6 +52,7 @@ __all__ = [
     "NewtonStep",
     "NewtonSums",
     "NotConvergedError",
+    "Personal",
     "RawCells",
     "Schema",
     "SchemaError",
