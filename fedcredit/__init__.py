@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fedcredit.evaluation import Evaluation
+    from fedcredit.evaluation_result import EvaluationResult
     from fedcredit.federation import Federation
     from fedcredit.requests import HorizontalJob
     from fedcredit.results import TrainingResult
@@ -22,6 +24,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "DisclosurePolicy": "fedcredit_parties.disclosure",
+    "Evaluation": "fedcredit.evaluation",
+    "EvaluationResult": "fedcredit.evaluation_result",
     "Feature": "fedcredit_models.schema",
     "Federation": "fedcredit.federation",
     "HorizontalJob": "fedcredit.requests",
@@ -32,6 +36,8 @@ _HOMES = {
 
 __all__ = [
     "DisclosurePolicy",
+    "Evaluation",
+    "EvaluationResult",
     "Feature",
     "Federation",
     "HorizontalJob",

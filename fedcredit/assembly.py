@@ -74,7 +74,7 @@ def assemble(delivery: Delivery, request: HorizontalJob) -> TrainingResult:
                     "n_contributions": len(entries),
                     "entries": entries,
                 }
-                for name, entries in _contributions(run).items()
+                for name, entries in contributions_of(run).items()
             },
             "disclosure": [
                 {
@@ -91,8 +91,8 @@ def assemble(delivery: Delivery, request: HorizontalJob) -> TrainingResult:
                 "started": run.started,
                 "finished": finished,
                 "model": registered,
-                "witness_policy": _witness_policy(facts),
-                "grants": _grants(member, run),
+                "witness_policy": witness_policy_of(facts),
+                "grants": grants_of(member, run),
             },
             "checkpoint": checkpoint,
             "finality": finality,
@@ -165,7 +165,7 @@ def ledger_facts(member: Member) -> list[dict[str, Any]]:
     return facts
 
 
-def _witness_policy(facts: list[dict[str, Any]]) -> str | None:
+def witness_policy_of(facts: list[dict[str, Any]]) -> str | None:
     """Return the entry that says whose signatures make the result final."""
     policy = policy_in_force(
         (fact["entry_id"], fact["type"], fact.get("data", {})) for fact in facts
@@ -207,7 +207,8 @@ def history_of(run: RunState, course: Course[Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _contributions(run: RunState) -> dict[str, list[str]]:
+def contributions_of(run: RunState) -> dict[str, list[str]]:
+    """Return every party's contributions to a run, as entries."""
     return {
         name: [a.contributions[name].entry_id for a in run.rounds if name in a.contributions]
         for name in run.roster
@@ -229,7 +230,8 @@ def _figures(
     return figures
 
 
-def _grants(member: Member, run: RunState) -> dict[str, str]:
+def grants_of(member: Member, run: RunState) -> dict[str, str]:
+    """Return under which entry each party let its rows be used."""
     state = member.ledger.state
     return {
         name: state.grants[approval.grant_ids[0]].entry_id

@@ -24,6 +24,7 @@ from fedcredit.result_file import (
     RunEntries,
     SampleMetrics,
     Share,
+    final_words,
 )
 
 Verdict = Literal["steady", "watch", "act"]
@@ -155,7 +156,7 @@ class DeLong(_Part):
     """Whether one AUC is larger than the other, on the same rows.
 
     ``difference`` is challenger minus champion. ``difference_bound`` and ``z_bound`` are the
-    largest distances to the figures of the unbinned scores.
+    largest distances to the figures of the unbinned scores; None when the joint grid bounds no z.
     """
 
     auc_champion: Share
@@ -166,7 +167,7 @@ class DeLong(_Part):
     low: float
     high: float
     z: float
-    z_bound: float
+    z_bound: float | None
     p_value: Share
     p_low: Share
     p_high: Share
@@ -281,6 +282,11 @@ class EvaluationFile(_Part):
     def verdict(self) -> Verdict:
         """The worst month's verdict; steady without months."""
         return "steady" if self.drift is None else self.drift.verdict
+
+    @property
+    def final_words(self) -> str:
+        """Whether the result is final, in words: who has witnessed it, and when."""
+        return final_words(self.finality)
 
     def partition(self, by: str) -> Partition | None:
         """Return the partition by ``period``, ``segment`` or ``group``, where there is one."""

@@ -108,6 +108,18 @@ class Finality(_Part):
         return max(self.witnessed.values(), default="")
 
 
+def final_words(finality: Finality | None) -> str:
+    """Return whether a result is final, in words: who has witnessed it, and when."""
+    if finality is None:
+        return (
+            "not final yet: too few witnesses have co-signed a head of the ledger over it; "
+            "until then it could still be taken back"
+        )
+    if not finality.witnessed:
+        return "final: the federation's policy demands no witness"
+    return f"final: witnessed by {', '.join(finality.witnessed)} at {finality.at}"
+
+
 class RunEntries(_Part):
     """The entries that frame a run."""
 
@@ -144,15 +156,7 @@ class ResultFile(_Part):
     @property
     def final_words(self) -> str:
         """Whether the result is final, in words: who has witnessed it, and when."""
-        if self.finality is None:
-            return (
-                "not final yet: too few witnesses have co-signed a head of the ledger over it; "
-                "until then it could still be taken back"
-            )
-        if not self.finality.witnessed:
-            return "final: the federation's policy demands no witness"
-        names = ", ".join(self.finality.witnessed)
-        return f"final: witnessed by {names} at {self.finality.at}"
+        return final_words(self.finality)
 
     @classmethod
     def parse(cls, text: str | bytes) -> "ResultFile":
