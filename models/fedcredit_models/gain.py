@@ -25,10 +25,10 @@ MODELS = ("local", "joint", "personal")
 APPROVAL_RATE = 0.8
 """Share of the hold-out that is approved where bad rates are compared."""
 
-DIGITS = 4
-"""Decimals of a told figure."""
+TOLD = 10_000
+"""A told figure is a whole number of ten-thousandths."""
 
-NANO = 10**9
+NANO = 1_000_000_000
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -180,4 +180,4 @@ def approved_share(score: Floats, n_approved: int) -> Floats:
 
 
 def _told(value: float) -> int:
-    return round(value * 10.0**DIGITS) * (NANO // 10**DIGITS)
+    return round(value * TOLD) * (NANO // TOLD)
