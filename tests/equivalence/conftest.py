@@ -18,6 +18,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
                 f"{line.largest:>14.1e}{line.released_auc:>14.6f}{line.reference_auc:>11.6f}"
                 f"{abs(line.released_auc - line.reference_auc):>12.1e}{line.seconds:>9.1f}"
             )
+    if runs.TREES:
+        terminalreporter.section("trees of the parties' sums against scikit-learn (hold-out AUC)")
+        terminalreporter.write_line(
+            f"{'data':<28}{'parties':>7}{'federated':>12}{'scikit-learn':>14}{'difference':>12}"
+        )
+        for name, (n_parties, ours, theirs) in runs.TREES.items():
+            terminalreporter.write_line(
+                f"{name:<28}{n_parties:>7}{ours:>12.4f}{theirs:>14.4f}{ours - theirs:>12.4f}"
+            )
     if runs.CONSTRAINTS:
         terminalreporter.section("what merging, monotone bins and signs cost (hold-out AUC)")
         terminalreporter.write_line(

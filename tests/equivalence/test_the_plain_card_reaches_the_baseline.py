@@ -13,7 +13,7 @@ from tests.equivalence.credit_data import LABEL, RECIPES
 from tests.equivalence.reference import PLAIN
 from tests.equivalence.runs import CONSTRAINTS, LINES, Comparison, Line, card_name, compare
 
-SHARED = [name for name, recipe in RECIPES.items() if recipe.pooled_auc]
+SHARED = [name for name, recipe in RECIPES.items() if recipe.bars.woe]
 
 
 @pytest.fixture(scope="module", params=SHARED)
@@ -50,9 +50,9 @@ def test_the_plain_card_reaches_the_published_auc(plain: Comparison) -> None:
 
     auc = roc_auc_score(holdout[LABEL], plain.result.model.decision_function(holdout))
 
-    assert abs(auc - plain.data.pooled_auc) <= 0.002
+    assert abs(auc - plain.data.recipe.bars.woe) <= 0.002
     CONSTRAINTS[plain.data.name] = (
-        plain.data.pooled_auc,
+        plain.data.recipe.bars.woe,
         float(auc),
         float(roc_auc_score(holdout[LABEL], default.decision_function(holdout))),
     )

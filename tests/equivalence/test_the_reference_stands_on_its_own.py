@@ -61,7 +61,7 @@ def test_without_a_split_column_the_hold_out_is_the_keyed_hash_of_the_row() -> N
     seed = 7
     data = credit_data.load("demo")
     frame = data.frame.drop(columns=SAMPLE)
-    parts = {name: part.drop(columns=SAMPLE) for name, part in data.parts("").items()}
+    parts = {name: part.drop(columns=SAMPLE) for name, part in data.parts(data.recipe.rule).items()}
 
     with fc.Federation.simulate(parts, seed=seed, quiet=True) as federation:
         declared = [Column(**_plain(f.to_dict())) for f in federation.features if f.name != LABEL]
