@@ -6,6 +6,8 @@ cell of missing values, then one for each special code. A raw cell is not releas
 are (see `merging`).
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -101,7 +103,34 @@ def interval_text(edges: tuple[float, ...], first: int, last: int) -> str:
     if first == 0 and last == len(edges):
         return "any value"
     if first == 0:
-        return f"\N{LESS-THAN OR EQUAL TO} {number_text(edges[last])}"
+        sign = "<" if _is_just_below(edges[last]) else "\N{LESS-THAN OR EQUAL TO}"
+        return f"{sign} {number_text(edges[last])}"
+    below = edges[first - 1]
     if last == len(edges):
-        return f"> {number_text(edges[first - 1])}"
-    return f"({number_text(edges[first - 1])}, {number_text(edges[last])}]"
+        sign = "\N{GREATER-THAN OR EQUAL TO}" if _is_just_below(below) else ">"
+        return f"{sign} {number_text(below)}"
+    opens = "[" if _is_just_below(below) else "("
+    closes = ")" if _is_just_below(edges[last]) else "]"
+    return f"{opens}{number_text(below)}, {number_text(edges[last])}{closes}"
+
+
+def _is_just_below(edge: float) -> bool:
+    """Say whether an edge is the last number below its text: imported bins end that way."""
+    return math.nextafter(edge, math.inf) == float(number_text(edge))
+
+
+def runs(cells: Sequence[int]) -> list[tuple[int, int]]:
+    """Return neighbouring cells as (first, last).
+
+    Parameters
+    ----------
+    cells : sequence of int
+        Ascending.
+    """
+    found: list[tuple[int, int]] = []
+    for cell in cells:
+        if found and found[-1][1] == cell - 1:
+            found[-1] = (found[-1][0], cell)
+        else:
+            found.append((cell, cell))
+    return found

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from fedcredit_models import boosting, gbdt_json, shapley, sql, trees
+from fedcredit_models import boosting, gbdt_json, pmml, shapley, sql, tree_exchange, trees
 from fedcredit_models.bad_classifier import BadClassifier, check_scored, check_settings, labelled
 from fedcredit_models.boosting import BoostedRows, BoostingRules
 from fedcredit_models.cells import RawCells
@@ -291,6 +291,23 @@ class Gbdt(BadClassifier):
         """
         check_is_fitted(self)
         return sql.gbdt_sql(self, table, quote=quote)
+
+    def to_pmml(self) -> str:
+        """Return the fitted model as one PMML 4.4 document: trees whose scores are added.
+
+        See :func:`fedcredit_models.pmml.gbdt_pmml`.
+        """
+        check_is_fitted(self)
+        return pmml.gbdt_pmml(self)
+
+    def to_lightgbm(self) -> str:
+        """Return the fitted model as a text model of LightGBM, to the last bit.
+
+        See :func:`fedcredit_models.tree_exchange.lightgbm_text` for what it reads, and
+        :func:`fedcredit_models.tree_exchange.lightgbm_rows` to give it a table.
+        """
+        check_is_fitted(self)
+        return tree_exchange.lightgbm_text(self)
 
     def to_json(self) -> str:
         """Return the fitted model as JSON text; `from_json` gives it back to the last bit."""

@@ -9,14 +9,14 @@ not exactly a scorecard is refused.
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from fedcredit_models import card_json, fitting, logistic, sql
+from fedcredit_models import card_json, fitting, logistic, pmml, sql
 from fedcredit_models.bad_classifier import BadClassifier, check_scored, check_settings, labelled
 from fedcredit_models.binning import BinningRules, BinTable, CellRules
 from fedcredit_models.schema import Schema, check, infer
@@ -274,8 +274,13 @@ class Scorecard(BadClassifier):
     @property
     def neutral_points(self) -> int:
         """Points of a value without a bin (weight of evidence 0): a feature's equal share."""
+        return round(self.neutral_exact)
+
+    @property
+    def neutral_exact(self) -> float:
+        """The same before rounding."""
         check_is_fitted(self)
-        return round((self.offset - self.factor * self.intercept_) / max(len(self.tables_), 1))
+        return (self.offset - self.factor * self.intercept_) / max(len(self.tables_), 1)
 
     def transform(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return weights of evidence, shape (n_rows, n_kept).
@@ -322,11 +327,12 @@ class Scorecard(BadClassifier):
 
     def bin_points(self, j: int) -> NDArray[np.int64]:
         """Return the points of each bin of kept feature `j`, whole numbers."""
-        share = (self.offset - self.factor * self.intercept_) / len(self.tables_)
-        points: NDArray[np.int64] = np.rint(
-            share - self.factor * self.coef_[j] * self.tables_[j].woe
-        ).astype(np.int64)
+        points: NDArray[np.int64] = np.rint(self.exact_points(j)).astype(np.int64)
         return points
+
+    def exact_points(self, j: int) -> NDArray[np.float64]:
+        """Return the points of each bin of kept feature `j` before rounding."""
+        return np.asarray(self.neutral_exact - self.factor * self.coef_[j] * self.tables_[j].woe)
 
     def reasons(self, X: pd.DataFrame, n: int = 4) -> pd.DataFrame:
         """Return the features that cost each row most points against their best bin.
@@ -416,6 +422,14 @@ class Scorecard(BadClassifier):
         """
         check_is_fitted(self)
         return sql.scorecard_sql(self, table, quote=quote)
+
+    def to_pmml(self, *, points: Literal["whole", "exact"] = "whole") -> str:
+        """Return the fitted card as one PMML 4.4 document, a ``Scorecard`` with reason codes.
+
+        See :func:`fedcredit_models.pmml.scorecard_pmml`.
+        """
+        check_is_fitted(self)
+        return pmml.scorecard_pmml(self, points=points)
 
     def to_json(self) -> str:
         """Return the fitted card as JSON text; `from_json` gives it back to the last bit."""

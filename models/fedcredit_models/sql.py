@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from fedcredit_models.cells import RawCells
+from fedcredit_models.cells import RawCells, runs
 from fedcredit_models.trees import LEAF_BITS, Tree
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _holds(raw: RawCells, cells: Iterable[int], column: str) -> str:
     if codes:
         parts.append(f"{column} IN ({', '.join(codes)})")
     no_code = f" AND {column} NOT IN ({', '.join(others)})" if others else ""
-    for first, last in _runs(sorted(cell for cell in chosen if cell < m)):
+    for first, last in runs(sorted(cell for cell in chosen if cell < m)):
         above = f"{column} > {raw.edges[first - 1]!r}" if first else ""
         below = f"{column} <= {raw.edges[last]!r}" if last < m - 1 else ""
         inside = " AND ".join(part for part in (above, below) if part) or f"{column} IS NOT NULL"
@@ -162,14 +162,3 @@ def _levels(raw: RawCells, chosen: set[int], column: str) -> list[str]:
         return [f"{as_text} IN ({', '.join(named)})"] if named else []
     rest = [_text(level) for i, level in enumerate(levels) if i not in chosen]
     return [f"{as_text} NOT IN ({', '.join(rest)})" if rest else f"{column} IS NOT NULL"]
-
-
-def _runs(cells: Sequence[int]) -> list[tuple[int, int]]:
-    """Return neighbouring cells as (first, last)."""
-    runs: list[tuple[int, int]] = []
-    for cell in cells:
-        if runs and runs[-1][1] == cell - 1:
-            runs[-1] = (runs[-1][0], cell)
-        else:
-            runs.append((cell, cell))
-    return runs

@@ -5,6 +5,7 @@ left, and a leaf adds a whole number of units to a row's log odds: so a tree tha
 released scores the same row in the same way on every machine.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -101,6 +102,11 @@ class Tree:
         """Return what the tree adds to each row's log odds, in units of 2**-40."""
         values = np.array([node.value for node in self.nodes], dtype=np.int64)
         return values[self.leaf_of(cells)]
+
+
+def leaf_value(units: int) -> float:
+    """Return units as log odds; exact as a float."""
+    return math.ldexp(units, -LEAF_BITS)
 
 
 def log_odds(base: int, trees: Sequence[Tree], cells: NDArray[np.int64]) -> NDArray[np.float64]:
