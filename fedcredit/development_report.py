@@ -77,7 +77,7 @@ def render(
         "definition": definition if _is_fixed(definition, proposal) else "",
         "registered": registered(result, citations),
         "registrations": registrations(citations),
-        "limits": _limits(result),
+        "limits": limits(result),
         "plan": plan(),
         "stability_word": stability_word,
     }
@@ -141,7 +141,7 @@ def registrations(citations: Citations) -> list[dict[str, str]]:
     ]
 
 
-def _limits(result: ResultFile) -> list[str]:
+def limits(result: ResultFile) -> list[str]:
     """Return the keys of the limitations that the result itself shows."""
     found = []
     for sample in ("holdout", "oot"):

@@ -6,7 +6,7 @@ from fedcredit.shared_words import Catalogue
 DEVELOPMENT: Catalogue = {
     "doc.title": ("Model development report: {label} ({run})", "模型开发报告：{label}（{run}）"),
     "doc.kicker": ("Model development report", "模型开发报告"),
-    "doc.heading": ("Model for “{label}”", "“{label}”预测模型"),
+    "doc.heading": ("Model for “{label}”", "{label} 预测模型"),
     "doc.structured": (
         "Structured after {name}. It follows the headings of that text and does not quote it; "
         "whether the model complies is for the institution to decide.",

@@ -14,6 +14,7 @@ from fedcredit.figure import Figure, cited
 from fedcredit.model_figures import model_figures
 from fedcredit.model_view import ModelView
 from fedcredit.result_file import ResultFile, SampleMetrics
+from fedcredit.saved_file import Saved
 
 SAMPLE_VALUES = {
     "auc": "auc", "ks": "ks", "gini": "gini", "brier": "brier", "n": "n",
@@ -21,9 +22,6 @@ SAMPLE_VALUES = {
 }  # fmt: skip
 """Figure -> field of the sample's metrics, where the figure is one number."""
 SAMPLE_TABLES = ("bands", "roc", "calibration")
-
-Saved = ResultFile | EvaluationFile
-"""What is saved of a run: of one that made a model, or of one that judged it."""
 
 
 def figures_of(saved: Saved, card: Card | None = None) -> dict[str, Figure]:

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from fedcredit.errors import ResultNotFoundError
-from fedcredit.figure_names import Saved, figures_of
+from fedcredit.figure_names import figures_of
 from fedcredit.ledger_file import Line
+from fedcredit.saved_file import Saved
 from fedcredit_ledger.entry import open_commitment
 from fedcredit_ledger.errors import EvidenceError
 

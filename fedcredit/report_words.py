@@ -68,6 +68,11 @@ class Words:
         key = f"{kind}.{name}"
         return self(key) if key in self._texts else Markup("<code>{}</code>").format(name)
 
+    def text(self, kind: str, name: str) -> str:
+        """Return a name of a closed list in words, or the name, as plain text."""
+        key = f"{kind}.{name}"
+        return str(self(key)) if key in self._texts else name
+
     def reason(self, sentence: str) -> Markup:
         """Return why a feature was left out; what has no translation is quoted."""
         for key, (english, _) in self._texts.items():

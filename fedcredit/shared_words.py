@@ -40,6 +40,7 @@ SHARED: Catalogue = {
     "basis.police order": ("police order", "公安机关命令"),
     "purpose.modelling": ("modelling", "建模"),
     "and": (" and ", "和"),
+    "stop": (". ", "。"),
     "run.grant": ("grant of {party}", "{party} 的授权"),
     "run.proposal": ("run proposed", "提出运行"),
     "run.started": ("run started", "开始运行"),

@@ -22,8 +22,10 @@ from fedcredit.cli import (
     job,
     ledger,
     membership,
+    monitor,
     openings,
     party,
+    report,
     witness,
 )
 
@@ -42,6 +44,9 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.add_typer(job.app, name="job")
+app.command("validate")(monitor.validate)
+app.command("monitor")(monitor.monitor)
+app.add_typer(report.app, name="report")
 app.add_typer(grant.app, name="grant")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(evidence.app, name="evidence")

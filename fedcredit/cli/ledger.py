@@ -311,28 +311,31 @@ def explain_number(
     ] = None,
     result: Annotated[
         Path | None,
-        typer.Option("--result", metavar="FILE", help="A result.json with its ledger.db beside."),
+        typer.Option(
+            "--result", metavar="FILE", help="A result.json or evaluation.json; ledger.db beside."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Lead FIGURE of RUN's report back to its round, parties, grants and policy.
 
     FIGURE is named as in the report, which shows the name where the pointer rests on a number:
-    auc.holdout, bins.COLUMN.2, points.COLUMN.2, coefficient.COLUMN, history.3, grant.PARTY, quorum.
+    auc.holdout, bins.COLUMN.2, points.COLUMN.2, coefficient.COLUMN, history.3, grant.PARTY, quorum;
+    of an evaluation auc.champion, delong, group.NAME, drift.MONTH.
     The ledger is verified to the last signature first.
 
     Example: fedcredit ledger explain-number 4727d98f auc.holdout --result demo/result.json
     """
-    from fedcredit import evidence_file, figures, ledger_file
+    from fedcredit import evidence_file, figures, ledger_file, saved_file
     from fedcredit.job_store import FOLDER, JobStore
-    from fedcredit.result_file import ResultFile
     from fedcredit_ledger.evidence import read_openings
 
+    found: saved_file.Saved
     if result is None:
         saved, found = JobStore(store or Path(FOLDER)).finished(run)
         ledger = saved.ledger
     else:
-        found, ledger = ResultFile.load(result), result.with_name("ledger.db")
+        found, ledger = saved_file.load(result), result.with_name("ledger.db")
         if not run or not found.run_id.startswith(run):
             raise typer.BadParameter(f"{result} is the result of run {found.run_id}")
     ledger_file.facts(ledger)
