@@ -4,12 +4,14 @@
 
     LedgerError            fedcredit_ledger    50-59   call the auditor
     PartyError             fedcredit_parties   10-39, 70-79   call the party's operator
-    JobError               fedcredit           40-49   call the data scientist
+    JobError               fedcredit           40-49, 80-81   call the data scientist
     ├── PartiesMissingError      41   fewer parties answered than the job or the policy needs
     ├── DivergedError            42   the fit ended without an optimum
     ├── RunFailedError           43   the run failed by rule; `.run_id`, `.error`
     ├── ResultNotFoundError      44   no saved result of that name
     ├── FoundingError            49   a file of a founding is unusable, altered or another's
+    ├── DriftToWatchError        80   a monitored model has moved enough for a look
+    │   └── DriftToActOnError    81   ... enough for a decision
     └── CoordinatorError         45   the coordinator cannot do its work: call its operator
         ├── PortInUseError       46   another program listens on the port
         ├── CertificateError     47   a TLS certificate is missing, expired or another's
@@ -94,6 +96,18 @@ class FoundingError(JobError):
     """A file that founders send each other is unusable, altered, or of another founding."""
 
     exit_code = 49
+
+
+class DriftToWatchError(JobError):
+    """Some month of a monitored model asks for a look: score, features or calibration moved."""
+
+    exit_code = 80
+
+
+class DriftToActOnError(DriftToWatchError):
+    """Some month of a monitored model asks for a decision."""
+
+    exit_code = 81
 
 
 class CoordinatorError(JobError):

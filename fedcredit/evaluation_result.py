@@ -8,6 +8,7 @@ from typing import Any, Self
 
 import pandas as pd
 
+from fedcredit.errors import DriftToActOnError, DriftToWatchError
 from fedcredit.evaluation_file import EvaluationFile, Verdict
 from fedcredit.evidence_file import OPENINGS
 from fedcredit.evidence_file import write as write_evidence
@@ -16,6 +17,11 @@ from fedcredit_ledger.errors import EvidenceError
 
 FILE = "evaluation.json"
 """Name of the saved form in its folder."""
+
+_DRIFTED: Mapping[str, type[DriftToWatchError]] = {
+    "watch": DriftToWatchError,
+    "act": DriftToActOnError,
+}
 
 TABLES = ("bands", "roc", "calibration", "gains")
 """Tables of one model's figures; they are no column of `EvaluationResult.overall`."""
@@ -69,6 +75,29 @@ class EvaluationResult:
     def verdict(self) -> Verdict:
         """The worst month's verdict: steady, watch or act."""
         return self.file.verdict
+
+    @property
+    def exit_code(self) -> int:
+        """What ``fedcredit monitor`` ends with: 0, 80 (watch) or 81 (act)."""
+        return _DRIFTED[self.verdict].exit_code if self.verdict in _DRIFTED else 0
+
+    def demand_steady(self) -> None:
+        """Raise when a month is not steady, for a pipeline that shall stop.
+
+        Raises
+        ------
+        DriftToWatchError, DriftToActOnError
+            Naming the months and what has moved.
+        """
+        if self.verdict not in _DRIFTED or self.file.drift is None:
+            return
+        moved = [m for m in self.file.drift.months if m.verdict not in (None, "steady")]
+        raise _DRIFTED[self.verdict](
+            f"{len(moved)} months of the model are not steady",
+            expected="no month from a limit on",
+            found="; ".join(f"{m.period}: {', '.join(m.reasons)}" for m in moved),
+            remedy="look at result.drift and result.feature_drift",
+        )
 
     @property
     def overall(self) -> pd.DataFrame:

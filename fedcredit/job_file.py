@@ -126,7 +126,7 @@ class JobFile:
         wrong: list[str] = []
         around, job = None, None
         try:
-            around = Surroundings.model_validate_json(json.dumps(beside, default=_iso))
+            around = Surroundings.model_validate_json(json.dumps(beside, default=iso))
         except ValidationError as error:
             wrong += wrong_fields(error, names=names)
         try:
@@ -316,7 +316,7 @@ def read_table(path: Path, *, party: str) -> pd.DataFrame:
         ) from None
 
 
-def _iso(value: object) -> str:
+def iso(value: object) -> str:
     """Write a date of TOML as JSON can."""
     if isinstance(value, date | time):
         return value.isoformat()

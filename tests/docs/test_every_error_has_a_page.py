@@ -11,7 +11,7 @@ PAGES = Path(__file__).parents[2] / "docs" / "reference" / "exit-codes"
 
 ROOMS = {
     "fedcredit_parties.errors": [*range(10, 40), *range(70, 80)],
-    "fedcredit.errors": range(40, 50),
+    "fedcredit.errors": [*range(40, 50), 80, 81],
     "fedcredit_ledger.errors": range(50, 60),
 }
 
