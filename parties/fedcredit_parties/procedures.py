@@ -12,6 +12,9 @@ from fedcredit_parties.rows import Rows
 from fedcredit_parties.scorecard_course import ScorecardCourse
 from fedcredit_parties.scorecard_release import release_scorecard
 from fedcredit_parties.scorecard_sums import ScorecardSums
+from fedcredit_parties.survey_course import SurveyCourse
+from fedcredit_parties.survey_release import release_survey
+from fedcredit_parties.survey_sums import SurveySums
 from fedcredit_parties.task import Task
 
 PROCEDURES: Mapping[str, Procedure] = {
@@ -19,6 +22,7 @@ PROCEDURES: Mapping[str, Procedure] = {
     "evaluation": Procedure(
         course=EvaluationCourse, sums=EvaluationSums, release=release_evaluation
     ),
+    "survey": Procedure(course=SurveyCourse, sums=SurveySums, release=release_survey),
 }
 """Kind of a task -> how it is carried out."""
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from fedcredit_models.binning import BinTable, RawCells
 from fedcredit_models.dropped import REASONS
 from fedcredit_models.metrics import ScoreGrid
-from fedcredit_parties import metrics_phase, quantile_phase
+from fedcredit_parties import fixed_bins_phase, metrics_phase, newton_phase, quantile_phase
 from fedcredit_parties.course import Course, count_field
 from fedcredit_parties.errors import MalformedMessageError
 from fedcredit_parties.masks import Field
@@ -65,18 +65,9 @@ class ScorecardCourse(Course[ScorecardTask]):
         return metrics_phase.fields(self, self.score_grid)
 
     def _newton_fields(self) -> tuple[Field, ...]:
-        """Bounds follow from the released row total and weights of evidence, nothing local."""
-        beta = self.coefficients
-        largest = np.array([1.0, *(float(np.abs(self._table(i).woe).max()) for i in self.kept)])
-        n, p = self.n_train, len(largest)
-        x = float(largest.max())
-        eta = float(np.abs(beta) @ largest)
-        return (
-            self.real("gradient", p, n * x),
-            self.real("hessian", p * (p + 1) // 2, n * x * x / 4),
-            self.real("log_loss", 1, n * (1.0 + eta)),
-            self.real("weight_square", 1, n / 16),
-        )
+        tables = (self._table(i) for i in self.kept)
+        largest = [1.0, *(float(np.abs(table.woe).max()) for table in tables)]
+        return newton_phase.fields(self.real, self.coefficients, largest, self.n_train)
 
     def _table(self, i: int) -> BinTable:
         table = self.tables[i]
@@ -90,16 +81,29 @@ class ScorecardCourse(Course[ScorecardTask]):
         if self.phase == "quantiles":
             return quantile_phase.is_form(values.get("edges"), self.grids, n_features)
         if self.phase == "bins":
-            n_raw = tuple(raw.n for raw in self.raw)
-            return is_count(values.get("n")) and _features(values.get("features"), n_raw)
+            return is_count(values.get("n")) and self._are_bins(values.get("features"))
         if self.phase == "newton":
             return _newton(values, n_features + 1)
         return metrics_phase.is_form(values.get("samples"), self.task.samples)
 
+    def _are_bins(self, value: object) -> bool:
+        """Tell whether these are bins of every feature, where they were fixed the fixed ones."""
+        if not isinstance(value, list) or len(value) != len(self.raw):
+            return False
+        fixed = self.task.fixed
+        for raw, feature in zip(self.raw, value, strict=True):
+            if not _bins(feature, raw.n):
+                return False
+            bins = fixed.get(raw.feature.name)
+            if bins and "dropped" not in feature and bins.assignment != (*feature["assignment"],):
+                return False
+        return True
+
     def take(self, values: Mapping[str, Any], outcome: str) -> None:
         """Take in the values of the phase that comes next."""
         if self.phase == "quantiles":
-            self.raw = quantile_phase.raw_cells(self.task.features, self.grids, values["edges"])
+            cells = quantile_phase.raw_cells(self.task.features, self.grids, values["edges"])
+            self.raw = fixed_bins_phase.raw_cells(cells, self.task.fixed)
         elif self.phase == "bins":
             self.n_train = values["n"]
             self.dropped = {
@@ -116,12 +120,6 @@ class ScorecardCourse(Course[ScorecardTask]):
             self.standard_errors = tuple(values.get("standard_errors", ()))
         else:
             self.metrics = values["samples"]
-
-
-def _features(value: object, n_raw: tuple[int, ...]) -> bool:
-    if not isinstance(value, list) or len(value) != len(n_raw):
-        return False
-    return all(_bins(feature, n) for feature, n in zip(value, n_raw, strict=True))
 
 
 def _bins(value: object, n: int) -> bool:

@@ -22,8 +22,7 @@ import numpy as np
 
 from fedcredit_models import binning, logistic
 from fedcredit_models.dropped import told, why_dropped
-from fedcredit_models.logistic import NewtonSums
-from fedcredit_parties import metrics_phase, quantile_phase
+from fedcredit_parties import fixed_bins_phase, metrics_phase, newton_phase, quantile_phase
 from fedcredit_parties.course import NANO
 from fedcredit_parties.disclosure import check_cells
 from fedcredit_parties.errors import (
@@ -71,7 +70,12 @@ def _bins(course: ScorecardCourse, sums: Sums) -> tuple[Document, str]:
                 found="one",
                 remedy=f"leave {feature.name!r} out of the job's features",
             )
-        assignment = binning.merge(raw, bads, goods, task.binning)
+        fixed = task.fixed.get(feature.name)
+        if fixed is None:
+            assignment = binning.merge(raw, bads, goods, task.binning)
+        else:
+            assignment = fixed.assignment
+            fixed_bins_phase.refuse_small(fixed, feature, bads, goods, task.policy.cells)
         bins: Document = {
             "assignment": list(assignment),
             "bads": list(binning.totals(assignment, bads)),
@@ -107,12 +111,7 @@ def _bins(course: ScorecardCourse, sums: Sums) -> tuple[Document, str]:
 def _newton(course: ScorecardCourse, sums: Sums) -> tuple[Document, str]:
     task = course.task
     beta = course.coefficients
-    found = NewtonSums(
-        gradient=np.asarray(sums["gradient"]),
-        hessian_upper=np.asarray(sums["hessian"]),
-        log_loss=float(sums["log_loss"][0]),
-        weight_square=float(sums["weight_square"][0]),
-    )
+    found = newton_phase.opened(sums)
     n = course.n_train
     step = logistic.newton_step(found, beta, task.newton, n)
     n_rounds = sum(1 for row in course.history if row["phase"] == "newton") + 1

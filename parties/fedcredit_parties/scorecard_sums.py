@@ -7,13 +7,12 @@ thing that leaves this file is a table of integers, which the caller masks and e
 import numpy as np
 from numpy.typing import NDArray
 
-from fedcredit_models import binning, logistic
-from fedcredit_parties import metrics_phase, quantile_phase
-from fedcredit_parties.errors import SteepModelError
+from fedcredit_models import binning
+from fedcredit_parties import metrics_phase, newton_phase, quantile_phase
 from fedcredit_parties.procedure import Addend
 from fedcredit_parties.rows import Rows
 from fedcredit_parties.scorecard_course import ScorecardCourse
-from fedcredit_parties.scorecard_task import COEFFICIENT_LIMIT, ScorecardTask
+from fedcredit_parties.scorecard_task import ScorecardTask
 
 
 class ScorecardSums:
@@ -57,8 +56,11 @@ class ScorecardSums:
                 found[f"bads.{i}"], found[f"goods.{i}"] = binning.count(raw, series, y)
             return found
         if course.phase == "newton":
-            return _newton(self._weights(course)[rows.train], y, course)
-        beta = _point(course)
+            return {
+                **newton_phase.addend(self._weights(course)[rows.train], y, course.coefficients)
+            }
+        beta = course.coefficients
+        newton_phase.refuse_steep(beta)
         eta = beta[0] + self._weights(course) @ beta[1:]
         return metrics_phase.addend(eta, rows.y, rows.sample, self._task, course.score_grid)
 
@@ -72,35 +74,3 @@ class ScorecardSums:
             ]
             self._woe = np.column_stack(columns) if columns else np.empty((len(self._rows.y), 0))
         return self._woe
-
-
-def _newton(X: NDArray[np.float64], y: NDArray[np.int64], course: ScorecardCourse) -> Addend:
-    beta = _point(course)
-    p = 1.0 / (1.0 + np.exp(-np.clip(beta[0] + X @ beta[1:], -500, 500)))
-    if len(p) and not logistic.rows_carry_weight(p * (1.0 - p)):
-        raise SteepModelError(
-            "the released model would single out few rows of this party",
-            expected="at least 50 rows, or a quarter, that carry weight",
-            found="fewer",
-            remedy="the data may be separable, or the point of evaluation was chosen",
-        )
-    sums = logistic.newton_sums(X, y, beta)
-    return {
-        "gradient": sums.gradient,
-        "hessian": sums.hessian_upper,
-        "log_loss": np.array([sums.log_loss]),
-        "weight_square": np.array([sums.weight_square]),
-    }
-
-
-def _point(course: ScorecardCourse) -> NDArray[np.float64]:
-    """Return the released point, unless it is too steep to be evaluated on rows."""
-    beta = course.coefficients
-    if np.abs(beta).max() > COEFFICIENT_LIMIT:
-        raise SteepModelError(
-            "the released model is too steep to be evaluated on rows",
-            expected=f"every coefficient within {COEFFICIENT_LIMIT:g} of zero",
-            found="a larger one",
-            remedy="the data may be separable: drop the feature that decides alone, or raise l2",
-        )
-    return beta

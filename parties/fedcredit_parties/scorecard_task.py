@@ -7,7 +7,9 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from fedcredit_models.binning import BinningRules
+from fedcredit_models.fixed_bins import FixedBins
 from fedcredit_models.logistic import NewtonRules
+from fedcredit_parties.fixed_bins_phase import check_fit
 from fedcredit_parties.task import Task
 
 COEFFICIENT_BITS = 40
@@ -18,7 +20,13 @@ COEFFICIENT_LIMIT = 20.0
 
 
 class ScorecardTask(Task):
-    """A horizontal scorecard over every party's rows."""
+    """A horizontal scorecard over every party's rows.
+
+    Parameters
+    ----------
+    bins : tuple of FixedBins
+        Bins that the modeller fixed; those of other features follow from the rules.
+    """
 
     FOLLOWS: ClassVar[Mapping[tuple[str, str], str]] = {
         ("quantiles", "continue"): "bins",
@@ -37,9 +45,11 @@ class ScorecardTask(Task):
     l2: float = Field(default=1.0, ge=0.0)
     tolerance: float = Field(default=1e-9, gt=0.0, le=1e-3)
     max_rounds: int = Field(default=25, ge=1, le=100)
+    bins: tuple[FixedBins, ...] = Field(default=(), max_length=500, strict=False)
 
     @model_validator(mode="after")
     def _finite(self) -> Self:
+        check_fit(self.bins, self.features)
         if not all(math.isfinite(x) for x in (self.l2, self.tolerance)):
             raise ValueError("l2, tolerance: must be finite")
         return self
@@ -52,6 +62,11 @@ class ScorecardTask(Task):
     def start(self) -> Any:
         """Return Newton's start: zero."""
         return [0] * (len(self.features) + 1)
+
+    @property
+    def fixed(self) -> dict[str, FixedBins]:
+        """Bins that the modeller fixed, by feature."""
+        return {bins.feature: bins for bins in self.bins}
 
     @property
     def binning(self) -> BinningRules:
