@@ -16,7 +16,6 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from math import inf, nextafter
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -24,7 +23,8 @@ import pandas as pd
 
 from fedcredit_models.bad_classifier import check_scored
 from fedcredit_models.cells import RawCells
-from fedcredit_models.columns import level_codes, numbers, numeric_codes
+from fedcredit_models.columns import level_codes, numbers
+from fedcredit_models.number_line import NumberLine, pieces
 from fedcredit_models.trees import Node, Tree, leaf_value
 
 if TYPE_CHECKING:
@@ -138,23 +138,6 @@ def _info(raw: RawCells) -> str:
     return f"[{lower!r}:{upper!r}]"
 
 
-class _Line(NamedTuple):
-    """A feature's number line in stretches of one cell each; the last has no upper end."""
-
-    upper: tuple[float, ...]
-    cell: tuple[int, ...]
-
-    @classmethod
-    def of(cls, raw: RawCells) -> "_Line":
-        if raw.feature.kind == "categorical":
-            return cls((), ())
-        special = raw.feature.special
-        ends = {*raw.edges, *special, *(nextafter(code, -inf) for code in special)}
-        upper = (*sorted(ends), sys.float_info.max)
-        cells = numeric_codes(pd.Series(upper), np.array(raw.edges), special)
-        return cls(upper, tuple(cells.tolist()))
-
-
 class _Reach(NamedTuple):
     """What of a feature's values can still come: stretches `first` to `last`, missing values."""
 
@@ -169,7 +152,10 @@ class _Written:
     def __init__(self, tree: Tree, raw: Sequence[RawCells]) -> None:
         self._tree = tree
         self._raw = raw
-        self._lines = [_Line.of(cells) for cells in raw]
+        self._lines = [
+            NumberLine.of(cells) if cells.feature.kind == "numeric" else NumberLine((), ())
+            for cells in raw
+        ]
         self._leaves: list[float] = []
         self._splits: list[list[float | int]] = []  # feature, threshold, type, left, right
         self._sets: list[list[int]] = []
@@ -215,20 +201,14 @@ class _Written:
         self._splits[number][3:] = [self._add(child, reach) for child in children]
         return number
 
-    def _pieces(self, node: Node, reach: _Reach) -> list[tuple[int, int, bool]]:
+    def _pieces(self, node: Node, reach: _Reach) -> list[tuple[int, int, int]]:
         """Return (first, last, goes left) of neighbouring stretches that go the same way."""
         left = set(node.left)
-        found: list[tuple[int, int, bool]] = []
-        for i in range(reach.first, reach.last + 1):
-            side = self._lines[node.feature].cell[i] in left
-            if found and found[-1][2] == side:
-                found[-1] = (found[-1][0], i, side)
-            else:
-                found.append((i, i, side))
-        return found
+        sides = [int(cell in left) for cell in self._lines[node.feature].cell]
+        return pieces(range(reach.first, reach.last + 1), sides)
 
     def _add_stretches(
-        self, node: Node, reach: tuple[_Reach, ...], pieces: list[tuple[int, int, bool]]
+        self, node: Node, reach: tuple[_Reach, ...], parts: list[tuple[int, int, int]]
     ) -> int:
         """Write thresholds until one piece is left; missing values go with a piece of their side.
 
@@ -236,33 +216,33 @@ class _Written:
         """
         own = reach[node.feature]
         missing_left = self._raw[node.feature].n_ordinary in node.left
-        if not pieces:
+        if not parts:
             return self._add(node.children[0 if missing_left else 1], reach)
-        sides = [side for _, _, side in pieces]
+        sides = [side for _, _, side in parts]
         if own.missing and missing_left not in sides:
             number = self._reserve(node.feature, sys.float_info.max, _MISSING_IS_NAN)
             present = self._with(node, own._replace(missing=False), reach)
             absent = self._with(node, _Reach(1, 0, True), reach)
             self._splits[number][3:] = [
-                self._add_stretches(node, present, pieces),
+                self._add_stretches(node, present, parts),
                 self._add_stretches(node, absent, []),
             ]
             return number
-        if len(pieces) == 1:
-            first, last, side = pieces[0]
+        if len(parts) == 1:
+            first, last, side = parts[0]
             rest = self._with(node, _Reach(first, last, own.missing), reach)
             return self._add(node.children[0 if side else 1], rest)
-        middle = len(pieces) // 2
-        low, high = pieces[:middle], pieces[middle:]
+        middle = len(parts) // 2
+        low, high = parts[:middle], parts[middle:]
         down = own.missing and missing_left in [side for _, _, side in low]
         kind = _MISSING_IS_NAN | (_DEFAULT_LEFT if down else 0)
         number = self._reserve(node.feature, self._lines[node.feature].upper[low[-1][1]], kind)
-        parts = ((low, down), (high, own.missing and not down))
+        halves = ((low, down), (high, own.missing and not down))
         self._splits[number][3:] = [
             self._add_stretches(
-                node, self._with(node, _Reach(part[0][0], part[-1][1], missing), reach), part
+                node, self._with(node, _Reach(half[0][0], half[-1][1], missing), reach), half
             )
-            for part, missing in parts
+            for half, missing in halves
         ]
         return number
 
