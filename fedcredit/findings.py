@@ -71,7 +71,8 @@ def findings(
     """
     found = [*_of_model(view), *_of_samples(result)]
     if evaluation is not None:
-        found += [*_of_calibration(evaluation), *_of_comparison(evaluation)]
+        found += [*_of_rows(result, evaluation), *_of_calibration(evaluation)]
+        found += _of_comparison(evaluation)
         found += [*_of_slices(evaluation), *_of_drift(evaluation)]
     return sorted(found, key=lambda one: ORDER[one.severity])
 
@@ -139,6 +140,20 @@ def _of_samples(result: ResultFile) -> Iterator[Finding]:
 
 def _severity(index: float) -> Severity:
     return "act" if index >= STABILITY[1] else "watch"
+
+
+def _of_rows(result: ResultFile, evaluation: EvaluationFile) -> Iterator[Finding]:
+    """Yield whether the evaluated hold-out is another one than the training run kept out."""
+    ours = result.metrics.get(evaluation.rows)
+    theirs = evaluation.overall.get("champion")
+    if evaluation.rows == "all" or ours is None or theirs is None:
+        return
+    if ours.n is not None and theirs.n is not None and ours.n != theirs.n:
+        values = {
+            "ours": (f"n.{evaluation.rows}", whole(ours.n)),
+            "theirs": ("n.champion", whole(theirs.n)),
+        }
+        yield Finding(key="rows", severity="watch", about=evaluation.rows, values=values)
 
 
 def _of_calibration(evaluation: EvaluationFile) -> Iterator[Finding]:
@@ -221,8 +236,14 @@ def _of_drift(evaluation: EvaluationFile) -> Iterator[Finding]:
     for month in evaluation.drift.months if evaluation.drift is not None else ():
         if month.verdict in ("watch", "act"):
             severity: Severity = "act" if month.verdict == "act" else "watch"
-            index = month.population_stability
-            values = {
-                "index": (f"drift.{month.period}", "–" if index is None else f"{index:.4f}"),  # noqa: RUF001
-            }
-            yield Finding(key="drift", severity=severity, about=month.period, values=values)
+            name = f"drift.{month.period}"
+            values = {"index": (name, _told(month.population_stability))}
+            if month.largest_feature is None:
+                yield Finding(key="drift", severity=severity, about=month.period, values=values)
+                continue
+            values["largest"] = (name, f"{month.largest_feature} {_told(month.largest_index)}")
+            yield Finding(key="drift_most", severity=severity, about=month.period, values=values)
+
+
+def _told(index: float | None) -> str:
+    return "" if index is None else f"{index:.4f}"

@@ -231,8 +231,8 @@ VALIDATION: Catalogue = {
         "挑战模型在切分点上决策更优：仅其正确 {challenger} 次，仅现用模型正确 {champion} 次。",
     ),
     "finding.withheld": (
-        "{about}: too few rows for the cell rules; nothing is known of this slice.",
-        "{about}：行数不足以满足单元格规则；该切片情况未知。",
+        "{about}: withheld by the disclosure policy; nothing is known of this slice.",
+        "{about}：按披露策略未予公布；该切片情况未知。",
     ),
     "finding.weaker": (
         "{about}: the upper end of the Gini’s interval, {high}, is below the overall {overall}.",
@@ -247,8 +247,19 @@ VALIDATION: Catalogue = {
         "{about}：通过率为最高人群的 {ratio}。",
     ),
     "finding.drift": (
-        "{about}: the month’s drift asks for a decision or a look, index of the score {index}.",
-        "{about}：该月漂移需处理或关注，评分稳定性指数 {index}。",
+        "{about}: drift, index of the score {index}.",
+        "{about}：出现漂移，评分稳定性指数 {index}。",
+    ),
+    "finding.drift_most": (
+        "{about}: drift, index of the score {index}, largest of a feature {largest}.",
+        "{about}：出现漂移，评分稳定性指数 {index}，变量中最大者 {largest}。",
+    ),
+    "finding.rows": (
+        "{about}: the training run counted {ours} rows, the evaluation {theirs}. They are not the "
+        "same rows, so training rows may be among the evaluated ones; an id column fixes the "
+        "split.",
+        "{about}：训练运行为 {ours} 行，评估运行为 {theirs} 行。两者并非相同的数据行，"
+        "评估中可能包含训练用的数据行；指定主体编号列可固定划分。",
     ),
     "missing.title": ("Tests that are missing", "缺失的检验"),
     "missing.nothing": ("No test of the list is missing.", "清单中的检验均已完成。"),
