@@ -15,6 +15,12 @@ from pandas.api import types
 
 from fedcredit_models.errors import SchemaError
 
+FEW_EDGES = 64
+"""So many edges are compared with all values faster than each value is searched among them."""
+
+BLOCK = 1 << 14
+"""Values that are compared at a time: they stay in the processor's cache."""
+
 _OBJECT_KINDS: dict[str, Literal["numeric", "categorical"]] = {
     "boolean": "numeric",
     "integer": "numeric",
@@ -87,8 +93,25 @@ def numeric_codes(
     Values outside the declared bounds fall into the first and last cell.
     """
     x = numbers(series)
-    codes = np.searchsorted(edges, x, side="left").astype(np.int64)
+    codes = _n_below(edges, x)
     codes[np.isnan(x)] = len(edges) + 1
     for j, code in enumerate(special):
         codes[x == code] = len(edges) + 2 + j
     return codes
+
+
+def _n_below(edges: NDArray[np.float64], x: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return how many edges lie below each value: ``searchsorted(edges, x, "left")``.
+
+    A missing value gets any number.
+    """
+    if len(edges) > FEW_EDGES:
+        return np.searchsorted(edges, x, side="left").astype(np.int64)
+    found = np.empty(len(x), dtype=np.int64)
+    for start in range(0, len(x), BLOCK):
+        block = x[start : start + BLOCK]
+        n_below = np.zeros(len(block), dtype=np.uint8)
+        for edge in edges:
+            n_below += block > edge
+        found[start : start + BLOCK] = n_below
+    return found

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fedcredit_models.columns import numeric_codes
+from fedcredit_models.columns import numbers
 from fedcredit_models.feature import Feature
 
 ASINH_UNIT = 1e-6
@@ -71,8 +71,17 @@ class Grid:
         ----------
         Nothing by itself: the counts are masked and encrypted before they leave a party.
         """
-        codes = numeric_codes(series, self.upper[:-1], self.feature.special)
-        return np.bincount(codes, minlength=self.n_cells).astype(np.int64)
+        x = numbers(series)
+        special = [int((x == code).sum()) for code in self.feature.special]
+        if self.feature.special:
+            x = x[~np.isin(x, self.feature.special)]
+        # Sorted once, rows up to each upper value are found by 2048 searches instead of one a row.
+        ordered = np.sort(x)  # missing values go last
+        n_missing = int(np.isnan(x).sum())
+        ordinary = ordered[: len(ordered) - n_missing]
+        up_to = np.searchsorted(ordinary, self.upper[:-1], side="right")
+        counts = np.diff(up_to, prepend=0, append=len(ordinary))
+        return np.array([*counts, n_missing, *special], dtype=np.int64)
 
 
 @lru_cache(maxsize=1024)

@@ -1,11 +1,14 @@
 """Quantile edges from summed counts on a declared grid."""
 
+from bisect import bisect_left
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fedcredit_models.columns import numeric_codes
 from fedcredit_models.grid import Grid, quantiles
 from fedcredit_models.schema import Feature
 
@@ -107,3 +110,37 @@ def test_two_grids_of_one_declaration_are_equal_and_share_no_array() -> None:
 
     assert np.array_equal(second.upper, expected)
     assert np.array_equal(Grid(feature).upper, expected)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.one_of(st.floats(width=32), st.sampled_from([-9.0, 0.0, -0.0, 3.0])), max_size=60),
+    st.sampled_from([8, 200]),
+)
+def test_every_row_is_counted_in_the_cell_whose_interval_holds_it(
+    values: list[float], cells: int
+) -> None:
+    grid = Grid(Feature("x", "numeric", lower=-5, upper=100, special=(-9, 3)), cells=cells)
+    upper = grid.upper.tolist()
+    expected = [0] * grid.n_cells
+    for value in values:  # one row after the other, by the definition of the cells
+        if value != value:
+            expected[len(upper)] += 1
+        elif value in (-9.0, 3.0):
+            expected[len(upper) + 1 + (-9.0, 3.0).index(value)] += 1
+        else:
+            expected[next(i for i, u in enumerate(upper) if value <= u)] += 1
+
+    assert grid.histogram(pd.Series(values, dtype=float)).tolist() == expected
+
+
+@pytest.mark.parametrize("n_edges", [0, 1, 19, 64, 65, 200])
+def test_cells_between_few_and_many_edges_are_those_of_a_search(n_edges: int) -> None:
+    random = np.random.default_rng(n_edges)
+    edges = np.sort(random.normal(size=n_edges))
+    x = np.concatenate([random.normal(size=40_000), edges, [np.inf, -np.inf, 0.0, -0.0]])
+
+    found = numeric_codes(pd.Series([*x, np.nan, 7.0]), edges, [7.0])
+
+    assert found[:-2].tolist() == [bisect_left(edges.tolist(), value) for value in x.tolist()]
+    assert found[-2:].tolist() == [n_edges + 1, n_edges + 2]
