@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fedcredit_models.grid import Grid
     from fedcredit_models.logistic import NewtonRules, NewtonStep, NewtonSums
     from fedcredit_models.metrics import ScoreGrid
+    from fedcredit_models.mlp import Mlp
     from fedcredit_models.personal import Personal
     from fedcredit_models.schema import Schema
     from fedcredit_models.scorecard import Scorecard
@@ -29,6 +30,7 @@ _HOME = {
     "Feature": "feature",
     "Gbdt": "gbdt",
     "Grid": "grid",
+    "Mlp": "mlp",
     "NewtonRules": "logistic",
     "NewtonStep": "logistic",
     "NewtonSums": "logistic",
@@ -48,6 +50,7 @@ __all__ = [
     "Feature",
     "Gbdt",
     "Grid",
+    "Mlp",
     "NewtonRules",
     "NewtonStep",
     "NewtonSums",
