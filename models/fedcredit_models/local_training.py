@@ -66,7 +66,7 @@ class LocalRules:
 
 
 def seed_of(*words: object) -> int:
-    """Return the seed of one party's round: 63 bits of a hash of what the round is."""
+    """Return the seed of a round's orders of rows: 63 bits of a hash of what the round is."""
     text = "/".join(["fedcredit-network-round/v1", *map(str, words)])
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
 

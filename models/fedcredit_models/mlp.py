@@ -39,7 +39,6 @@ RANGES: dict[str, tuple[float, float]] = {
     "gamma": (0.0, 10.0),
     "embedding": (1, 64),
     "patience": (0, 1000),
-    "update_bits": (12, 40),
     "update_limit": (1e-3, 64.0),
     "fine_bins": (2, 100),
     "grid_cells": (16, 65_536),
@@ -82,8 +81,9 @@ class Mlp(BadClassifier):
         Penalty on squared weights.
     patience : int, default 0
         Stop when the hold-out's loss has not fallen for so many rounds, and keep the best weights.
-    update_bits : int, default 17
-        Bits of each number of an update; 17 puts two into a slot of the narrow encryption.
+    update_bits : int, optional
+        Bits of each number of an update; half a slot when absent: 17 under the narrow encryption,
+        20 under the wide one.
     update_limit : float, default 0.5
         A weight moves at most this far in a round at one party.
     fine_bins : int, default 50
@@ -132,7 +132,7 @@ class Mlp(BadClassifier):
         embedding: int = 4,
         l2: float = 1e-5,
         patience: int = 0,
-        update_bits: int = 17,
+        update_bits: int | None = None,
         update_limit: float = 0.5,
         fine_bins: int = 50,
         grid_cells: int = 2048,
@@ -201,7 +201,7 @@ class Mlp(BadClassifier):
             ),
             server=ServerRules(self.strategy, server),
             update_limit=self.update_limit,
-            update_bits=self.update_bits,
+            update_bits=modulus_bits // 2 if self.update_bits is None else self.update_bits,
             modulus_bits=modulus_bits,
         )
 

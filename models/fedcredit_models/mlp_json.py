@@ -32,7 +32,6 @@ _PARAMS: dict[str, type] = {
     "embedding": int,
     "l2": float,
     "patience": int,
-    "update_bits": int,
     "update_limit": float,
     "fine_bins": int,
     "grid_cells": int,
@@ -46,6 +45,7 @@ _READ = StrictJson("mlp")
 def document(model: "Mlp") -> dict[str, Any]:
     """Return a fitted network as JSON-able values."""
     weight, server = model.bad_weight, model.server_learning_rate
+    bits = model.update_bits
     return {
         "format": FORMAT,
         "label_sign": "1 = bad",
@@ -55,6 +55,7 @@ def document(model: "Mlp") -> dict[str, Any]:
             "bad_weight": weight if isinstance(weight, str) else float(weight),
             "hidden": [int(n) for n in model.hidden],
             "server_learning_rate": None if server is None else float(server),
+            "update_bits": None if bits is None else int(bits),
         },
         "features": [
             {"feature": feature.to_dict(), "standard": _written(standard)}
@@ -109,7 +110,9 @@ def parse(text: str | bytes) -> dict[str, Any]:
 
 def _params(value: object) -> dict[str, Any]:
     params = _READ.fields(
-        value, {*_PARAMS, "bad_weight", "hidden", "server_learning_rate"}, "params"
+        value,
+        {*_PARAMS, "bad_weight", "hidden", "server_learning_rate", "update_bits"},
+        "params",
     )
     readers = {int: _READ.integer, float: _READ.number, str: _READ.text}
     found: dict[str, Any] = {
@@ -121,6 +124,8 @@ def _params(value: object) -> dict[str, Any]:
     found["server_learning_rate"] = (
         None if server is None else _READ.number(server, "server_learning_rate")
     )
+    bits = params["update_bits"]
+    found["update_bits"] = None if bits is None else _READ.integer(bits, "update_bits")
     return found
 
 

@@ -53,7 +53,7 @@ class RoundRules:
         Stop when the hold-out's loss has not fallen for so many rounds, and keep the best weights;
         0 makes every round.
     seed : int, default 0
-        Of the first weights and, with party and round, of every order of rows.
+        Of the first weights and, with the round, of every order of rows.
     local : LocalRules
     server : ServerRules
     update_limit : float, default 0.5
@@ -170,18 +170,27 @@ class Rounds:
             When it is not the result of a round of this run.
         """
         new = check_weights(document["weights"], self.architecture)
-        held = document.get("holdout_loss_nano")
-        loss = None if held is None else held / NANO
-        self.losses.append((document["loss_nano"] / NANO, loss))
-        if self.rules.patience and loss is not None and loss < self._best_loss:
-            self._best_loss, self._best_round = loss, len(self.losses)
-            self.best = self.weights
-        self.weights = new
+        held = _loss(document.get("holdout_loss_nano"))
+        last = self.is_last(document.get("holdout_loss_nano"))
+        self.losses.append((document["log_loss_nano"] / NANO, held))
         if not self.rules.patience:
             self.best = new
-        waited = len(self.losses) - self._best_round
-        stopped = self.rules.patience and waited >= self.rules.patience
-        self.done = len(self.losses) >= self.rules.rounds or bool(stopped)
+        elif held is not None and held < self._best_loss:
+            self._best_loss, self._best_round, self.best = held, len(self.losses), self.weights
+        self.weights = new
+        self.done = last
+
+    def is_last(self, holdout_loss_nano: int | None) -> bool:
+        """Tell whether a round with this hold-out loss, in units of 1e-9, ends the training."""
+        held = _loss(holdout_loss_nano)
+        better = held is not None and held < self._best_loss
+        waited = 0 if better else self.number - self._best_round
+        patience = self.rules.patience
+        return self.number >= self.rules.rounds or (patience > 0 and waited >= patience)
+
+
+def _loss(nano: int | None) -> float | None:
+    return None if nano is None else nano / NANO
 
 
 @dataclass
@@ -201,16 +210,12 @@ class NetworkRows:
     held: CodedRows | None = None
     held_y: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
-    def addend(
-        self, course: Rounds, *, place: int, origin: str = "", device: Device = "auto"
-    ) -> Addend:
+    def addend(self, course: Rounds, *, origin: str = "", device: Device = "auto") -> Addend:
         """Return this party's addend to the next round.
 
         Parameters
         ----------
         course : Rounds
-        place : int
-            The party's place among all, for its seed.
         origin : str
             What else the seed depends on: the digest of a federation's task.
         device : {"auto", "cpu", "cuda"}
@@ -224,6 +229,8 @@ class NetworkRows:
         ----------
         Nothing by itself: it is masked and encrypted before it leaves a party.
         """
+        if len(self.train) == 0:
+            return _nothing(course)
         rules, start = course.rules, as_floats(course.weights)
         share = len(self.train) / course.totals.n
         trained = local_training.train(
@@ -233,7 +240,7 @@ class NetworkRows:
             self.y,
             rules.local,
             course.row_weights,
-            seed=local_training.seed_of(origin, rules.seed, course.number, place),
+            seed=local_training.seed_of(origin, rules.seed, course.number),
             device=device,
         )
         steps, n_cut = course.packing.quantise(trained - start, share)
@@ -255,8 +262,8 @@ class NetworkRows:
         return summed_loss(eta, y, course.rules.local.loss, course.row_weights)
 
 
-def nothing(course: Rounds) -> Addend:
-    """Return the addend of a party that abstains: zeros."""
+def _nothing(course: Rounds) -> Addend:
+    """Return the addend of a party without rows: zeros."""
     found: Addend = {
         "update": np.zeros(course.packing.n_slots, dtype=np.int64),
         "cut": np.array([0]),
@@ -299,7 +306,7 @@ def step(
     _check(course, loss, weights)
     document = {
         "weights": weights.tolist(),
-        "loss_nano": round(loss * NANO),
+        "log_loss_nano": round(loss * NANO),
         "n_cut": int(sums["cut"][0]),
     }
     if held:
@@ -335,7 +342,7 @@ def fit(
     Parameters
     ----------
     parts : sequence of NetworkRows
-        Of one table, or of several parties in the order of their names.
+        Of one table, or of several parties.
     course : Rounds
         At its start.
     origin : str
@@ -348,10 +355,7 @@ def fit(
     """
     memory: Memory = {}
     while not course.done:
-        addends = [
-            part.addend(course, place=place, origin=origin, device=device)
-            for place, part in enumerate(parts)
-        ]
+        addends = [part.addend(course, origin=origin, device=device) for part in parts]
         sums = {name: np.sum([addend[name] for addend in addends], axis=0) for name in addends[0]}
         document, memory = step(course, sums, memory)
         course.absorb(document)
