@@ -53,7 +53,7 @@ class Shot:
     requests : tuple of str
         Addresses that the page asked for, itself excepted.
     picture : bytes
-        The whole page as PNG.
+        The whole page as PNG; empty when it was measured only.
     """
 
     width_px: int
@@ -207,8 +207,13 @@ MEASURE = """
 """
 
 
-def shoot(browser: Browser, page: Path, *, width_px: int, dark: bool = False) -> Shot:
-    """Open `page` in a window of `width_px` and return how it stands there."""
+def shoot(
+    browser: Browser, page: Path, *, width_px: int, dark: bool = False, draws: bool = True
+) -> Shot:
+    """Open `page` in a window of `width_px` and return how it stands there.
+
+    Without `draws` it is measured only: a picture of a long page takes a second.
+    """
     browser.call(
         "Emulation.setDeviceMetricsOverride",
         width=width_px,
@@ -224,18 +229,20 @@ def shoot(browser: Browser, page: Path, *, width_px: int, dark: bool = False) ->
     browser.wait_for("Page.loadEventFired")
     answer = browser.call("Runtime.evaluate", expression=MEASURE, returnByValue=True)
     measured: Mapping[str, Any] = answer["result"]["value"]
-    picture = browser.call(
-        "Page.captureScreenshot",
-        format="png",
-        captureBeyondViewport=True,
-        clip={"x": 0, "y": 0, "width": width_px, "height": measured["height"], "scale": 1},
+    clip = {"x": 0, "y": 0, "width": width_px, "height": measured["height"], "scale": 1}
+    picture = (
+        browser.call("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)[
+            "data"
+        ]
+        if draws
+        else ""
     )
     return Shot(
         width_px=width_px,
         scroll_width_px=max(int(measured["scroll"]), int(measured["inner"])),
         widest=tuple(str(name) for name in measured["out"]),
         requests=tuple(url for url in browser.requests if url != address),
-        picture=base64.b64decode(picture["data"]),
+        picture=base64.b64decode(picture),
     )
 
 

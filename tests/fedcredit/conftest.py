@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 
-from fedcredit import demo
+import fedcredit as fc
+from fedcredit import demo, ledger_file
 from fedcredit.card import Card, CoefficientRow, PointsRow
 from fedcredit.demo_outcome import Outcome
 from fedcredit.demo_people import people
+from fedcredit.evaluation import Evaluation
+from fedcredit.evaluation_file import EvaluationFile
 from fedcredit.result_file import ResultFile
+from tests.simulated import bank_frames, small_federation, small_job
 
 TYPES = (
     "grant-issued",
@@ -248,3 +252,46 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Demonstration:
     stream = io.StringIO()
     outcome = demo.run(people(), out=folder, stream=stream, in_process=True)
     return Demonstration(outcome, stream.getvalue(), folder)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A card that was fitted and then judged beside a challenger, saved with its ledger."""
+
+    folder: Path
+    result: ResultFile
+    evaluation: EvaluationFile
+    lines: list[ledger_file.Line]
+    facts: list[dict[str, object]]
+
+
+@pytest.fixture(scope="session")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Judged:
+    """A run and its evaluation by month, segment and group, once, in one small federation."""
+    folder = tmp_path_factory.mktemp("judged")
+    frames = bank_frames(n_rows=400)
+    for name, frame in frames.items():
+        frame["person"] = [f"{name}-{row}" for row in range(len(frame))]
+        frame["month"] = [f"2024-{1 + row % 2:02d}" for row in range(len(frame))]
+        frame["sex"] = ["woman" if row % 3 else "man" for row in range(len(frame))]
+    with small_federation(frames, ledger=str(folder / "ledger.db")) as federation:
+        job = small_job(id_column="person", features=("income", "home", "age"))
+        trained = federation.run(job)
+        trained.save(folder)
+        some = frames["bank-0"]
+        challenger = fc.Scorecard().fit(some[["income"]], some["bad"])
+        evaluation = Evaluation(
+            purpose="modelling", label="bad", model=trained, challenger=challenger, holdout=0.3,
+            rows="holdout", id_column="person", period_column="month",
+            periods=("2024-01", "2024-02"), segment="home", group="sex", run_deadline_s=20,
+        )  # fmt: skip
+        federation.run(evaluation).save(folder)
+    ledger_file.settle(folder / "ledger.db")
+    _, facts_of_it = ledger_file.facts(folder / "ledger.db")
+    return Judged(
+        folder=folder,
+        result=ResultFile.load(folder / "result.json"),
+        evaluation=EvaluationFile.load(folder / "evaluation.json"),
+        lines=list(ledger_file.lines(folder / "ledger.db")),
+        facts=facts_of_it,
+    )

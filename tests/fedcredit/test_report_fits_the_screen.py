@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from fedcredit import development_report, model_card, validation_report
 from fedcredit.card import Card, PointsRow
 from fedcredit.report import render
 from fedcredit.result_file import ResultFile
 from fedcredit.screenshot import WIDTHS, Browser, find_browser, print_a4, shoot
-from tests.fedcredit.conftest import Demonstration
+from tests.fedcredit.conftest import Demonstration, Judged
 
 pytestmark = pytest.mark.skipif(
     find_browser() is None, reason="Chromium is not installed (apt-get install chromium)"
@@ -49,6 +50,36 @@ def test_the_report_of_a_real_run_is_never_wider_than_its_window(
     assert [shot.scroll_width_px for shot in shots] == [390, 1280]
     assert [shot.widest for shot in shots] == [(), ()]
     assert [shot.requests for shot in shots] == [(), ()]
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_filed_reports_are_never_wider_than_their_window(
+    tmp_path: Path, judged: Judged, language: Any
+) -> None:
+    pages = {
+        "development": development_report.render(
+            judged.result, judged.facts, form="cn-loan", language=language
+        ),
+        "validation": validation_report.render(
+            judged.result, judged.facts, evaluation=judged.evaluation, language=language
+        ),
+        "card": model_card.to_html(judged.result, judged.facts, language=language),
+    }
+    for name, text in pages.items():
+        (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
+
+    with browser() as chromium:
+        shots = {
+            (name, width): shoot(chromium, tmp_path / f"{name}.html", width_px=width, draws=False)
+            for name in pages
+            for width in WIDTHS
+        }
+        printed = print_a4(chromium, tmp_path / "validation.html")
+
+    for (name, width), shot in shots.items():
+        assert (shot.scroll_width_px, shot.widest) == (width, ()), name
+        assert shot.requests == ()
+    assert printed.startswith(b"%PDF")
 
 
 def test_long_names_do_not_push_the_page_apart(
