@@ -11,11 +11,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from fedcredit.binning import Binning
+    from fedcredit.describing import bin, describe
     from fedcredit.evaluation import Evaluation
     from fedcredit.evaluation_result import EvaluationResult
     from fedcredit.federation import Federation
     from fedcredit.requests import HorizontalJob
     from fedcredit.results import TrainingResult
+    from fedcredit.survey import Survey
+    from fedcredit.survey_result import SurveyResult
     from fedcredit_models.schema import Feature, Schema
     from fedcredit_models.scorecard import Scorecard
     from fedcredit_parties.disclosure import DisclosurePolicy
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Binning": "fedcredit.binning",
     "DisclosurePolicy": "fedcredit_parties.disclosure",
     "Evaluation": "fedcredit.evaluation",
     "EvaluationResult": "fedcredit.evaluation_result",
@@ -31,10 +36,15 @@ _HOMES = {
     "HorizontalJob": "fedcredit.requests",
     "Schema": "fedcredit_models.schema",
     "Scorecard": "fedcredit_models.scorecard",
+    "Survey": "fedcredit.survey",
+    "SurveyResult": "fedcredit.survey_result",
     "TrainingResult": "fedcredit.results",
+    "bin": "fedcredit.describing",
+    "describe": "fedcredit.describing",
 }
 
 __all__ = [
+    "Binning",
     "DisclosurePolicy",
     "Evaluation",
     "EvaluationResult",
@@ -43,8 +53,12 @@ __all__ = [
     "HorizontalJob",
     "Schema",
     "Scorecard",
+    "Survey",
+    "SurveyResult",
     "TrainingResult",
     "__version__",
+    "bin",
+    "describe",
 ]
 
 

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fedcredit.declared import Declared
 from fedcredit.federation import Federation
+from fedcredit.given_binning import beside as beside_file
 from fedcredit.request import wrong_fields
 from fedcredit.requests import HorizontalJob
 from fedcredit.simulation import ANALYST
@@ -130,7 +131,7 @@ class JobFile:
         except ValidationError as error:
             wrong += wrong_fields(error, names=names)
         try:
-            job = HorizontalJob.from_dict(asked)
+            job = HorizontalJob.from_dict(beside_file(asked, path))
         except ConfigError as error:
             wrong += [line.strip() for line in error.message.splitlines()[1:]]
         if needs_tables and not beside.get("parties"):

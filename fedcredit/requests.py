@@ -7,8 +7,10 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from fedcredit.binning import Binning
+from fedcredit.given_binning import GivenBinning, beside
 from fedcredit.model_kinds import MODEL_KINDS, kind_of
 from fedcredit.request import Delivery, Request, invalid, wrong_fields
 from fedcredit.results import TrainingResult
@@ -27,6 +29,8 @@ class HorizontalJob(Request[TrainingResult]):
     ----------
     model : Scorecard or another model
         Unfitted; its settings are the job's.
+    binning : Binning, path or JSON text, optional
+        Of a scorecard: the bins that the modeller fixed. `features` are its features then.
     purpose, label, features, ...
         As in `Request`.
 
@@ -43,9 +47,10 @@ class HorizontalJob(Request[TrainingResult]):
 
     kind: Literal["horizontal"] = "horizontal"
     model: BadClassifier = Field(default_factory=Scorecard)
+    binning: Binning | None = None
 
     def __init__(self, **fields: Any) -> None:
-        super().__init__(**fields)
+        super().__init__(**GivenBinning.read_into(fields))
 
     @field_validator("model", mode="before")
     @classmethod
@@ -63,6 +68,12 @@ class HorizontalJob(Request[TrainingResult]):
                 wrong = wrong_fields(error, type(model).__name__)
                 raise ValueError("; ".join(wrong)) from None
         return model
+
+    @model_validator(mode="after")
+    def _bins_are_of_a_scorecard(self) -> Self:
+        if self.binning is not None and not isinstance(self.model, Scorecard):
+            raise ValueError("binning: only a scorecard is built on bins; leave binning out")
+        return self
 
     @classmethod
     def from_dict(cls, table: dict[str, Any]) -> Self:
@@ -107,7 +118,7 @@ class HorizontalJob(Request[TrainingResult]):
             table = tomllib.loads(path.read_text("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"{path.name} cannot be read as TOML: {error}") from None
-        return cls.from_dict(table)
+        return cls.from_dict(beside(table, path))
 
     def task(self, schema: Schema, *, parties: tuple[str, ...], policy: DisclosurePolicy) -> Task:
         """Return the task document that parties approve.
@@ -132,7 +143,10 @@ class HorizontalJob(Request[TrainingResult]):
         """
         kind = kind_of(self.model)
         assert kind is not None, "the validator lets no other model in"
-        return kind.task(self.common(schema, parties=parties, policy=policy), self.model)
+        common = self.common(schema, parties=parties, policy=policy)
+        if self.binning is not None:
+            common["bins"] = GivenBinning.plan(self.binning, common["features"])
+        return kind.task(common, self.model)
 
     def assemble(self, delivery: Delivery) -> TrainingResult:
         """Return the fitted model with its figures; register it in the ledger."""
