@@ -76,7 +76,7 @@ def assemble_evaluation(delivery: Delivery, request: "Evaluation") -> Evaluation
     received = {fact["entry_id"]: str(fact["received"]) for fact in facts}
     opened = run.opened[-1].entry_id
     found = course.figures
-    partitions = [_partition(part, found[part.by], course) for part in course.task.partitions]
+    partitions = [_partition(part, found[part.by]) for part in course.task.partitions]
     file = EvaluationFile.model_validate(
         {
             "format": "fedcredit-evaluation/v1",
@@ -90,7 +90,7 @@ def assemble_evaluation(delivery: Delivery, request: "Evaluation") -> Evaluation
             "rows": request.rows,
             "models": {role: _described(model, member) for role, model in request.judged.items()},
             "overall": {
-                role: _overall(found[role], request, course, model)
+                role: _overall(found[role], request, model)
                 for role, model in request.judged.items()
             },
             "comparison": _comparison(found["comparison"]) if "comparison" in found else None,
@@ -164,9 +164,7 @@ def _registered(member: Member, digest: str) -> str | None:
     return None
 
 
-def _overall(
-    figures: Document, request: "Evaluation", course: EvaluationCourse, model: JudgedModel
-) -> Document:
+def _overall(figures: Document, request: "Evaluation", model: JudgedModel) -> Document:
     """Return one model's figures of all rows in the words of the saved result."""
     if "withheld" in figures:
         return dict(figures)
@@ -175,7 +173,6 @@ def _overall(
     found = readable(plain, offset=offset, factor=factor)
     n, bads, groups = found["n"], found["bads"], found["calibration"]
     found["bad_rate"] = bads / n
-    found["brier_bound"] = course.brier_bound(n)
     found["hosmer_lemeshow_groups"] = len(groups)
     found["hosmer_lemeshow_p"] = chi_square_tail(found["hosmer_lemeshow"], len(groups))
     found["gains"] = [
@@ -270,7 +267,7 @@ def _comparison(figures: Document) -> Document:
     return answer
 
 
-def _partition(part: Any, slices: Sequence[Document], course: EvaluationCourse) -> Document:
+def _partition(part: Any, slices: Sequence[Document]) -> Document:
     """Return every slice's figures; groups are compared with each other."""
     found = [
         {"name": name, **_slice(figures)}
@@ -289,7 +286,8 @@ def _slice(figures: Document) -> Document:
         return {"withheld": figures["withheld"]}
     n, bads = figures["n"], figures["bads"]
     names = (
-        "mean_p", "auc", "auc_bound", "ks", "gini_low", "gini_high", "brier",
+        "mean_p", "mean_p_bound", "auc", "auc_bound", "ks", "gini_low", "gini_high", "brier",
+        "brier_bound",
     )  # fmt: skip
     found: Document = {name: figures[f"{name}_nano"] / NANO for name in names}
     found |= {"n": n, "bads": bads, "bad_rate": bads / n, "gini": 2 * found["auc"] - 1}

@@ -100,6 +100,7 @@ class OverallFigures(SampleMetrics):
 
     bad_rate: Share | None = None
     mean_p: Share | None = None
+    mean_p_bound: float | None = None
     hosmer_lemeshow: float | None = None
     hosmer_lemeshow_groups: Count | None = None
     hosmer_lemeshow_p: Share | None = None
@@ -115,7 +116,8 @@ class SliceFigures(_Part):
     ``approval_rate`` and what follows are at the champion's cut. ``good_approval_rate`` is the
     share of goods that are approved (equal opportunity compares it between groups).
     ``adverse_impact_ratio`` is the approval rate over that of the group with the highest one.
-    ``population_stability`` compares the score's distribution with the baseline's.
+    ``population_stability`` compares the score's distribution with the baseline's. Bounds say how
+    far a figure may lie from that of the rows: it is computed from groups that pass the cell rules.
     """
 
     name: str
@@ -124,6 +126,7 @@ class SliceFigures(_Part):
     bads: Count | None = None
     bad_rate: Share | None = None
     mean_p: Share | None = None
+    mean_p_bound: float | None = None
     auc: Share | None = None
     auc_bound: float | None = None
     ks: Share | None = None
@@ -131,6 +134,7 @@ class SliceFigures(_Part):
     gini_low: float | None = None
     gini_high: float | None = None
     brier: Share | None = None
+    brier_bound: float | None = None
     calibration_z: float | None = None
     population_stability: float | None = None
     approval_withheld: str | None = None

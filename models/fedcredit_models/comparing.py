@@ -87,6 +87,7 @@ def release(
     grid: JointGrid,
     cuts: tuple[int | None, int | None],
     rules: CellRules,
+    groups: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> dict[str, Any]:
     """Return what the key holder may release of a comparison, as plain integers.
 
@@ -101,6 +102,8 @@ def release(
         First refused cell of the score grid, of each.
     rules : CellRules
         The federation's cell rules.
+    groups : (ndarray, ndarray), optional
+        Groups of the score grid's cells that pass the rules; see `delong.auc_difference`.
 
     Returns
     -------
@@ -114,7 +117,7 @@ def release(
     together = {name: grid.matrix(joint[name]) for name in ("bads", "goods")}
     if n_moved(together, grid) < rules.min_subjects:
         return {"withheld": TOO_ALIKE}
-    found = auc_difference(champion, challenger, together, grid)
+    found = auc_difference(champion, challenger, together, grid, groups)
     return {
         "delong": {
             "first_nano": nano(found.first),

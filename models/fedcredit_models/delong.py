@@ -93,6 +93,7 @@ def auc_difference(
     second: Mapping[str, Counts],
     joint: Mapping[str, NDArray[np.int64]],
     grid: JointGrid,
+    groups: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
 ) -> AucDifference:
     """Compare the AUCs of two scores.
 
@@ -104,13 +105,20 @@ def auc_difference(
         ``bads`` and ``goods`` of the joint grid, as from ``JointGrid.histogram``.
     grid : JointGrid
         Its grid.
+    groups : (ndarray, ndarray) of shape (cells,), optional
+        Of each score the group of every cell (`coarsening`): pairs in one group are ties. Every
+        cell by itself when absent.
 
     Raises
     ------
     ValueError
         With fewer than two bads or two goods, or when the histograms are not of the same rows.
     """
-    scores = [_Placements(part["bads"], part["goods"], grid) for part in (first, second)]
+    alone = np.arange(grid.score.cells)
+    scores = [
+        _Placements(part["bads"], part["goods"], grid, group)
+        for part, group in zip((first, second), groups or (alone, alone), strict=True)
+    ]
     together = {outcome: grid.matrix(joint[outcome]) for outcome in ("bads", "goods")}
     for axis, score in enumerate(scores):
         for outcome, matrix in together.items():
@@ -171,17 +179,21 @@ class _Coarse:
 class _Placements:
     """One score's AUC, and its placements by outcome."""
 
-    def __init__(self, bads: Counts, goods: Counts, grid: JointGrid) -> None:
+    def __init__(
+        self, bads: Counts, goods: Counts, grid: JointGrid, group: NDArray[np.int64]
+    ) -> None:
         b, g = (np.asarray(x, dtype=np.float64) for x in (bads, goods))
+        tied_b, tied_g = (np.bincount(group, weights=x).astype(np.float64) for x in (b, g))
         if b.sum() == 0 or g.sum() == 0:
             raise ValueError("a figure of discrimination needs at least one bad and one good")
         self.n = {"bads": int(b.sum()), "goods": int(g.sum())}
-        self.auc, of_bads, of_goods = _placed(b, g)
-        self.auc_bound = float(b @ g) / (2 * b.sum() * g.sum())
+        self.auc, of_bads, of_goods = _placed(tied_b, tied_g)
+        self.auc_bound = float(tied_b @ tied_g) / (2 * b.sum() * g.sum())
+        half_b, half_g = tied_b[group] / (2 * b.sum()), tied_g[group] / (2 * g.sum())
         cell = grid.of_fine(np.arange(grid.score.cells))
         self.coarse = {
-            "bads": _coarse(b, of_bads - self.auc, g / (2 * g.sum()), cell, grid.cells),
-            "goods": _coarse(g, of_goods - self.auc, b / (2 * b.sum()), cell, grid.cells),
+            "bads": _coarse(b, of_bads[group] - self.auc, half_g, cell, grid.cells),
+            "goods": _coarse(g, of_goods[group] - self.auc, half_b, cell, grid.cells),
         }
 
 

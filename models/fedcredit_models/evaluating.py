@@ -12,17 +12,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fedcredit_models import metrics
 from fedcredit_models.joint_grid import JointGrid
-from fedcredit_models.logistic import probability
 from fedcredit_models.saved_model import SavedModel
 from fedcredit_models.score_bands import FINE_UNITS, ScoreGrid
 from fedcredit_models.slicing import Slicing
 
-Sums = dict[str, NDArray[np.float64] | NDArray[np.int64]]
+Sums = dict[str, NDArray[np.int64]]
 
 COUNTS = ("bads", "goods")
-PROBABILITIES = ("sum_p2", "sum_py", "sum_p")
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ class EvaluationPlan:
         return next((slicing for slicing in self.slicings if slicing.by == by), None)
 
     def counts(self) -> dict[str, int]:
-        """Return field -> length, of the whole numbers."""
+        """Return field -> length; every field is a row of whole numbers."""
         found = {f"{role}.{name}": self.score_cells for role in self.models for name in COUNTS}
         for slicing in self.slicings:
             found |= {f"{slicing.by}.{name}": slicing.n * self.slice_cells for name in COUNTS}
@@ -101,15 +98,8 @@ class EvaluationPlan:
             found |= {f"joint.{name}": self.joint_cells**2 for name in COUNTS}
         return found
 
-    def probabilities(self) -> dict[str, int]:
-        """Return field -> length, of the sums of probabilities."""
-        found = {f"{role}.{name}": 1 for role in self.models for name in PROBABILITIES}
-        for slicing in self.slicings:
-            found |= {f"{slicing.by}.{name}": slicing.n for name in PROBABILITIES}
-        return found
-
     def sums(self, frame: pd.DataFrame, y: NDArray[np.int64]) -> Sums:
-        """Return one table's sums: the fields of `counts` and `probabilities`.
+        """Return one table's sums: the fields of `counts`.
 
         Parameters
         ----------
@@ -135,8 +125,9 @@ class EvaluationPlan:
         """Return the sums of rows whose scores are known; see `sums`."""
         found: Sums = {}
         for role, scores in eta.items():
-            for name, value in metrics.score_sums(scores, y, self.score_grid).items():
-                found[f"{role}.{name}"] = np.atleast_1d(np.asarray(value))
+            cell, is_bad = self.score_grid.cell_of(scores), np.asarray(y) == 1
+            found[f"{role}.bads"] = _counted(cell[is_bad], self.score_cells)
+            found[f"{role}.goods"] = _counted(cell[~is_bad], self.score_cells)
         for slicing in self.slicings:
             found |= self._sliced(slicing, slicing.slice_of(frame), eta["champion"], y)
         period = self.slicing("period")
@@ -157,17 +148,12 @@ class EvaluationPlan:
         eta: NDArray[np.float64],
         y: NDArray[np.int64],
     ) -> Sums:
-        is_bad, p = np.asarray(y) == 1, probability(eta)
+        is_bad = np.asarray(y) == 1
         place = slice_ * self.slice_cells + self.slice_grid.cell_of(eta)
         size = slicing.n * self.slice_cells
-        weights = {"sum_p2": p * p, "sum_py": np.where(is_bad, p, 0.0), "sum_p": p}
         return {
             f"{slicing.by}.bads": _counted(place[is_bad], size),
             f"{slicing.by}.goods": _counted(place[~is_bad], size),
-            **{
-                f"{slicing.by}.{name}": np.bincount(slice_, weights=w, minlength=slicing.n)
-                for name, w in weights.items()
-            },
         }
 
 

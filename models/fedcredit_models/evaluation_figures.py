@@ -1,10 +1,11 @@
 """What the key holder may release of an evaluation: figures as integers, small slices withheld.
 
-The summed histograms are never released. Figures of all rows are those of `metrics.release`, with
-calibration slope and intercept and a cut-off; those of a slice are told when it passes the cell
-rules and no difference gives away one that does not (`suppression`). Every cut is an edge between
-two nested cells that pass, on a fixed lattice, so a crafted score cannot slide it to a single row.
-Distributions are compared by an index to which a cell below ``min_subjects`` always adds the same.
+The model may come from anybody, so its score may have been made to single out rows. The summed
+histograms are never released. Tables and cuts are counted between nested cells that pass the cell
+rules, on a fixed lattice; every other figure is computed from groups that pass, and from rows that
+stand at medians (`coarsening`). A slice is told when it passes and no difference gives away one
+that does not (`suppression`). Distributions are compared by an index to which a cell below
+``min_subjects`` always adds the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,14 +16,15 @@ from numpy.typing import NDArray
 
 from fedcredit_models import comparing, metrics
 from fedcredit_models.cell_rules import CellRules
+from fedcredit_models.coarsening import Coarsened, coarsen
 from fedcredit_models.drift import calibration_z, drift_index
-from fedcredit_models.evaluating import COUNTS, PROBABILITIES, EvaluationPlan
+from fedcredit_models.evaluating import COUNTS, EvaluationPlan
 from fedcredit_models.expected_loss import approvals, nearest
 from fedcredit_models.lift import deciles
 from fedcredit_models.recalibration import recalibrate
-from fedcredit_models.score_bands import ScoreGrid, ScoreHistogram, nano
+from fedcredit_models.score_bands import NANO, ScoreGrid, ScoreHistogram, nano
 from fedcredit_models.slicing import Slicing
-from fedcredit_models.suppression import withheld
+from fedcredit_models.suppression import NO_ROWS, withheld
 
 MOST_ERROR = 1000.0
 """An estimate with a larger standard error says nothing, and is not told."""
@@ -60,30 +62,31 @@ def release(
     Returns
     -------
     dict
-        - ``champion``, ``challenger``: as ``metrics.release``, and ``recalibration``
-          (``slope_nano``, ``intercept_nano``, ``.._error_nano``, ``.._bound_nano``; empty without
-          an optimum) and ``cut`` (``eta_nano``, ``approved``, ``bads_approved``,
-          ``expected_nano``; or ``withheld``);
+        - ``champion``, ``challenger``: as ``metrics.release``, and ``mean_p_bound_nano`` (how far
+          the mean probability may be from that of the rows), ``brier_bound_nano``,
+          ``recalibration`` (``slope_nano``, ``intercept_nano``, ``.._error_nano``,
+          ``.._bound_nano``; empty without an optimum) and ``cut`` (``eta_nano``, ``approved``,
+          ``bads_approved``, ``expected_nano``; or ``withheld``);
         - ``comparison``, with a challenger: as ``comparing.release``. A challenger that moves too
           few rows is withheld with it;
         - ``period``, ``segment``, ``group``: a list of slices. Each is ``{"withheld": reason}`` or
-          ``n``, ``bads``, ``mean_p_nano``, ``auc_nano``, ``auc_bound_nano``, ``ks_nano``,
-          ``gini_low_nano``, ``gini_high_nano``, ``brier_nano``, ``calibration_z_nano`` (empty list
-          when the predictions leave no variance), ``approval`` (``approved``, ``bads_approved``;
-          or ``withheld``), and for months other than the baseline's ``index_nano`` and
-          ``feature_index_nano``, one for each feature of the champion.
+          ``n``, ``bads``, ``mean_p_nano``, ``mean_p_bound_nano``, ``auc_nano``,
+          ``auc_bound_nano``, ``ks_nano``, ``gini_low_nano``, ``gini_high_nano``, ``brier_nano``,
+          ``brier_bound_nano``, ``calibration_z_nano`` (an empty list when the predictions leave no
+          variance), ``approval`` (``approved``, ``bads_approved``; or ``withheld``), and for
+          months other than the baseline's ``index_nano`` and ``feature_index_nano``, one for each
+          feature of the champion.
     """
     found: Figures = {}
+    samples = {
+        role: _Sample(sums[f"{role}.bads"], sums[f"{role}.goods"], plan.score_grid, rules)
+        for role in plan.models
+    }
     cuts: dict[str, int | None] = {}
-    for role in plan.models:
-        part = {name: sums[f"{role}.{name}"] for name in (*COUNTS, *PROBABILITIES)}
-        found[role] = metrics.release(part, plan.score_grid, rules)
-        cuts[role] = None
-        if "withheld" not in found[role]:
-            found[role]["recalibration"] = _recalibration(part, plan.score_grid)
-            found[role]["cut"], cuts[role] = _cut(part, plan.score_grid, rules, approval_rate)
+    for role, sample in samples.items():
+        found[role], cuts[role] = sample.overall(approval_rate)
     if "challenger" in found:
-        found["comparison"] = _comparison(plan, sums, found, cuts, rules)
+        found["comparison"] = _comparison(plan, sums, samples, cuts, rules)
         if found["comparison"].get("withheld") == comparing.TOO_ALIKE:
             found["challenger"] = {"withheld": comparing.TOO_ALIKE}
     for slicing in plan.slicings:
@@ -94,55 +97,124 @@ def release(
     return found
 
 
-def _recalibration(part: Sums, grid: ScoreGrid) -> Figures:
-    fitted = recalibrate(part["bads"], part["goods"], grid)
-    if fitted is None or max(fitted.intercept_error, fitted.slope_error) > MOST_ERROR:
-        return {}
-    return {
-        f"{name}{what}_nano": nano(getattr(fitted, f"{name}{what}"))
-        for name in ("intercept", "slope")
-        for what in ("", "_error", "_bound")
-    }
+class _Sample:
+    """The rows of one score: all of them, or one slice."""
 
+    def __init__(self, bads: Any, goods: Any, grid: ScoreGrid, rules: CellRules) -> None:
+        b, g = (np.rint(np.asarray(x)).astype(np.int64) for x in (bads, goods))
+        self.n_bads, self.n_goods = int(b.sum()), int(g.sum())
+        self.n = self.n_bads + self.n_goods
+        self.grid = grid
+        self.withheld: str | None = rules.broken(self.n_bads, self.n_goods) or (
+            "min_bads" if self.n_bads == 0 else "min_goods" if self.n_goods == 0 else None
+        )
+        if self.withheld is not None:
+            return
+        self.histogram = ScoreHistogram(b.tolist(), g.tolist(), grid, rules)
+        self.bands, self.cells, self.groups = self.histogram.nested_cells()
+        self.coarse: Coarsened = coarsen(self.histogram, self.cells, grid, rules.min_subjects)
+        # Where rows stand, for means of probabilities; whose outcome is whose is not asked of it.
+        self.standing = ScoreHistogram([0] * grid.cells, self.coarse.n.tolist(), grid, rules)
 
-def _cut(
-    part: Sums, grid: ScoreGrid, rules: CellRules, approval_rate: float
-) -> tuple[Figures, int | None]:
-    """Return the nearest cut between nested cells, and the first refused cell of the grid."""
-    histogram = ScoreHistogram(part["bads"], part["goods"], grid, rules)
-    _, cells, _ = histogram.nested_cells()
-    n = [histogram.n(*cell) for cell in cells]
-    expected = [rows * histogram.mean_p(*cell) for rows, cell in zip(n, cells, strict=True)]
-    found = nearest(
-        approvals(n, [histogram.n_bads(*cell) for cell in cells], expected), approval_rate
-    )
-    if found is None:
-        return {"withheld": NO_CUT}, None
-    first = cells[found.cut][0]
-    return {
-        "eta_nano": nano(grid.edge(first)),
-        "approved": found.approved,
-        "bads_approved": found.bads_approved,
-        "expected_nano": nano(found.expected_bad_rate),
-    }, first
+    def figures(self) -> Figures:
+        """Return the figures that all rows and slices have."""
+        b, g = self.coarse.bads.tolist(), self.coarse.goods.tolist()
+        area, p = metrics.auc(b, g), self.coarse.sums()
+        mean_p_bound, brier_bound = self.coarse.bounds()
+        low, high = metrics.gini_interval(area, self.n_bads, self.n_goods)
+        score = metrics.brier(sum_p2=p["sum_p2"], sum_py=p["sum_py"], n_bads=self.n_bads, n=self.n)
+        return {
+            "n": self.n,
+            "bads": self.n_bads,
+            "mean_p_nano": nano(p["sum_p"] / self.n),
+            "mean_p_bound_nano": nano(mean_p_bound),
+            "auc_nano": nano(area),
+            "auc_bound_nano": nano(metrics.auc_bound(b, g)),
+            "ks_nano": nano(metrics.ks(b, g)),
+            "gini_low_nano": nano(low),
+            "gini_high_nano": nano(high),
+            "brier_nano": nano(score),
+            "brier_bound_nano": nano(brier_bound),
+        }
+
+    def calibration_z(self) -> list[int]:
+        """Return (bads - expected bads) in standard deviations; empty without any."""
+        p = self.coarse.sums()
+        z = calibration_z(bads=self.n_bads, sum_p=p["sum_p"], sum_p2=p["sum_p2"])
+        return [nano(z)] if np.isfinite(z) else []
+
+    def overall(self, approval_rate: float) -> tuple[Figures, int | None]:
+        """Return what is told of all rows, and the first refused cell of the grid."""
+        if self.n == 0:
+            return {"withheld": NO_ROWS, "n": 0, "bads": 0}, None
+        if self.withheld is not None:
+            return {"withheld": self.withheld}, None
+        n = [self.histogram.n(*group) for group in self.groups]
+        bads = [self.histogram.n_bads(*group) for group in self.groups]
+        mean_p = [self.standing.mean_p(*group) for group in self.groups]
+        cut, first = self._cut(approval_rate)
+        found = self.figures()
+        return {
+            **found,
+            "gini_nano": 2 * found["auc_nano"] - NANO,
+            "hosmer_lemeshow_nano": nano(metrics.hosmer_lemeshow(n, bads, mean_p)),
+            "bands": self.histogram.bands(self.bands),
+            "roc": self.histogram.roc(self.cells),
+            "calibration": [
+                {"mean_p_nano": nano(p), "bad_rate_nano": nano(bad / rows), "n": rows}
+                for rows, bad, p in zip(n, bads, mean_p, strict=True)
+            ],
+            "recalibration": self._recalibration(),
+            "cut": cut,
+        }, first
+
+    def _recalibration(self) -> Figures:
+        fitted = recalibrate(self.coarse.bads, self.coarse.goods, *self.coarse.eta())
+        if fitted is None or max(fitted.intercept_error, fitted.slope_error) > MOST_ERROR:
+            return {}
+        return {
+            f"{name}{what}_nano": nano(getattr(fitted, f"{name}{what}"))
+            for name in ("intercept", "slope")
+            for what in ("", "_error", "_bound")
+        }
+
+    def _cut(self, approval_rate: float) -> tuple[Figures, int | None]:
+        """Return the cut nearest to the asked rate, between two cells that pass."""
+        n = [self.histogram.n(*cell) for cell in self.cells]
+        bads = [self.histogram.n_bads(*cell) for cell in self.cells]
+        means = [self.standing.mean_p(*cell) for cell in self.cells]
+        expected = [rows * p for rows, p in zip(n, means, strict=True)]
+        found = nearest(approvals(n, bads, expected), approval_rate)
+        if found is None:
+            return {"withheld": NO_CUT}, None
+        first = self.cells[found.cut][0]
+        return {
+            "eta_nano": nano(self.grid.edge(first)),
+            "approved": found.approved,
+            "bads_approved": found.bads_approved,
+            "expected_nano": nano(found.expected_bad_rate),
+        }, first
 
 
 def _comparison(
     plan: EvaluationPlan,
     sums: Sums,
-    found: Figures,
+    samples: Mapping[str, _Sample],
     cuts: Mapping[str, int | None],
     rules: CellRules,
 ) -> Figures:
-    if "withheld" in found["champion"]:
-        return {"withheld": str(found["champion"]["withheld"])}
+    champion, challenger = samples["champion"], samples["challenger"]
+    if champion.withheld is not None:
+        return {"withheld": NO_ROWS if champion.n == 0 else champion.withheld}
+    counts = [{name: sums[f"{role}.{name}"] for name in COUNTS} for role in samples]
     return comparing.release(
-        {name: sums[f"champion.{name}"] for name in COUNTS},
-        {name: sums[f"challenger.{name}"] for name in COUNTS},
+        counts[0],
+        counts[1],
         {name: sums[f"joint.{name}"] for name in COUNTS},
         plan.joint_grid,
         (cuts["champion"], cuts["challenger"]),
         rules,
+        (champion.coarse.group, challenger.coarse.group),
     )
 
 
@@ -155,35 +227,14 @@ def _slices(
     )
     approval = _approvals(plan, bads, goods, cut, reasons, rules)
     found: list[Figures] = []
-    for i, reason in enumerate(reasons):
+    for b, g, reason, approved in zip(bads, goods, reasons, approval, strict=True):
         if reason is not None:
             found.append({"withheld": reason})
             continue
-        p = {name: float(sums[f"{slicing.by}.{name}"][i]) for name in PROBABILITIES}
-        found.append({**_slice(bads[i], goods[i], p), "approval": approval[i]})
+        sample = _Sample(b, g, plan.slice_grid, rules)
+        z = sample.calibration_z()
+        found.append({**sample.figures(), "calibration_z_nano": z, "approval": approved})
     return found
-
-
-def _slice(bads: NDArray[np.int64], goods: NDArray[np.int64], p: Mapping[str, float]) -> Figures:
-    n_bads, n_goods = int(bads.sum()), int(goods.sum())
-    n = n_bads + n_goods
-    b, g = bads.tolist(), goods.tolist()
-    area = metrics.auc(b, g)
-    low, high = metrics.gini_interval(area, n_bads, n_goods)
-    z = calibration_z(bads=n_bads, sum_p=p["sum_p"], sum_p2=p["sum_p2"])
-    score = metrics.brier(sum_p2=p["sum_p2"], sum_py=p["sum_py"], n_bads=n_bads, n=n)
-    return {
-        "n": n,
-        "bads": n_bads,
-        "mean_p_nano": nano(p["sum_p"] / n),
-        "auc_nano": nano(area),
-        "auc_bound_nano": nano(metrics.auc_bound(b, g)),
-        "ks_nano": nano(metrics.ks(b, g)),
-        "gini_low_nano": nano(low),
-        "gini_high_nano": nano(high),
-        "brier_nano": nano(score),
-        "calibration_z_nano": [nano(z)] if np.isfinite(z) else [],
-    }
 
 
 def _approvals(

@@ -1,23 +1,21 @@
 """Calibration slope and intercept: the logistic regression of the outcome on the model's log odds.
 
 A calibrated model has intercept 0 and slope 1; a slope below 1 says that its probabilities are too
-extreme (overfitting), above 1 too timid. The two numbers follow from the score's fine histogram:
-Newton's method runs on its cells, each standing for its rows at its middle, so that no round of the
-federation is needed. What the half width of a cell can change is printed beside each estimate.
+extreme (overfitting), above 1 too timid. The two numbers follow from counts by cell of the score:
+Newton's method runs on the cells, so that no round of the federation is needed. What the width of a
+cell can change is printed beside each estimate.
 
 References
 ----------
 Cox, D. (1958). Two further applications of a model for binary regression. Biometrika 45, 562-565.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedcredit_models.logistic import probability
-from fedcredit_models.score_bands import ETA_LIMIT, ScoreGrid
 
 MOST_STEPS = 50
 TOLERANCE = 1e-12
@@ -27,7 +25,7 @@ LIMIT = 100.0
 
 @dataclass(frozen=True)
 class Recalibration:
-    """Estimates, standard errors, and largest distances to the estimates of the unbinned scores.
+    """Estimates, standard errors, and largest distances to those of the rows themselves.
 
     Attributes
     ----------
@@ -35,8 +33,8 @@ class Recalibration:
     intercept_error, slope_error : float
         Wald standard errors.
     intercept_bound, slope_bound : float
-        What moving every score by half a cell, each in the worse direction, can change: first
-        order, for scores within ±12 (scores beyond count as at the end).
+        What moving every row as far as it may lie from its cell's log odds, each in the worse
+        direction, can change; first order.
     """
 
     intercept: float
@@ -48,25 +46,30 @@ class Recalibration:
 
 
 def recalibrate(
-    bads: Sequence[int] | NDArray[np.int64],
-    goods: Sequence[int] | NDArray[np.int64],
-    grid: ScoreGrid,
+    bads: NDArray[np.int64],
+    goods: NDArray[np.int64],
+    eta: NDArray[np.float64],
+    apart: NDArray[np.float64],
 ) -> Recalibration | None:
-    """Fit the two numbers on a histogram of log odds.
+    """Fit the two numbers on counts by log odds.
 
     Parameters
     ----------
-    bads, goods : sequence of int of length ``grid.cells``
-    grid : ScoreGrid
+    bads, goods : ndarray of shape (cells,)
+        Outcomes of the rows of each cell.
+    eta : ndarray of shape (cells,)
+        Log odds at which a cell's rows are taken to stand.
+    apart : ndarray of shape (cells,)
+        How far a row of the cell may lie from there.
 
     Returns
     -------
     Recalibration or None
         None when there is no optimum: one outcome only, one cell only, or separated outcomes.
     """
-    b, g = (np.asarray(x, dtype=np.float64) for x in (bads, goods))
-    held = (b + g) > 0
-    b, g, eta = b[held], g[held], grid.middle[held]
+    held = (bads + goods) > 0
+    b, g = bads[held].astype(np.float64), goods[held].astype(np.float64)
+    eta, apart = eta[held], apart[held]
     if b.sum() == 0 or g.sum() == 0 or len(eta) < 2:
         return None
     n = b + g
@@ -87,7 +90,7 @@ def recalibrate(
     _, hessian = _sums(theta, eta, b, n)
     inverse = np.asarray(np.linalg.inv(hessian), dtype=np.float64)
     errors = np.sqrt(np.diag(inverse))
-    bound = _bound(theta, eta, b, g, inverse) * ETA_LIMIT / grid.cells
+    bound = _bound(theta, eta, (b * apart, g * apart), inverse)
     return Recalibration(
         intercept=float(theta[0]),
         slope=float(theta[1]),
@@ -115,11 +118,12 @@ def _sums(
 def _bound(
     theta: NDArray[np.float64],
     eta: NDArray[np.float64],
-    b: NDArray[np.float64],
-    g: NDArray[np.float64],
+    moves: tuple[NDArray[np.float64], NDArray[np.float64]],
     inverse: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Return the change of the estimates when every score moves by one, in the worse direction.
+    """Return the change of the estimates when scores move, each in the worse direction.
+
+    `moves` are the summed distances by which the bads and the goods of each cell move.
 
     With the implicit function theorem: ``d theta = H^-1 sum_i dS_i/d eta_i d eta_i`` for the
     estimating equation S = sum (1, eta)(y - p).
@@ -127,7 +131,7 @@ def _bound(
     p = probability(theta[0] + theta[1] * eta)
     w = p * (1 - p)
     total = np.zeros(2)
-    for rows, y in ((b, 1.0), (g, 0.0)):
+    for distance, y in zip(moves, (1.0, 0.0), strict=True):
         pull = np.vstack([-theta[1] * w, (y - p) - theta[1] * eta * w])
-        total += (np.abs(inverse @ pull) * rows).sum(axis=1)
+        total += (np.abs(inverse @ pull) * distance).sum(axis=1)
     return total

@@ -106,6 +106,12 @@ class ScoreHistogram:
         """Return the mean probability of a cell, taken at the middles of the grid's cells."""
         return float(self._expected[stop] - self._expected[start]) / self.n(start, stop)
 
+    def median(self, start: int, stop: int) -> int:
+        """Return the grid's cell in which the middle row of a cell lies."""
+        rows = self._bads + self._goods
+        middle = rows[start] + (rows[stop] - rows[start] + 1) // 2
+        return int(np.searchsorted(rows, middle, side="left")) - 1
+
     def passes(self, start: int, stop: int) -> bool:
         """Say whether a cell may be released."""
         n_bads = self.n_bads(start, stop)

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fedcredit_parties.course import NANO, Course, count_field
+from fedcredit_parties.course import Course, count_field
 from fedcredit_parties.evaluation_form import is_figures
 from fedcredit_parties.evaluation_task import EvaluationTask
 from fedcredit_parties.masks import Field
-from fedcredit_parties.release_form import COUNT_BOUND
 
 
 class EvaluationCourse(Course[EvaluationTask]):
@@ -24,22 +23,8 @@ class EvaluationCourse(Course[EvaluationTask]):
         self.figures: dict[str, Any] = {}
 
     def fields(self) -> tuple[Field, ...]:
-        """Return the fields of the sum: whole numbers, then sums of probabilities."""
-        plan = self.task.plan
-        counts = [count_field(name, length) for name, length in plan.counts().items()]
-        return (
-            *counts,
-            *(self._probabilities(name, n) for name, n in plan.probabilities().items()),
-        )
-
-    def _probabilities(self, name: str, length: int) -> Field:
-        """Lay out sums of probabilities; only the largest possible number of rows bounds them."""
-        return self.real(name, length, COUNT_BOUND - 1)
-
-    def brier_bound(self, n: int) -> float:
-        """Return how far a Brier score of `n` rows may lie from that of the rows themselves."""
-        unit = 2.0 ** -self._probabilities("sum_p2", 1).scale_bits
-        return 3 * len(self.task.parties) * unit / 2 / n + 0.5 / NANO
+        """Return the fields of the sum: rows of whole numbers."""
+        return tuple(count_field(name, n) for name, n in self.task.plan.counts().items())
 
     def is_form(self, values: Mapping[str, Any], outcome: str) -> bool:
         """Tell whether these are the figures of this task."""

@@ -74,9 +74,10 @@ def _rows(tests: Mapping[str, Test]) -> Test:
 
 
 _SLICE: dict[str, Test] = {
-    "n": is_count, "bads": is_count, "mean_p_nano": is_share, "auc_nano": is_share,
+    "n": is_count, "bads": is_count, "mean_p_nano": is_share, "mean_p_bound_nano": is_share,
+    "auc_nano": is_share,
     "auc_bound_nano": is_share, "ks_nano": is_share, "gini_low_nano": is_whole,
-    "gini_high_nano": is_whole, "brier_nano": is_share,
+    "gini_high_nano": is_whole, "brier_nano": is_share, "brier_bound_nano": is_whole,
 }  # fmt: skip
 
 _FITTED = {

@@ -50,7 +50,7 @@ class EvaluationSums:
         plan = self._task.plan
         try:
             eta = {role: _scored(model, frame) for role, model in plan.models.items()}
-            return plan.sums_of(eta, frame, self._rows.y[chosen])
+            return {**plan.sums_of(eta, frame, self._rows.y[chosen])}
         except SchemaError as error:
             raise as_data_error(error, party="") from None
 

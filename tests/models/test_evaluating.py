@@ -97,10 +97,13 @@ def test_each_slice_has_the_figures_of_its_own_rows(
         assert (out["n"], out["bads"]) == (len(rows), y.sum())
         exact = roc_auc_score(y, rows["champion"])
         assert abs(out["auc_nano"] / 1e9 - exact) <= out["auc_bound_nano"] / 1e9 + 1e-9
-        assert out["brier_nano"] / 1e9 == pytest.approx(brier_score_loss(y, p), abs=1e-8)
-        assert out["mean_p_nano"] / 1e9 == pytest.approx(p.mean(), abs=1e-8)
+        bound = out["mean_p_bound_nano"] / 1e9
+        assert abs(out["mean_p_nano"] / 1e9 - p.mean()) <= min(bound, 2e-3)
+        assert abs(out["brier_nano"] / 1e9 - brier_score_loss(y, p)) <= min(
+            out["brier_bound_nano"] / 1e9, 2e-3
+        )
         z = (y.sum() - p.sum()) / np.sqrt((p * (1 - p)).sum())
-        assert out["calibration_z_nano"] == [pytest.approx(z * 1e9, abs=10)]
+        assert out["calibration_z_nano"] == [pytest.approx(z * 1e9, abs=1e8)]
         approved = rows[rows["champion"] < eta]
         expected = {"approved": len(approved), "bads_approved": int(approved["bad"].sum())}
         assert out["approval"] == expected or "withheld" in out["approval"]

@@ -18,7 +18,9 @@ def test_the_estimates_are_those_of_statsmodels(
     y = (rng.random(5000) < 1 / (1 + np.exp(-true[0] - true[1] * eta))).astype(np.int64)
     grid = ScoreGrid(cells=cells)
     sums = score_sums(eta, y, grid)
-    found = recalibrate(sums["bads"], sums["goods"], grid)  # type: ignore[arg-type]
+    found = recalibrate(
+        np.asarray(sums["bads"]), np.asarray(sums["goods"]), grid.middle, np.full(cells, 12 / cells)
+    )
     assert found is not None
     exact = sm.Logit(y, sm.add_constant(eta)).fit(disp=0, tol=1e-12)
     assert abs(found.intercept - exact.params[0]) <= found.intercept_bound
@@ -31,7 +33,7 @@ def test_binned_scores_have_the_estimates_of_the_middles() -> None:
     grid = ScoreGrid(cells=64)
     bads, goods = np.zeros(64, dtype=int), np.zeros(64, dtype=int)
     bads[20:40:4], goods[20:40:4] = [3, 6, 9, 20, 30], [97, 94, 80, 60, 30]
-    found = recalibrate(bads, goods, grid)
+    found = recalibrate(bads, goods, grid.middle, np.zeros(64))
     counts = np.column_stack([bads, goods])[20:40:4]
     design = sm.add_constant(grid.middle[20:40:4])
     exact = sm.GLM(counts, design, family=sm.families.Binomial()).fit(tol=1e-14)
@@ -48,5 +50,5 @@ def test_binned_scores_have_the_estimates_of_the_middles() -> None:
 def test_where_there_is_no_optimum_there_is_no_estimate(
     bads: dict[int, int], goods: dict[int, int]
 ) -> None:
-    counts = [[part.get(cell, 0) for cell in range(64)] for part in (bads, goods)]
-    assert recalibrate(*counts, ScoreGrid(cells=64)) is None
+    b, g = (np.array([part.get(cell, 0) for cell in range(64)]) for part in (bads, goods))
+    assert recalibrate(b, g, ScoreGrid(cells=64).middle, np.zeros(64)) is None
