@@ -13,6 +13,7 @@ The tree is ordered by who must act; the number is what a process returns::
     │   ├── NoBadsError               17   no bads, or no goods: nothing to learn
     │   ├── ConstantFeatureError      18   a feature with one value
     │   ├── SeparableDataError        19   a feature decides alone
+    │   ├── TrainingDivergedError     77   a network that does not learn
     │   ├── TableChangedError         74   the file is not the one that was read
     │   └── RepeatedSubjectError      76   one subject in several rows of one table
     ├── GrantError                    20   the rows are not allowed for this task
@@ -164,6 +165,12 @@ class SeparableDataError(DataError):
     """A feature, or a combination, decides the label alone; the fit has no finite answer."""
 
     exit_code = 19
+
+
+class TrainingDivergedError(DataError):
+    """Training left the finite numbers, or a network learnt nothing."""
+
+    exit_code = 77
 
 
 class GrantError(PartyError):
@@ -342,6 +349,7 @@ by_name: Mapping[str, type[PartyError]] = MappingProxyType(
             NoBadsError,
             ConstantFeatureError,
             SeparableDataError,
+            TrainingDivergedError,
             GrantError,
             NoGrantError,
             ExpiredGrantError,

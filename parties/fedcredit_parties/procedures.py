@@ -7,6 +7,9 @@ from fedcredit_parties.course import Course
 from fedcredit_parties.evaluation_course import EvaluationCourse
 from fedcredit_parties.evaluation_release import release_evaluation
 from fedcredit_parties.evaluation_sums import EvaluationSums
+from fedcredit_parties.network_course import NetworkCourse
+from fedcredit_parties.network_release import release_network
+from fedcredit_parties.network_sums import NetworkSums, abstains
 from fedcredit_parties.procedure import PartySums, Procedure
 from fedcredit_parties.rows import Rows
 from fedcredit_parties.scorecard_course import ScorecardCourse
@@ -23,6 +26,9 @@ PROCEDURES: Mapping[str, Procedure] = {
         course=EvaluationCourse, sums=EvaluationSums, release=release_evaluation
     ),
     "survey": Procedure(course=SurveyCourse, sums=SurveySums, release=release_survey),
+    "network": Procedure(
+        course=NetworkCourse, sums=NetworkSums, release=release_network, abstains=abstains
+    ),
 }
 """Kind of a task -> how it is carried out."""
 

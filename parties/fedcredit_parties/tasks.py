@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from fedcredit_parties.errors import MalformedMessageError
 from fedcredit_parties.evaluation_task import EvaluationTask
+from fedcredit_parties.network_task import NetworkTask
 from fedcredit_parties.scorecard_task import ScorecardTask
 from fedcredit_parties.survey_task import SurveyTask
 from fedcredit_parties.task import MAX_TASK_BYTES, Task
@@ -13,6 +14,7 @@ KINDS: Mapping[str, type[Task]] = {
     "scorecard": ScorecardTask,
     "evaluation": EvaluationTask,
     "survey": SurveyTask,
+    "network": NetworkTask,
 }
 """Kind -> its task. Closed: a task of another kind is refused."""
 
