@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from fedcredit.model_kind import ModelKind
+from fedcredit.network_kind import NETWORK
 from fedcredit.scorecard_kind import SCORECARD
 
-MODEL_KINDS: Mapping[str, ModelKind] = {"scorecard": SCORECARD}
+MODEL_KINDS: Mapping[str, ModelKind] = {"scorecard": SCORECARD, "mlp": NETWORK}
 """``kind`` of a job's ``[model]`` table -> the model."""
 
 
