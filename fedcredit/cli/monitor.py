@@ -91,17 +91,9 @@ def monitor(
 
     Example: fedcredit monitor monitor.toml --federation federation.toml
     """
-    from fedcredit.errors import JobError
-
-    result, folder = _run(job, federation, store, quiet=quiet)
+    result, folder = _run(job, federation, store, quiet=quiet, needs_months=True)
     drift = result.file.drift
-    if drift is None:
-        raise JobError(
-            "there is nothing to monitor: the evaluation has no months",
-            expected="period_column and periods in the file",
-            found="neither",
-            remedy='period_column = "month" and periods = "2024-01..2024-12"',
-        )
+    assert drift is not None, "an evaluation by month has drift"
     code = result.exit_code
     if as_json:
         document = drift.model_dump(mode="json")
@@ -131,11 +123,24 @@ def monitor(
 
 
 def _run(
-    job: Path, federation: Path | None, store: Path | None, *, quiet: bool
+    job: Path,
+    federation: Path | None,
+    store: Path | None,
+    *,
+    quiet: bool,
+    needs_months: bool = False,
 ) -> tuple["EvaluationResult", Path]:
+    from fedcredit.errors import JobError
     from fedcredit.evaluation_job import EvaluationJob
 
     asked = EvaluationJob.load(job, needs_tables=federation is None)
+    if needs_months and asked.evaluation.period_column is None:
+        raise JobError(
+            "there is nothing to monitor: the evaluation has no months",
+            expected="period_column and periods in the file",
+            found="neither",
+            remedy='period_column = "month" and periods = "2024-01..2024-12"',
+        )
     with ending_interrupts():
         return asked.run(federation=federation, store=store, quiet=quiet)
 
