@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fedcredit_models.boosted_rows import BoostedRows
 from fedcredit_models.cells import RawCells
 from fedcredit_models.tree_growth import (
     Choice,
@@ -23,15 +24,10 @@ from fedcredit_models.tree_growth import (
     grow,
     leaf_units,
 )
-from fedcredit_models.tree_sums import (
-    GRADIENT_BITS,
-    ROWS,
-    histogram,
-    loss_units,
-    offsets,
-    row_gradients,
-)
+from fedcredit_models.tree_sums import GRADIENT_BITS, ROWS, offsets
 from fedcredit_models.trees import LEAF_BITS, Node, Tree
+
+__all__ = ["BoostedRows", "Boosting", "BoostingRules", "fit", "split_sums", "step", "whole_sums"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +78,9 @@ class Boosting:
     rules : BoostingRules
     n_bads, n_goods : int
         Training rows of either kind; they fix where every row begins.
+    fellows : sequence of sequence of int, optional
+        For each feature the cell with which each of its cells is counted and goes
+        (`boosting_start`); every cell for itself when absent.
 
     Attributes
     ----------
@@ -89,16 +88,27 @@ class Boosting:
         Log odds of bad of every row before the first tree, in units of 2**-40.
     trees : list of Tree
         Finished.
+    depth : int
+        Splits from the root to the frontier.
     losses : list of (float, float or None)
         Mean log loss after each finished tree but the last: training, hold-out.
     frontier : tuple of int
         Places of the nodes that the next sum splits.
+    asked : tuple of int
+        Those of the frontier whose rows are summed: the root, then the smaller child of each split;
+        the other child's sum is its parent's less that.
     done : bool
         No further sum is needed.
     """
 
     def __init__(
-        self, raw: Sequence[RawCells], rules: BoostingRules, *, n_bads: int, n_goods: int
+        self,
+        raw: Sequence[RawCells],
+        rules: BoostingRules,
+        *,
+        n_bads: int,
+        n_goods: int,
+        fellows: Sequence[Sequence[int]] | None = None,
     ) -> None:
         if n_bads < 1 or n_goods < 1:
             raise ValueError("trees are grown from goods and bads")
@@ -107,6 +117,7 @@ class Boosting:
         self.n_train = n_bads + n_goods
         self.base = round(math.log(rules.bad_weight * n_bads / n_goods) * 2**LEAF_BITS)
         self.begins = offsets(self.raw)
+        self.fellows = tuple(map(tuple, fellows or [range(cells.n) for cells in self.raw]))
         self.trees: list[Tree] = []
         self.losses: list[tuple[float, float | None]] = []
         self.best = 0
@@ -118,6 +129,7 @@ class Boosting:
         self.depth = 0
         self._nodes = [_Growing(self.n_train, (-limit, limit))]
         self.frontier: tuple[int, ...] = (0,)
+        self.asked = self.frontier
 
     @property
     def bounds(self) -> list[tuple[float, float]]:
@@ -133,6 +145,30 @@ class Boosting:
         """Return the tree as it stands, its frontier as leaves without value."""
         return Tree(tuple(Node(n.n, n.value, n.feature, n.left, n.children) for n in self._nodes))
 
+    @property
+    def largest_move(self) -> int:
+        """Most that the finished trees and the base may add to a row, in units of 2**-40."""
+        return abs(self.base) + sum(
+            max(abs(node.value) for node in tree.nodes) for tree in self.trees
+        )
+
+    def is_stopped_by(self, held: float | None) -> bool:
+        """Tell whether this hold-out loss after the finished trees ends the growth."""
+        if not self.rules.patience or held is None:
+            return False
+        best = self.best if self.best and held >= self._held(self.best) else len(self.trees)
+        waited = len(self.trees) - best
+        return waited >= self.rules.patience or len(self.trees) >= self.rules.max_trees
+
+    def ends_with(self, document: dict[str, Any]) -> bool:
+        """Tell whether the run needs no further sum once it has taken this release in."""
+        if not document["nodes"]:
+            return True
+        is_last = self.depth + 1 >= self.rules.max_depth
+        is_grown = is_last or not any("feature" in node for node in document["nodes"])
+        is_enough = len(self.trees) + 1 >= self.rules.max_trees
+        return is_grown and is_enough and not self.rules.patience
+
     def absorb(self, document: dict[str, Any]) -> None:
         """Take in the release of one level.
 
@@ -147,17 +183,19 @@ class Boosting:
             When it is not the result of this level.
         """
         nodes = document["nodes"]
-        if len(nodes) != len(self.frontier):
-            raise ValueError("a level releases one result for each node of the frontier")
         if self.depth == 0 and self.trees:
             self._judge(document)
-            if self.done:
-                return
+        if len(nodes) != (0 if self.done else len(self.frontier)):
+            raise ValueError("a level releases one result for each node of the frontier")
+        if self.done:
+            return
         grown: list[int] = []
         for place, found in zip(self.frontier, nodes, strict=True):
             grown += self._take(place, found)
         self.depth += 1
         self.frontier = tuple(grown)
+        pairs = zip(grown[::2], grown[1::2], strict=True)
+        self.asked = tuple(min(pair, key=lambda place: self._nodes[place].n) for pair in pairs)
         if not grown or self.depth >= self.rules.max_depth:
             self.trees.append(self.growing())
             self._start()
@@ -165,14 +203,13 @@ class Boosting:
                 self.done = True
 
     def _judge(self, document: dict[str, Any]) -> None:
-        train, held = document["loss_nano"], document.get("holdout_loss_nano")
-        self.losses.append((train / 1e9, None if held is None else held / 1e9))
-        n_trees = len(self.trees)
-        if not self.rules.patience or held is None:
-            return
-        if self.best == 0 or held / 1e9 < self._held(self.best):
-            self.best = n_trees
-        if n_trees - self.best >= self.rules.patience or n_trees >= self.rules.max_trees:
+        told = document.get("holdout_loss_nano")
+        held = None if told is None else told / 1e9
+        self.losses.append((document["log_loss_nano"] / 1e9, held))
+        is_over = self.is_stopped_by(held)
+        if held is not None and (self.best == 0 or held < self._held(self.best)):
+            self.best = len(self.trees)
+        if is_over:
             del self.trees[self.best :]
             self.done = True
 
@@ -204,57 +241,6 @@ class Boosting:
         return children
 
 
-@dataclass
-class BoostedRows:
-    """One party's rows: cells, outcome, log odds so far, node in the tree that grows.
-
-    Parameters
-    ----------
-    cells : ndarray of shape (n_rows, n_features)
-    y : ndarray of shape (n_rows,)
-    """
-
-    cells: NDArray[np.int64]
-    y: NDArray[np.int64]
-    _n_trees: int = -1
-    _units: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    _gradients: NDArray[np.int64] = field(default_factory=lambda: np.empty((0, 2), np.int64))
-
-    def eta(self, course: Boosting) -> NDArray[np.float64]:
-        """Return the rows' log odds after the finished trees."""
-        if self._n_trees < 0:
-            self._units = np.full(len(self.y), course.base, dtype=np.int64)
-            self._n_trees = 0
-        for tree in course.trees[self._n_trees :]:
-            self._units = self._units + tree.units(self.cells)
-        self._n_trees = len(course.trees)
-        return np.ldexp(self._units.astype(np.float64), -LEAF_BITS)
-
-    def sums(self, course: Boosting) -> Sums:
-        """Return this party's addend to the next level, shape (n_frontier, n_cells, 3).
-
-        Disclosure
-        ----------
-        Nothing by itself; see :func:`fedcredit_models.tree_sums.histogram`.
-        """
-        if course.depth == 0:
-            self._gradients = row_gradients(self.y, self.eta(course), course.rules.bad_weight)
-        tree = course.growing()
-        slot_of = np.full(len(tree.nodes), -1, dtype=np.int64)
-        slot_of[list(course.frontier)] = np.arange(len(course.frontier))
-        return histogram(
-            self.cells,
-            self._gradients,
-            slot_of[tree.leaf_of(self.cells)],
-            n_slots=len(course.frontier),
-            begins=course.begins,
-        )
-
-    def loss(self, course: Boosting) -> int:
-        """Return the summed log loss after the finished trees, in units of 2**-20."""
-        return loss_units(self.y, self.eta(course), course.rules.bad_weight)
-
-
 def step(
     course: Boosting,
     sums: Sums,
@@ -268,7 +254,7 @@ def step(
     ----------
     course : Boosting
         The run so far.
-    sums : ndarray of shape (n_frontier, n_cells, 3)
+    sums : ndarray of shape (n_frontier, n_cells, 4)
         Summed histograms.
     loss : int
         Summed training loss in units of 2**-20; read at the root of every tree but the first.
@@ -280,22 +266,52 @@ def step(
     dict
         Integers only: for each node of the frontier a leaf's ``value``, or ``feature``, ``left``,
         ``rows`` of the two children, their ``values`` when they are leaves, and ``middle`` of a
-        monotone split.
+        monotone split. No node at all when the hold-out's loss ends the growth.
 
     Disclosure
     ----------
     Exactly the returned document.
     """
-    choices = grow(sums, course.raw, course.rules.growth, course.bounds)
-    nodes = [
-        _told(choice, bounds, course) for choice, bounds in zip(choices, course.bounds, strict=True)
-    ]
-    document: dict[str, Any] = {"nodes": nodes}
+    document: dict[str, Any] = {}
     if course.depth == 0 and course.trees:
-        document["loss_nano"] = _nano(loss, course.n_train)
+        document["log_loss_nano"] = _nano(loss, course.n_train)
         if holdout is not None:
             document["holdout_loss_nano"] = _nano(*holdout)
+            if course.is_stopped_by(document["holdout_loss_nano"] / 1e9):
+                return document | {"nodes": []}
+    choices = grow(sums, course.raw, course.rules.growth, course.bounds, course.fellows)
+    document["nodes"] = [
+        _told(choice, bounds, course) for choice, bounds in zip(choices, course.bounds, strict=True)
+    ]
     return document
+
+
+def whole_sums(course: Boosting, sums: Sums, parents: Sums) -> Sums:
+    """Return the histograms of the whole frontier from those of the nodes that were summed.
+
+    Parameters
+    ----------
+    course : Boosting
+        The run so far.
+    sums : ndarray of shape (n_asked, n_cells, 4)
+        Summed over all parties.
+    parents : ndarray of shape (n_asked, n_cells, 4)
+        Of `split_sums` at the level before; not read at a root.
+    """
+    if course.depth == 0:
+        return sums
+    whole = np.empty((len(course.frontier), *sums.shape[1:]), dtype=np.int64)
+    for i, place in enumerate(course.asked):
+        is_right = int(course.frontier[2 * i + 1] == place)
+        whole[2 * i + is_right] = sums[i]
+        whole[2 * i + 1 - is_right] = parents[i] - sums[i]
+    return whole
+
+
+def split_sums(course: Boosting, whole: Sums, document: dict[str, Any]) -> Sums | None:
+    """Return the histograms of the nodes that a release splits further down, or None."""
+    split = [i for i, node in enumerate(document["nodes"]) if "feature" in node]
+    return None if course.is_last_level or not split else whole[split]
 
 
 def _told(choice: Choice, bounds: tuple[float, float], course: Boosting) -> dict[str, Any]:
@@ -305,7 +321,7 @@ def _told(choice: Choice, bounds: tuple[float, float], course: Boosting) -> dict
     found: dict[str, Any] = {
         "feature": choice.feature,
         "left": list(choice.left),
-        "rows": [int(child[ROWS]) for child in choice.sums],
+        "rows": [course.rules.growth.told(int(child[ROWS])) for child in choice.sums],
     }
     if choice.middle is not None:
         found["middle"] = round(choice.middle * 2**LEAF_BITS)
@@ -329,6 +345,7 @@ def fit(
     raw: Sequence[RawCells],
     rules: BoostingRules,
     held: Sequence[BoostedRows] = (),
+    fellows: Sequence[Sequence[int]] | None = None,
 ) -> Boosting:
     """Grow trees from plain sums over the parts: what a federation computes under encryption.
 
@@ -340,16 +357,23 @@ def fit(
     rules : BoostingRules
     held : sequence of BoostedRows
         Hold-out rows, for ``rules.patience``.
+    fellows : sequence of sequence of int, optional
+        As for `Boosting`.
     """
     n_bads = sum(int(part.y.sum()) for part in parts)
-    course = Boosting(raw, rules, n_bads=n_bads, n_goods=sum(len(p.y) for p in parts) - n_bads)
+    n_goods = sum(len(part.y) for part in parts) - n_bads
+    course = Boosting(raw, rules, n_bads=n_bads, n_goods=n_goods, fellows=fellows)
+    parents: Sums | None = None
     while not course.done:
         sums = np.sum([part.sums(course) for part in parts], axis=0)
+        whole = sums if parents is None else whole_sums(course, sums, parents)
         loss, holdout = 0, None
         if course.depth == 0 and course.trees:
             loss = sum(part.loss(course) for part in parts)
             if held:
                 weight = sum(float(np.where(p.y == 1, rules.bad_weight, 1.0).sum()) for p in held)
                 holdout = (sum(part.loss(course) for part in held), weight)
-        course.absorb(step(course, sums, loss=loss, holdout=holdout))
+        document = step(course, whole, loss=loss, holdout=holdout)
+        parents = split_sums(course, whole, document)
+        course.absorb(document)
     return course

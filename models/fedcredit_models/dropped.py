@@ -6,6 +6,7 @@ from fedcredit_models.cell_rules import CellRules
 
 REASONS = {
     "constant": "does not vary in the training rows",
+    "missing": "is missing in every training row",
     "separates": "separates good from bad almost alone (leak?): it may have been filled in after "
     "the outcome",
     "few": "has fewer than two bins: too few bads or goods to tell values apart",

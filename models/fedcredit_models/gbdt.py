@@ -17,7 +17,10 @@ from sklearn.utils.validation import check_is_fitted
 from fedcredit_models import boosting, gbdt_json, pmml, shapley, sql, tree_exchange, trees
 from fedcredit_models.bad_classifier import BadClassifier, check_scored, check_settings, labelled
 from fedcredit_models.boosting import BoostedRows, BoostingRules
-from fedcredit_models.cells import RawCells
+from fedcredit_models.boosting_start import SUSPICIOUS_IV, begin
+from fedcredit_models.cell_rules import CellRules
+from fedcredit_models.cells import RawCells, count
+from fedcredit_models.dropped import REASONS, told
 from fedcredit_models.feature import Feature
 from fedcredit_models.grid import Grid, quantiles
 from fedcredit_models.schema import Schema, SchemaError, check, infer
@@ -75,6 +78,11 @@ class Gbdt(BadClassifier):
         Cells of each feature.
     losses_ : list of (float, float or None)
         Mean log loss after each tree but the last: training, hold-out.
+    dropped_ : dict of str to str
+        Features left out, and why.
+    suspicious_ : dict of str to float
+        Features that tell the outcome too well, with the bound of the information value that they
+        are above.
     classes_, feature_names_in_, n_features_in_ : as in scikit-learn
 
     Notes
@@ -123,6 +131,7 @@ class Gbdt(BadClassifier):
         *,
         holdout: tuple[pd.DataFrame, ArrayLike] | None = None,
         schema: Schema | None = None,
+        cells: CellRules | None = None,
     ) -> Self:
         """Fit on one table, with the functions of a federated run.
 
@@ -136,11 +145,15 @@ class Gbdt(BadClassifier):
             Rows that stop the growth; needed with `patience`.
         schema : Schema, optional
             Declared features; inferred from `X` when absent.
+        cells : CellRules, optional
+            Cell rules of a federation: they bind every node, rare cells go with a fellow, and a
+            feature with nothing to learn is left out. One's own rows need none.
 
         Raises
         ------
         SchemaError
-            When `X` or `y` does not fit the schema, or there is no bad or no good.
+            When `X` or `y` does not fit the schema, there is no bad or no good, or no feature is
+            left.
         ValueError
             For a setting outside its range.
         """
@@ -161,6 +174,24 @@ class Gbdt(BadClassifier):
                 remedy="use a longer window or more rows",
             )
         raw = tuple(RawCells(f, _edges(frame[f.name], f, self)) for f in features)
+        fellows = None
+        dropped: dict[str, str] = {}
+        suspicious: dict[str, float] = {}
+        if cells is not None:
+            starts = [begin(r, *count(r, frame[r.feature.name], outcome), cells) for r in raw]
+            names = [r.feature.name for r in raw]
+            dropped = {n: x.dropped for n, x in zip(names, starts, strict=True) if x.dropped}
+            kept = [(r, x) for r, x in zip(raw, starts, strict=True) if not x.dropped]
+            if not kept:
+                raise SchemaError(
+                    "no feature tells anything under the cell rules",
+                    kind="features",
+                    expected="a feature with two groups of values of enough rows, bads and goods",
+                    found=told(dropped),
+                    remedy="use more rows, or other features",
+                )
+            raw, fellows = tuple(r for r, _ in kept), [x.fellows for _, x in kept]
+            suspicious = {r.feature.name: SUSPICIOUS_IV for r, x in kept if x.is_suspicious}
         held = []
         if holdout is not None:
             rest, _ = labelled(holdout[0], holdout[1], schema, label)
@@ -169,14 +200,23 @@ class Gbdt(BadClassifier):
         course = boosting.fit(
             [BoostedRows(cells_of(raw, frame), outcome)],
             raw,
-            self._rules([f.name for f in features], outcome),
+            self._rules([f.name for f in features], raw, outcome, cells),
             held,
+            fellows,
         )
         self._set(raw, course.base, tuple(course.trees))
         self.losses_ = list(course.losses)
+        self.dropped_ = {name: REASONS[word] for name, word in dropped.items()}
+        self.suspicious_ = suspicious
         return self
 
-    def _rules(self, names: Sequence[str], y: NDArray[np.int64]) -> BoostingRules:
+    def _rules(
+        self,
+        names: Sequence[str],
+        raw: Sequence[RawCells],
+        y: NDArray[np.int64],
+        cells: CellRules | None,
+    ) -> BoostingRules:
         monotone = dict(self.monotone or {})
         if not set(monotone) <= set(names) or not set(monotone.values()) <= {-1, 1}:
             raise ValueError(
@@ -185,13 +225,17 @@ class Gbdt(BadClassifier):
         weight = self.bad_weight
         if isinstance(weight, str):
             weight = float((y == 0).sum() / (y == 1).sum())
+        least = cells or CellRules(1, 0, 0)
         return BoostingRules(
             growth=GrowthRules(
                 l2=self.l2,
-                min_rows=self.min_rows,
+                min_rows=max(self.min_rows, least.min_subjects),
+                min_bads=least.min_bads,
+                min_goods=least.min_goods,
+                rounding=least.min_subjects,
                 min_gain=self.min_gain,
                 learning_rate=self.learning_rate,
-                monotone=tuple(monotone.get(name, 0) for name in names),
+                monotone=tuple(monotone.get(r.feature.name, 0) for r in raw),
             ),
             max_depth=self.max_depth,
             max_trees=self.n_trees,
@@ -206,6 +250,9 @@ class Gbdt(BadClassifier):
         base: int,
         trees: Sequence[Tree],
         *,
+        losses: Sequence[tuple[float, float | None]] = (),
+        dropped: Mapping[str, str] | None = None,
+        suspicious: Mapping[str, float] | None = None,
         params: Mapping[str, Any] | None = None,
     ) -> Self:
         """Build a fitted model from released parts.
@@ -217,7 +264,9 @@ class Gbdt(BadClassifier):
         """
         model = cls(**dict(params or {}))
         model._set(tuple(raw), base, tuple(trees))
-        model.losses_ = []
+        model.losses_ = list(losses)
+        model.dropped_ = dict(dropped or {})
+        model.suspicious_ = dict(suspicious or {})
         return model
 
     def _set(self, raw: tuple[RawCells, ...], base: int, trees: tuple[Tree, ...]) -> None:
@@ -283,6 +332,34 @@ class Gbdt(BadClassifier):
         ]
         found = pd.DataFrame(rows, columns=["feature", "splits", "rows"])
         return found.sort_values("rows", ascending=False, kind="stable", ignore_index=True)
+
+    @property
+    def dropped(self) -> dict[str, str]:
+        """Features that were left out, and why."""
+        check_is_fitted(self)
+        return dict(self.dropped_)
+
+    @property
+    def suspicious(self) -> dict[str, float]:
+        """Features whose information value is above 0.5 (leaks?), with what it is at least."""
+        check_is_fitted(self)
+        return dict(self.suspicious_)
+
+    def summary(self) -> pd.DataFrame:
+        """Return what to look at first: each feature's splits, share of rows asked, and direction.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``feature``, ``splits``, ``rows``, ``share`` (of all rows asked) and
+            ``monotone``; most rows first.
+        """
+        found = self.importance()
+        found["share"] = found["rows"] / max(int(found["rows"].sum()), 1)
+        words = {1: "more is worse", -1: "more is better"}
+        asked = dict(self.monotone or {})
+        found["monotone"] = [words.get(asked.get(name, 0), "") for name in found["feature"]]
+        return found
 
     def to_sql(self, table: str, *, quote: str = '"') -> str:
         """Return one SQL statement that scores every row of `table`.

@@ -15,7 +15,18 @@ if TYPE_CHECKING:
 
 FORMAT = "fedcredit-gbdt/v1"
 
-_KEYS = {"format", "label_sign", "unit_bits", "params", "features", "base", "trees"}
+_KEYS = {
+    "format",
+    "label_sign",
+    "unit_bits",
+    "params",
+    "features",
+    "base",
+    "trees",
+    "losses",
+    "dropped",
+    "suspicious",
+}
 _PARAMS: dict[str, type] = {
     "n_trees": int,
     "max_depth": int,
@@ -49,6 +60,9 @@ def document(model: "Gbdt") -> dict[str, Any]:
         ],
         "base": model.base_,
         "trees": [[_written(node) for node in tree.nodes] for tree in model.trees_],
+        "losses": [[train, held] for train, held in model.losses_],
+        "dropped": dict(model.dropped_),
+        "suspicious": dict(model.suspicious_),
     }
 
 
@@ -81,6 +95,15 @@ def parse(text: str | bytes) -> dict[str, Any]:
             Tree(tuple(_node(item) for item in _READ.items(tree, "tree")))
             for tree in _READ.items(model["trees"], "trees")
         ],
+        "losses": [_loss(item) for item in _READ.items(model["losses"], "losses")],
+        "dropped": {
+            name: _READ.text(why, "dropped")
+            for name, why in _READ.fields(model["dropped"], None, "dropped").items()
+        },
+        "suspicious": {
+            name: _READ.number(iv, "suspicious")
+            for name, iv in _READ.fields(model["suspicious"], None, "suspicious").items()
+        },
         "params": _params(model["params"]),
     }
 
@@ -96,6 +119,14 @@ def _params(value: object) -> dict[str, Any]:
     monotone = _READ.fields(params["monotone"], None, "monotone")
     found["monotone"] = {k: _READ.integer(v, "monotone") for k, v in monotone.items()} or None
     return found
+
+
+def _loss(value: object) -> tuple[float, float | None]:
+    pair = _READ.items(value, "losses")
+    if len(pair) != 2:
+        raise _READ.wrong("a loss is of the training rows and of the hold-out")
+    held = None if pair[1] is None else _READ.number(pair[1], "losses")
+    return _READ.number(pair[0], "losses"), held
 
 
 def _cells(value: object) -> RawCells:

@@ -21,7 +21,7 @@ from fedcredit_models.cell_rules import BinningRules, CellRules
 from fedcredit_models.cells import RawCells
 from fedcredit_models.partition import best_partition
 
-__all__ = ["BinningRules", "CellRules", "merge", "totals"]
+__all__ = ["BinningRules", "CellRules", "fellows", "merge", "totals"]
 
 
 def merge(
@@ -106,6 +106,43 @@ def totals(assignment: Sequence[int], counts: Sequence[int]) -> tuple[int, ...]:
     for bin_, n in zip(assignment, counts, strict=True):
         if bin_ >= 0:
             found[bin_] += int(n)
+    return tuple(found)
+
+
+def fellows(
+    raw: RawCells, bads: Sequence[int], goods: Sequence[int], rules: CellRules
+) -> tuple[int, ...]:
+    """Return for each raw cell the one with which it is counted, before anything is merged.
+
+    Rare cells are put together as in :func:`merge`. A level, *other*, missing or special cell that
+    nobody had counts as a rare one, so that nothing tells it from a cell with a few rows.
+
+    Parameters
+    ----------
+    raw : RawCells
+        The cells.
+    bads, goods : sequence of int of length ``raw.n``
+        Summed counts; some row must be there.
+    rules : CellRules
+        The federation's cell rules.
+
+    Disclosure
+    ----------
+    The result is released: which cells are rare, or empty. How their rows ended is not in it.
+    """
+    b, g = np.array(bads, dtype=np.int64), np.array(goods, dtype=np.int64)
+    counts = _Counts(b, g, rules)
+    units, apart = _units(raw, [i for i in range(raw.n_ordinary) if b[i] + g[i] > 0], counts)
+    found = list(range(raw.n))
+    for group in (*units, *apart):
+        for cell in group:
+            found[cell] = min(group)
+    first = raw.n_ordinary if raw.feature.kind == "numeric" else 0
+    lone = [i for i in range(first, raw.n) if not counts.passes([i])]
+    rare = [i for i in lone if b[i] + g[i] > 0]
+    home = found[rare[0]] if rare else min(counts.most_average(units or apart))
+    for cell in lone:
+        found[cell] = home
     return tuple(found)
 
 

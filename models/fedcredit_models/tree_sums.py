@@ -1,4 +1,4 @@
-"""Sums over rows from which one level of a tree is grown: gradients, curvatures, rows.
+"""Sums over rows from which one level of a tree is grown: gradients, curvatures, rows, bads.
 
 Each row's gradient and curvature are rounded to integers before they are added. Integer sums do
 not depend on the order or on who holds which row: several parties' sums are those of the pooled
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csc_array
 
 from fedcredit_models.cells import RawCells
 from fedcredit_models.logistic import probability
@@ -16,7 +17,7 @@ from fedcredit_models.logistic import probability
 GRADIENT_BITS = 20
 """Gradients and curvatures of a row are integers in units of 2**-20."""
 
-GRADIENT, CURVATURE, ROWS = 0, 1, 2
+GRADIENT, CURVATURE, ROWS, BADS = 0, 1, 2, 3
 """Places on the last axis of a histogram."""
 
 
@@ -53,46 +54,39 @@ def offsets(raw: Sequence[RawCells]) -> NDArray[np.int64]:
 
 
 def histogram(
-    cells: NDArray[np.int64],
-    gradients: NDArray[np.int64],
-    slot: NDArray[np.int64],
+    cells: NDArray[np.int32],
+    values: NDArray[np.float64],
+    slot: NDArray[np.int32],
     *,
     n_slots: int,
-    begins: NDArray[np.int64],
+    n_cells: int,
 ) -> NDArray[np.int64]:
-    """Return the sums of every node, shape (n_slots, n_cells, 3): gradient, curvature, rows.
+    """Return the sums of every node, shape (n_slots, n_cells, n_values).
 
     Parameters
     ----------
     cells : ndarray of shape (n_rows, n_features)
-        Cell of each row in each feature.
-    gradients : ndarray of shape (n_rows, 2)
-        Of `row_gradients`.
+        Cell of each row in each feature, on the axis of all features' cells.
+    values : ndarray of shape (n_rows, n_values)
+        Whole numbers to be added.
     slot : ndarray of shape (n_rows,)
-        Node of each row; a row with -1 is not counted.
-    n_slots : int
-        Nodes that are counted.
-    begins : ndarray
-        Of `offsets`.
+        Node of each row.
+    n_slots, n_cells : int
+        Nodes, and cells of all features.
 
     Disclosure
     ----------
     Nothing by itself. One party's histogram in the clear can reveal rows; it is masked and
     encrypted before it leaves the party.
     """
-    n_cells = int(begins[-1])
-    found = np.zeros((n_slots, n_cells, 3), dtype=np.int64)
-    rows = np.flatnonzero(slot >= 0)
-    # Integers below 2**53 are exact in the floats that bincount adds.
-    weights = gradients[rows].astype(np.float64)
-    start = slot[rows]
-    for feature in range(cells.shape[1]):
-        first, end = int(begins[feature]), int(begins[feature + 1])
-        width = end - first
-        at = start * width + cells[rows, feature]
-        for place in (GRADIENT, CURVATURE):
-            sums = np.bincount(at, weights=weights[:, place], minlength=n_slots * width)
-            found[:, first:end, place] = sums.astype(np.int64).reshape(n_slots, width)
-        counts = np.bincount(at, minlength=n_slots * width)
-        found[:, first:end, ROWS] = counts.reshape(n_slots, width)
-    return found
+    n_rows, n_features = cells.shape
+    shape = (n_slots * n_cells, n_rows)
+    if not n_rows:
+        return np.zeros((n_slots, n_cells, values.shape[1]), dtype=np.int64)
+    at = cells if n_slots == 1 else cells + (slot * np.int32(n_cells))[:, None]
+    begins = np.arange(0, n_rows * n_features + 1, n_features, dtype=np.int32)
+    # A sparse product adds all values of a row in one go: four times as fast as one count for each.
+    marks = csc_array((np.ones(n_rows * n_features), at.ravel(), begins), shape=shape)
+    # Integers below 2**53 are exact in the floats that are added.
+    found: NDArray[np.int64] = (marks @ values).astype(np.int64)
+    return found.reshape(n_slots, n_cells, values.shape[1])

@@ -29,8 +29,8 @@ def category(n_levels: int) -> RawCells:
 
 
 def sums(*cells: tuple[float, float, int]) -> np.ndarray:
-    """Gradient, curvature and rows of each cell, of one node."""
-    return np.array([[(round(g * UNIT), round(h * UNIT), n) for g, h, n in cells]])
+    """Gradient, curvature, rows and bads (every other row) of each cell, of one node."""
+    return np.array([[(round(g * UNIT), round(h * UNIT), n, n // 2) for g, h, n in cells]])
 
 
 def noisy_rows(n: int = 3000, p: int = 5) -> tuple[list[RawCells], np.ndarray, np.ndarray]:
