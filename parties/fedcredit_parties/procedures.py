@@ -7,6 +7,9 @@ from fedcredit_parties.course import Course
 from fedcredit_parties.evaluation_course import EvaluationCourse
 from fedcredit_parties.evaluation_release import release_evaluation
 from fedcredit_parties.evaluation_sums import EvaluationSums
+from fedcredit_parties.gbdt_course import GbdtCourse
+from fedcredit_parties.gbdt_release import release_gbdt
+from fedcredit_parties.gbdt_sums import GbdtSums
 from fedcredit_parties.network_course import NetworkCourse
 from fedcredit_parties.network_release import release_network
 from fedcredit_parties.network_sums import NetworkSums, abstains
@@ -22,6 +25,7 @@ from fedcredit_parties.task import Task
 
 PROCEDURES: Mapping[str, Procedure] = {
     "scorecard": Procedure(course=ScorecardCourse, sums=ScorecardSums, release=release_scorecard),
+    "gbdt": Procedure(course=GbdtCourse, sums=GbdtSums, release=release_gbdt),
     "evaluation": Procedure(
         course=EvaluationCourse, sums=EvaluationSums, release=release_evaluation
     ),
