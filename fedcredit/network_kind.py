@@ -100,6 +100,7 @@ def fitted(course: NetworkCourse, settings: Mlp, left_out: Mapping[str, str] | N
         (intercept, slope),
         params=settings.get_params(),
         losses=course.rounds.losses,
+        dropped=left_out,
     )
 
 

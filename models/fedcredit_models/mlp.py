@@ -6,6 +6,7 @@ the same network under encryption as in the clear.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Self
 
@@ -105,6 +106,8 @@ class Mlp(BadClassifier):
         Calibration of the log odds.
     losses_ : list of (float, float or None)
         Learning curve: mean loss before each round, training and hold-out.
+    dropped_ : dict of str to str
+        Columns that were never asked for, with the reason.
     classes_, feature_names_in_, n_features_in_ : as in scikit-learn
 
     Disclosure
@@ -260,6 +263,7 @@ class Mlp(BadClassifier):
         eta = self._log_odds(held)
         self._calibrate(eta, outcome if rows.held is None else rows.held_y)
         self.losses_ = list(course.losses)
+        self.dropped_ = {}
         return self
 
     def _standard(self, frame: pd.DataFrame, feature: Feature) -> Standard | None:
@@ -286,6 +290,7 @@ class Mlp(BadClassifier):
         *,
         params: Mapping[str, Any] | None = None,
         losses: Sequence[tuple[float, float | None]] = (),
+        dropped: Mapping[str, str] | None = None,
     ) -> Self:
         """Build a fitted network from released parts.
 
@@ -302,6 +307,8 @@ class Mlp(BadClassifier):
             Constructor arguments.
         losses : sequence of (float, float or None)
             Learning curve.
+        dropped : mapping of str to str, optional
+            Columns that were never asked for, with the reason.
 
         Raises
         ------
@@ -312,6 +319,7 @@ class Mlp(BadClassifier):
         architecture = Architecture(tuple(features), tuple(model.hidden), model.embedding)
         model._set(architecture, tuple(standards), np.asarray(weights), calibration)
         model.losses_ = list(losses)
+        model.dropped_ = dict(dropped or {})
         return model
 
     def _set(
@@ -350,6 +358,38 @@ class Mlp(BadClassifier):
 
     def _log_odds(self, rows: CodedRows) -> NDArray[np.float64]:
         return self.architecture_.log_odds(as_floats(self.weights_), rows)
+
+    @property
+    def dropped(self) -> dict[str, str]:
+        """Columns without effect on the score: never asked for, or the same in every row."""
+        check_is_fitted(self)
+        constant = {
+            feature.name: "does not vary"
+            for feature, standard in zip(self.architecture_.features, self.standards_, strict=True)
+            if standard is not None and standard.deviation == 0
+        }
+        return constant | self.dropped_
+
+    @property
+    def suspicious(self) -> dict[str, float]:
+        """Features with an information value that is too good: a network computes none."""
+        return {}
+
+    def summary(self) -> pd.DataFrame:
+        """Return a row for each part of the network: part, inputs, outputs, parameters."""
+        check_is_fitted(self)
+        shape = self.architecture_
+        categories = [f.name for f in shape.features if f.kind == "categorical"]
+        rows = [
+            (f"embedding of {name}", *size, math.prod(size))
+            for name, size in zip(categories, shape.tables, strict=True)
+        ]
+        last = len(shape.layers) - 1
+        rows += [
+            ("output" if place == last else f"hidden {place + 1}", *size, (size[0] + 1) * size[1])
+            for place, size in enumerate(shape.layers)
+        ]
+        return pd.DataFrame(rows, columns=["part", "inputs", "outputs", "parameters"])
 
     def to_json(self) -> str:
         """Return the fitted network as JSON text; `from_json` gives it back to the last bit."""

@@ -18,6 +18,7 @@ FORMAT = "fedcredit-mlp/v1"
 
 _KEYS = {
     "format", "label_sign", "unit_bits", "params", "features", "weights", "calibration", "losses",
+    "dropped",
 }  # fmt: skip
 _PARAMS: dict[str, type] = {
     "rounds": int,
@@ -66,6 +67,7 @@ def document(model: "Mlp") -> dict[str, Any]:
         "weights": model.weights_.tolist(),
         "calibration": [model.intercept_, model.slope_],
         "losses": [list(pair) for pair in model.losses_],
+        "dropped": dict(model.dropped_),
     }
 
 
@@ -105,6 +107,10 @@ def parse(text: str | bytes) -> dict[str, Any]:
         "calibration": (calibration[0], calibration[1]),
         "losses": [_losses(item) for item in _READ.items(model["losses"], "losses")],
         "params": _params(model["params"]),
+        "dropped": {
+            name: _READ.text(why, "dropped")
+            for name, why in _READ.fields(model["dropped"], None, "dropped").items()
+        },
     }
 
 

@@ -209,6 +209,19 @@ def test_a_column_without_a_value_says_nothing(customers):
     found = Mlp(**SETTINGS | {"rounds": 2, "hidden": ()}).fit(table, y, schema=schema)
 
     assert found.standards_[1].deviation == 0
+    assert found.dropped == {"empty": "does not vary"}
+
+
+def test_the_summary_counts_every_parameter(model):
+    table = model.summary().set_index("part")
+
+    # income, age, delay: 3 inputs each; region: 5 codes by 3 numbers.
+    assert table["parameters"].to_dict() == {
+        "embedding of region": 15,
+        "hidden 1": 13 * 8,
+        "output": 9,
+    }
+    assert table["parameters"].sum() == len(model.weights_)
 
 
 def test_it_is_an_estimator(model):
