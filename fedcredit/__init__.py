@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fedcredit.binning import Binning
+    from fedcredit.contributions import contribution
     from fedcredit.describing import bin, describe
     from fedcredit.evaluation import Evaluation
     from fedcredit.evaluation_result import EvaluationResult
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from fedcredit.results import TrainingResult
     from fedcredit.survey import Survey
     from fedcredit.survey_result import SurveyResult
+    from fedcredit_models.personal import Personal
+    from fedcredit_models.mlp import Mlp
+    from fedcredit_models.gbdt import Gbdt
     from fedcredit_models.schema import Feature, Schema
     from fedcredit_models.scorecard import Scorecard
     from fedcredit_parties.disclosure import DisclosurePolicy
@@ -33,7 +37,10 @@ _HOMES = {
     "EvaluationResult": "fedcredit.evaluation_result",
     "Feature": "fedcredit_models.schema",
     "Federation": "fedcredit.federation",
+    "Gbdt": "fedcredit_models.gbdt",
     "HorizontalJob": "fedcredit.requests",
+    "Personal": "fedcredit_models.personal",
+    "Mlp": "fedcredit_models.mlp",
     "Schema": "fedcredit_models.schema",
     "Scorecard": "fedcredit_models.scorecard",
     "Survey": "fedcredit.survey",
@@ -41,6 +48,7 @@ _HOMES = {
     "TrainingResult": "fedcredit.results",
     "bin": "fedcredit.describing",
     "describe": "fedcredit.describing",
+    "contribution": "fedcredit.contributions",
 }
 
 __all__ = [
@@ -50,7 +58,10 @@ __all__ = [
     "EvaluationResult",
     "Feature",
     "Federation",
+    "Gbdt",
     "HorizontalJob",
+    "Personal",
+    "Mlp",
     "Schema",
     "Scorecard",
     "Survey",
@@ -58,6 +69,7 @@ __all__ = [
     "TrainingResult",
     "__version__",
     "bin",
+    "contribution",
     "describe",
 ]
 

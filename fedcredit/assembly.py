@@ -12,6 +12,7 @@ from fedcredit.ledger_copy import save_ledger
 from fedcredit.ledger_file import TERMS
 from fedcredit.model_kind import ModelKind
 from fedcredit.model_kinds import kind_of
+from fedcredit.party_gain import RELEASED
 from fedcredit.quorum import policy_in_force
 from fedcredit.request import Delivery
 from fedcredit.requests import HorizontalJob
@@ -84,8 +85,20 @@ def assemble(delivery: Delivery, request: HorizontalJob) -> TrainingResult:
                     "entry": opened.entry_id,
                 }
                 for opened in run.opened
+            ]
+            + [
+                {
+                    "function": RELEASED[0],
+                    "released": RELEASED[1],
+                    "to": (run.requester,),
+                    "entry": gain.entry,
+                }
+                for gain in delivery.gains.values()
+                if gain.withheld is None
             ],
-            "figures": _figures(run, course, kind, registered),
+            "figures": _figures(run, course, kind, registered)
+            | {f"gain.{name}": gain.entry for name, gain in delivery.gains.items()},
+            "gains": delivery.gains,
             "entries": {
                 "proposal": run.proposal_id,
                 "started": run.started,
@@ -111,7 +124,10 @@ def assemble(delivery: Delivery, request: HorizontalJob) -> TrainingResult:
         model=model,
         disclosure=disclosure,
         facts=facts,
-        openings={index: [opening] for index, opening in course.openings.items()},
+        openings={
+            **{index: [opening] for index, opening in course.openings.items()},
+            **{gain.index: [gain.opening] for gain in delivery.gains.values() if gain.opening},
+        },
         copy_ledger=partial(save_ledger, member.ledger),
     )
 

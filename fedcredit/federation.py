@@ -375,6 +375,7 @@ class Federation:
                 abstaining=requester.abstaining(run_id),
                 ledger=self._backend.ledger,
                 left_out=self._declared.not_used(request),
+                gains=requester.gains(run_id),
             )
         )
 

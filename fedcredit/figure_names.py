@@ -38,7 +38,8 @@ def figures_of(saved: Saved, card: Card | None = None) -> dict[str, Figure]:
     if isinstance(saved, EvaluationFile):
         found += evaluation_figures(saved)
     else:
-        found += [*_samples(saved), *model_figures(saved, ModelView.of(saved, card))]
+        found += [*_samples(saved), *_gains(saved)]
+        found += model_figures(saved, ModelView.of(saved, card))
     named = {name: Figure(name=name, entry=entry) for name, entry in saved.figures.items()}
     return named | {figure.name: figure for figure in found if figure.entry}
 
@@ -51,6 +52,12 @@ def _samples(result: ResultFile) -> Iterator[Figure]:
             if name in SAMPLE_TABLES or _value(name, metrics) is not None:
                 entry = cited(result, f"{name}.{sample}", f"auc.{sample}", "metrics")
                 yield Figure(name=f"{name}.{sample}", entry=entry, value=_value(name, metrics))
+
+
+def _gains(result: ResultFile) -> Iterator[Figure]:
+    """Yield what each party gains: the AUC of its personal model less that of its own."""
+    for party, gain in result.gains.items():
+        yield Figure(name=f"gain.{party}", entry=gain.entry, value=gain.gain)
 
 
 def _value(name: str, metrics: SampleMetrics) -> float | None:

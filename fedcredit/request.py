@@ -7,6 +7,7 @@ rules and limits; it names no code.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from dataclasses import field as with_factory
 from datetime import date
 from difflib import get_close_matches
 from typing import Any, Generic, Literal, Self, TypeVar
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from fedcredit.party_gain import PartyGain
 from fedcredit_models.schema import Schema
 from fedcredit_parties.course import Course
 from fedcredit_parties.data import definition_digest
@@ -60,6 +62,8 @@ class Delivery:
         Where the ledger lies.
     left_out : mapping of str to str
         Columns that the federation left out of a request without features, with the reason.
+    gains : mapping of str to PartyGain
+        What each party that committed to its gain says of it.
     """
 
     member: Member
@@ -69,6 +73,7 @@ class Delivery:
     abstaining: Mapping[str, str]
     ledger: str
     left_out: Mapping[str, str]
+    gains: Mapping[str, PartyGain] = with_factory(default_factory=dict)
 
 
 class Request(BaseModel, Generic[R]):

@@ -12,8 +12,9 @@ from datetime import timedelta
 from typing import Any, NoReturn
 
 from fedcredit.errors import JobError, PartiesMissingError, RunFailedError
+from fedcredit.party_gain import PartyGain
 from fedcredit.run_progress import Progress, Watch
-from fedcredit_ledger.entry import format_time
+from fedcredit_ledger.entry import format_time, open_commitment
 from fedcredit_ledger.errors import QuorumError
 from fedcredit_ledger.rules import Act, RunState
 from fedcredit_parties.code_digest import code_digest
@@ -27,6 +28,7 @@ from fedcredit_parties.member import Member
 from fedcredit_parties.procedures import course_of
 from fedcredit_parties.releases import absorb_arrived
 from fedcredit_parties.task import GROUPS, Task
+from fedcredit_parties.told_gain import GAIN
 
 LOOK_S = 1.0
 """Longest single wait: as often the progress is told, and the other lane looked at."""
@@ -42,6 +44,9 @@ REASON_S = 2.0
 
 BYTES_S = 5.0
 """How long the parties' own counts of what they sent are waited for."""
+
+GAINS_S = 30.0
+"""How long is waited for the gains to which parties have committed."""
 
 
 class Requester:
@@ -191,15 +196,29 @@ class Requester:
         deadline = time.monotonic() + BYTES_S
         found = dict.fromkeys(roster, 0)
         for name in roster:
-            wanted = (BYTES_SENT, name, run_id)
-
-            def matches(letter: Letter, wanted: tuple[str, str, str] = wanted) -> bool:
-                return (letter.kind, letter.sender, letter.run_id) == wanted
-
-            letter = self.member.mailbox.wait(matches, deadline=deadline)
+            letter = self._letter(BYTES_SENT, name, run_id, deadline)
             if letter is not None and type(letter.body.get("n_bytes")) is int:
                 found[name] = letter.body["n_bytes"]
         return found
+
+    def gains(self, run_id: str) -> dict[str, PartyGain]:
+        """Return what each party that committed to its gain says of it."""
+        run = self.member.ledger.state.runs[run_id]
+        deadline = time.monotonic() + GAINS_S
+        found = {}
+        for name, act in run.rounds[-1].contributions.items():
+            commitment = act.data["commits"].get(GAIN)
+            if commitment is None:
+                continue
+            letter = self._letter(GAIN, name, run_id, deadline)
+            found[name] = _gain(letter, commitment, entry=act.entry_id, index=act.index)
+        return found
+
+    def _letter(self, kind: str, sender: str, run_id: str, deadline: float) -> Letter | None:
+        wanted = (kind, sender, run_id)
+        return self.member.mailbox.wait(
+            lambda letter: (letter.kind, letter.sender, letter.run_id) == wanted, deadline=deadline
+        )
 
     def _raise_reason(self, run: RunState) -> NoReturn:
         """Raise the error that stopped the run.
@@ -240,3 +259,13 @@ class Requester:
             and letter.sender in members
             and letter.body.get("error") == run.failure
         )
+
+
+def _gain(letter: Letter | None, commitment: str, *, entry: str, index: int) -> PartyGain:
+    """Return what a letter tells of a gain, when it opens the commitment."""
+    if letter is None:
+        return PartyGain(entry=entry, index=index, withheld="silent")
+    salt, value = letter.body.get("salt"), letter.body.get("value")
+    if isinstance(salt, str) and open_commitment(commitment, salt, GAIN, value):
+        return PartyGain.told(value, entry=entry, index=index, salt=salt)
+    return PartyGain(entry=entry, index=index, withheld="not_opened")

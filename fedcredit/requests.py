@@ -29,6 +29,8 @@ class HorizontalJob(Request[TrainingResult]):
     ----------
     model : Scorecard or another model
         Unfitted; its settings are the job's.
+    gains : bool
+        Ask every party what it gains on its own hold-out; see `fedcredit.contributions`.
     binning : Binning, path or JSON text, optional
         Of a scorecard: the bins that the modeller fixed. `features` are its features then.
     purpose, label, features, ...
@@ -48,6 +50,7 @@ class HorizontalJob(Request[TrainingResult]):
     kind: Literal["horizontal"] = "horizontal"
     model: BadClassifier = Field(default_factory=Scorecard)
     binning: Binning | None = None
+    gains: bool = Field(default=False, strict=True)
 
     def __init__(self, **fields: Any) -> None:
         super().__init__(**GivenBinning.read_into(fields))
@@ -68,6 +71,12 @@ class HorizontalJob(Request[TrainingResult]):
                 wrong = wrong_fields(error, type(model).__name__)
                 raise ValueError("; ".join(wrong)) from None
         return model
+
+    @model_validator(mode="after")
+    def _gains_need_a_holdout(self) -> Self:
+        if self.gains and self.holdout == 0.0 and self.split_column is None:
+            raise ValueError("gains: what a party gains is judged on its hold-out; set holdout")
+        return self
 
     @model_validator(mode="after")
     def _bins_are_of_a_scorecard(self) -> Self:
@@ -146,7 +155,7 @@ class HorizontalJob(Request[TrainingResult]):
         common = self.common(schema, parties=parties, policy=policy)
         if self.binning is not None:
             common["bins"] = GivenBinning.plan(self.binning, common["features"])
-        return kind.task(common, self.model)
+        return kind.task(common | {"gains": self.gains}, self.model)
 
     def assemble(self, delivery: Delivery) -> TrainingResult:
         """Return the fitted model with its figures; register it in the ledger."""

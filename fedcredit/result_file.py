@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from fedcredit.errors import JobError
+from fedcredit.party_gain import PartyGain
 
 Hex64 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -148,6 +149,7 @@ class ResultFile(_Part):
     participation: dict[str, Participation]
     disclosure: tuple[Disclosure, ...]
     figures: dict[str, Hex64]
+    gains: dict[str, PartyGain] = {}
     entries: RunEntries
     checkpoint: str
     finality: Finality | None = None

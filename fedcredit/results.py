@@ -39,12 +39,19 @@ class DisclosureStatement:
     def __str__(self) -> str:
         """Return one sentence a role."""
         counts: dict[str, int] = {}
+        told = [row for row in self.releases if row.to == (self.requester,)]
         for row in self.releases:
-            counts[row.function] = counts.get(row.function, 0) + 1
+            if row not in told:
+                counts[row.function] = counts.get(row.function, 0) + 1
         listed = ", ".join(f"{n} x {name}" for name, n in counts.items())
         words = {row.function: row.released for row in self.releases}
         lines = [f"{', '.join(self.parties)} and {self.requester} learned ({listed}):"]
         lines += [f"  {name}: {words[name]}" for name in counts]
+        if told:
+            lines.append(
+                f"{self.requester} alone was told by {len(told)} of them what each gains by the "
+                f"model ({told[0].function}): {told[0].released}"
+            )
         lines.append(
             f"{self.key_holder} saw, for the length of each call, the opened sums of all parties "
             "(gradients, Hessians, fine histograms) and each party's row count; no single "
@@ -132,6 +139,13 @@ class TrainingResult:
             if part.withheld is not None:
                 found[name] = {"withheld": part.withheld, "n": part.n}
         return found
+
+    @property
+    def gains(self) -> pd.DataFrame:
+        """What each party told of its gain; see :func:`fedcredit.contributions.contribution`."""
+        from fedcredit.contributions import contribution
+
+        return contribution(self)
 
     def summary(self) -> str:
         """Return what to look at first, as text: figures, terms, what was left out, warnings."""

@@ -90,7 +90,7 @@ TYPES: Mapping[str, EntryType] = {
         },
         optional={"grant_ids": list_of(identifier)},
         commits=("n_rows", "n_clipped"),
-        optional_commits=("n_grants",),
+        optional_commits=("n_grants", "gain"),
     ),
     "round-aggregated": EntryType(
         required={

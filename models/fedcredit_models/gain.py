@@ -11,7 +11,7 @@ on.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,8 @@ from fedcredit_models import paired_auc
 from fedcredit_models.cell_rules import CellRules
 from fedcredit_models.delong import AucDifference
 
-MODELS = ("local", "joint", "personal")
+Model = Literal["local", "joint", "personal"]
+MODELS: tuple[Model, ...] = ("local", "joint", "personal")
 
 APPROVAL_RATE = 0.8
 """Share of the hold-out that is approved where bad rates are compared."""

@@ -100,6 +100,18 @@ class DataConfig(Config):
     period_to: date = date(1970, 1, 1)
 
 
+class TellConfig(Config):
+    """``[tell]``: what this member says of itself beyond what a run needs.
+
+    Attributes
+    ----------
+    gain : bool
+        Tell a requester what this party gains by its run, where the approved task asks for it.
+    """
+
+    gain: bool = True
+
+
 class PartyDraft(Config):
     """A member's ``party.toml`` as `party init` writes it, before a federation is founded.
 
@@ -135,6 +147,7 @@ class PartyDraft(Config):
     trust: TrustConfig | None = None
     data: tuple[DataConfig, ...] = ()
     disclosure: DisclosurePolicy = DisclosurePolicy()
+    tell: TellConfig = TellConfig()
 
 
 class PartyConfig(PartyDraft):

@@ -257,6 +257,7 @@ def _serve_data_holder(
         policy=config.disclosure,
         vault=setup.vault(),
         openings=setup.openings(),
+        tell_gain=config.tell.gain,
     )
     node = FlowerNode(
         address=config.coordinator,

@@ -43,6 +43,7 @@ from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.mask_keys import MaskKeys
 from fedcredit_parties.masks import MaskStatement, PeerKeys, mask, roster_digest
 from fedcredit_parties.member import Member
+from fedcredit_parties.own_gain import own_gain
 from fedcredit_parties.procedure import addend
 from fedcredit_parties.procedures import PROCEDURES, course_of, sums_of
 from fedcredit_parties.releases import catch_up
@@ -51,6 +52,7 @@ from fedcredit_parties.sealed_grants import SealedGrants
 from fedcredit_parties.table_memory import TableMemory
 from fedcredit_parties.task import GROUPS, Task
 from fedcredit_parties.tasks import parse_task
+from fedcredit_parties.told_gain import GAIN
 from fedcredit_parties.vault import Vault
 from fedcredit_parties.wire import (
     AttemptHeader,
@@ -101,6 +103,8 @@ class DataHolder:
         Where mask keys and ciphertexts are kept across a crash; in memory when absent.
     openings : KeptOpenings, optional
         Where salts and values are kept of what the ledger only commits to; in memory when absent.
+    tell_gain : bool, default True
+        Tell the requester what this party gains by a run, where the task asks for it.
 
     Disclosure
     ----------
@@ -118,7 +122,9 @@ class DataHolder:
         engine: Engine | None = None,
         vault: Vault | None = None,
         openings: KeptOpenings | None = None,
+        tell_gain: bool = True,
     ) -> None:
+        self.tell_gain = tell_gain
         self.member = member
         self.tables = {table.asset: table for table in tables}
         self.policy = policy
@@ -461,9 +467,14 @@ class DataHolder:
     ) -> None:
         """Open the row count to the key holder, then sign the contribution's digest."""
         n_rows = local.rows.n_train
-        counted = self.openings.commit(
-            {"n_clipped": kept.n_clipped, "n_grants": local.authority.n_grants, "n_rows": n_rows}
-        )
+        values: dict[str, object] = {
+            "n_clipped": kept.n_clipped,
+            "n_grants": local.authority.n_grants,
+            "n_rows": n_rows,
+        }
+        if local.task.gains and attempt.phase == local.task.phases()[-1]:
+            values[GAIN] = own_gain(local.rows, local.course, tells=self.tell_gain)
+        counted = self.openings.commit(values)
         self.member.mailbox.send(
             self.member.role("key-holder"),
             ROW_COUNT,
@@ -589,6 +600,7 @@ class DataHolder:
         with self._lock:
             self._forgotten.add(run.run_id)
             local = self._runs.pop(run.run_id, None)
+        self._tell_gain(run)
         if local is not None and run.status == "finished":
             n_bytes = local.n_bytes_sent + self.member.front.n_bytes_sent - local.n_bytes_before
             self.member.mailbox.send(
@@ -599,6 +611,24 @@ class DataHolder:
         for key in run.mask_keys.get(self.name, []):
             self.mask_keys.erase(key.epk)
         self.member.mailbox.forget(run.run_id)
+
+    def _tell_gain(self, run: RunState) -> None:
+        """Open the committed gain of a finished run to the requester, once; a crash forgets it not.
+
+        The contribution to the last round is kept until the run is forgotten.
+        """
+        attempt = run.rounds[-1] if run.rounds else None
+        if run.status != "finished" or attempt is None or self.name not in attempt.contributions:
+            return
+        if self.contributions.get(run.run_id, attempt.entry_id) is None:
+            return
+        committed = attempt.contributions[self.name].data["commits"].get(GAIN)
+        opening = None if committed is None else self.openings.get(committed)
+        if opening is not None:
+            salt, _, value = opening
+            self.member.mailbox.send(
+                run.requester, GAIN, {"salt": salt, "value": value}, run_id=run.run_id
+            )
 
     def close(self) -> None:
         """End the engine's child process, and close the openings."""

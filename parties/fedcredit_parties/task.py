@@ -47,6 +47,9 @@ class Task(BaseModel):
         Rows of this time or later are the out-of-time sample.
     parties : tuple of str
         Who is asked; the run's roster once all have approved.
+    gains : bool
+        Each party computes what it gains on its own hold-out, commits to it and tells the requester
+        (`fedcredit_parties.own_gain`).
 
     Attributes
     ----------
@@ -80,6 +83,7 @@ class Task(BaseModel):
     deadline_s: int = Field(ge=1, le=30 * 86_400)
     encryption: Literal["wide", "narrow"] = "wide"
     policy: DisclosurePolicy = DisclosurePolicy()
+    gains: bool = False
     grid_cells: int = Field(default=2048, ge=16, le=65_536)
     score_cells: int = Field(default=8192, ge=64, le=65_536)
 
@@ -95,6 +99,8 @@ class Task(BaseModel):
             raise ValueError("columns: each has one role")
         if self.oot_from is not None and self.time_column is None:
             raise ValueError("oot_from: needs a time_column")
+        if self.gains and "holdout" not in self.samples:
+            raise ValueError("gains: are judged on a hold-out, and there is none")
         if list(self.parties) != sorted(set(self.parties)):
             raise ValueError("parties: must be sorted and distinct")
         if not math.isfinite(self.holdout):

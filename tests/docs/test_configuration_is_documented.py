@@ -9,7 +9,7 @@ import pytest
 from fedcredit.connection import FederationConfig
 from fedcredit.coordinator.config import CoordinatorConfig
 from fedcredit.witness.config import WitnessConfig
-from fedcredit_parties.config import DataConfig, PartyConfig, TrustConfig
+from fedcredit_parties.config import DataConfig, PartyConfig, TellConfig, TrustConfig
 from fedcredit_parties.disclosure import DisclosurePolicy
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -37,6 +37,7 @@ def keys(text: str) -> set[str]:
         pytest.param(PARTY, "[trust]", TrustConfig, id="its trust table"),
         pytest.param(PARTY, "[[data]]", DataConfig, id="its data tables"),
         pytest.param(PARTY, "[disclosure]", DisclosurePolicy, id="its disclosure table"),
+        pytest.param(PARTY, "[tell]", TellConfig, id="its table of what it tells"),
         pytest.param(PARTY, "federation.toml", FederationConfig, id="federation.toml"),
         pytest.param(COORDINATOR, "", CoordinatorConfig, id="coordinator.toml"),
         pytest.param(WITNESS, "", WitnessConfig, id="witness.toml"),
