@@ -93,7 +93,6 @@ DEVELOPMENT: Catalogue = {
         "level counts as other.",
         "取值范围与类别在运行前声明；超出范围的值被截断，未声明的类别归入其他。",
     ),
-    "col.feature": ("Feature", "变量"),
     "col.kind": ("Kind", "类型"),
     "kind.numeric": ("number", "数值"),
     "kind.categorical": ("category", "类别"),
@@ -163,16 +162,7 @@ DEVELOPMENT: Catalogue = {
         "因此被拒绝的申请人未被代表。",
     ),
     # model
-    "model.title": ("The model", "模型"),
     "model.fitted": ("How it was fitted", "拟合过程"),
-    "model.importance": ("How much the trees ask each feature", "各变量在树中的使用程度"),
-    "col.splits": ("Splits", "分裂次数"),
-    "col.rows": ("Training rows that pass", "经过的训练行数"),
-    "model.network": (
-        "The network has {n} weights; its hidden layers stand among the settings. The weights are "
-        "in the model’s file, whose digest is in the ledger.",
-        "网络共有 {n} 个权重；隐藏层见参数。权重在模型文件中，其摘要记录在账本里。",
-    ),
     # performance
     "performance.title": ("Performance by sample", "各样本的表现"),
     "calibration.title": ("Calibration", "校准"),
@@ -209,12 +199,6 @@ DEVELOPMENT: Catalogue = {
     "col.best": ("Best bin", "最优分箱"),
     "col.worst": ("Worst bin", "最差分箱"),
     "col.reach": ("Reach", "分差"),
-    # gains
-    "gains.title": ("What each party gains", "各参与方的收益"),
-    "gains.none": (
-        "No party has reported what the joint model gains over its own.",
-        "尚无任何一方报告联合模型相对于其自有模型的收益。",
-    ),
     # limitations
     "limitations.title": ("Limitations", "局限"),
     "limit.selection": (
@@ -238,6 +222,11 @@ DEVELOPMENT: Catalogue = {
     "limit.suspicious": (
         "{feature} has an information value of {iv}; it may have been filled in after the outcome.",
         "{feature} 的信息值为 {iv}；可能在结果发生之后才填写。",
+    ),
+    "limit.too_good": (
+        "{feature} has an information value above the limit of suspicion; it may have been filled "
+        "in after the outcome.",
+        "{feature} 的信息值高于可疑界限；可能在结果发生之后才填写。",
     ),
     "limit.rows": (
         "A party’s rows are what it says they are; sums cannot show that a party lied about its "

@@ -13,6 +13,7 @@ from fedcredit.model_view import ModelView
 from fedcredit.monitoring_plan import CALIBRATION_Z, STABILITY
 from fedcredit.report_page import signed, whole
 from fedcredit.result_file import ResultFile
+from fedcredit_models.gain import NANO
 
 Severity = Literal["act", "watch", "note"]
 ORDER: dict[Severity, int] = {"act": 0, "watch": 1, "note": 2}
@@ -69,7 +70,7 @@ def findings(
     evaluation : EvaluationFile or None
         The saved evaluation of the model, where there is one.
     """
-    found = [*_of_model(view), *_of_samples(result)]
+    found = [*_of_model(view), *_of_samples(result), *_of_gains(result)]
     if evaluation is not None:
         found += [*_of_rows(result, evaluation), *_of_calibration(evaluation)]
         found += _of_comparison(evaluation)
@@ -110,6 +111,8 @@ def _of_model(view: ModelView) -> Iterator[Finding]:
             yield Finding(key="iv_high", severity="act", about=mover.name, values=shown)
         elif mover.iv < WEAK_IV:
             yield Finding(key="iv_low", severity="note", about=mover.name, values=shown)
+    for name in view.too_good:
+        yield Finding(key="too_good", severity="act", about=name)
     for row in view.card.coefficients[1:] if view.card is not None else ():
         value = {"value": (f"coefficient.{row.term}", signed(row.coefficient, 4))}
         if row.coefficient > 0:
@@ -136,6 +139,22 @@ def _of_samples(result: ResultFile) -> Iterator[Finding]:
             yield Finding(key="overfit", severity="watch", about=name, values=values)
     if result.finality is None:
         yield Finding(key="not_final", severity="watch")
+
+
+def _of_gains(result: ResultFile) -> Iterator[Finding]:
+    """Yield the parties whose personal model ranks worse than the one of their own rows alone."""
+    for party, gain in sorted(result.gains.items()):
+        estimate = gain.against_local.get("personal")
+        if estimate is None or estimate[0] >= 0:
+            continue
+        value, low, high = (signed(end / NANO, 4) for end in estimate)
+        values = {
+            "gain": (f"gain.{party}", value),
+            "low": (f"gain.{party}", low),
+            "high": (f"gain.{party}", high),
+        }
+        severity: Severity = "act" if estimate[2] < 0 else "watch"
+        yield Finding(key="worse_off", severity=severity, about=party, values=values)
 
 
 def _severity(index: float) -> Severity:

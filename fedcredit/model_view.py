@@ -123,6 +123,8 @@ class ModelView:
         Of trees, most rows first.
     n_weights : int
         Of a network; else 0.
+    too_good : tuple of str
+        Features of trees whose information value was above the limit of suspicion.
     """
 
     kind: str
@@ -134,6 +136,7 @@ class ModelView:
     movers: tuple[Mover, ...] = ()
     importance: tuple[Importance, ...] = ()
     n_weights: int = 0
+    too_good: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, result: ResultFile, card: Card | None = None) -> "ModelView":
@@ -166,6 +169,7 @@ class ModelView:
             movers=movers(card) if card is not None else (),
             importance=_importance(result) if kind == "gbdt" else (),
             n_weights=len(model.get("weights", ())) if kind == "network" else 0,
+            too_good=tuple(map(str, model.get("suspicious", ()))) if kind == "gbdt" else (),
         )
 
     @property

@@ -15,6 +15,7 @@ import fedcredit.charts as charts
 from fedcredit.allowed import Allowed
 from fedcredit.card import CoefficientRow, PointsRow
 from fedcredit.citations import Citations
+from fedcredit.gain_rows import gain_rows
 from fedcredit.model_view import ModelView
 from fedcredit.quorum import Quorum, policy_in_force
 from fedcredit.report_page import signed, whole
@@ -125,6 +126,7 @@ def context(
         "head": _head(result.checkpoint),
         "quorum": _quorum(result, citations),
         "evidence": evidence,
+        "gains": gain_rows(result, citations),
     }
 
 

@@ -3,6 +3,8 @@
 
 from collections.abc import Mapping
 
+from fedcredit.ledger_words import LEDGER
+
 Catalogue = Mapping[str, tuple[str, str]]
 
 SHARED: Catalogue = {
@@ -14,9 +16,14 @@ SHARED: Catalogue = {
     "phase.bins": ("bins and WOE", "分箱与WOE"),
     "phase.newton": ("Newton step", "牛顿步"),
     "phase.metrics": ("metrics", "指标"),
+    "phase.start": ("cells", "单元格"),
+    "phase.trees": ("tree level", "树的一层"),
+    "phase.train": ("training round", "训练轮"),
+    "phase.calibrate": ("calibration", "校准"),
     "outcome.continue": ("continue", "继续"),
     "outcome.converged": ("converged", "已收敛"),
-    "outcome.finished": ("finished", "已完成"),
+    "outcome.done": ("done", "已完成"),
+    "outcome.stopped": ("stopped", "已停止"),
     "released.quantile-edges": (
         "cell numbers of the bin edges of every numeric feature",
         "每个数值变量分箱边界所在的网格编号",
@@ -29,9 +36,38 @@ SHARED: Catalogue = {
         "coefficients after the step, step size, mean log loss before it",
         "该步之后的系数、步长、该步之前的平均对数损失",
     ),
+    "released.tree-cells": (
+        "bads and goods of all rows and of the hold-out; of each feature which values are rare, "
+        "whether its information value is above 0.5, why it is dropped",
+        "全部数据行与保留样本的好坏计数；各变量的稀有取值、信息值是否高于0.5、剔除原因",
+    ),
+    "released.tree-level": (
+        "of each node of a level its split and its children's rows (to the nearest min_subjects) "
+        "or its leaf's value; mean log losses",
+        "一层中各节点的分裂及其子节点行数（按最小主体数取整）或叶值；平均对数损失",
+    ),
+    "released.input-figures": (
+        "cell numbers of quantile edges, mean and deviation of every numeric feature; training and "
+        "hold-out rows and bads; how many parties train",
+        "每个数值变量的分位边界网格编号、均值与标准差；训练与保留样本的行数与坏客户数；参与训练的方数",
+    ),
+    "released.averaged-weights": (
+        "the network's weights after the round, so also the parties' average update; mean losses "
+        "before it; how many moves were cut",
+        "该轮之后的网络权重，因而也包括各方的平均更新；该轮之前的平均损失；被截断的更新数",
+    ),
+    "released.calibration": (
+        "intercept and slope of the score, the sample they are from",
+        "评分的截距与斜率及其所依据的样本",
+    ),
     "released.metrics": (
         "AUC, KS, Gini, Brier, score bands, ROC and calibration points",
         "AUC、KS、基尼系数、Brier分、分数段、ROC与校准点",
+    ),
+    "released.own-gain": (
+        "AUC of its own, the joint and its personal model on its own hold-out with intervals, bad "
+        "rate among approved; four decimals, counts in tens",
+        "本方、联合与个性化模型在本方保留样本上的AUC及区间，通过者坏账率；四位小数，计数以十为单位",
     ),
     "basis.consent": ("consent", "同意"),
     "basis.contract": ("contract", "合同"),
@@ -134,6 +170,7 @@ SHARED: Catalogue = {
     ),
     "points.left_out": ("Left out: {features}.", "未纳入：{features}。"),
     "dropped.constant": ("does not vary in the training rows", "在训练样本中没有变化"),
+    "dropped.missing": ("is missing in every training row", "在所有训练行中均缺失"),
     "dropped.separates": (
         "separates good from bad almost alone (leak?): it may have been filled in after the "
         "outcome",
@@ -157,6 +194,17 @@ SHARED: Catalogue = {
         "因符号约束取零：{terms}",
     ),
     "coefficients.intervals": ("95 % intervals", "95 % 区间"),
+    # trees and networks
+    "col.feature": ("Feature", "变量"),
+    "model.title": ("The model", "模型"),
+    "model.importance": ("How much the trees ask each feature", "各变量在树中的使用程度"),
+    "col.splits": ("Splits", "分裂次数"),
+    "col.rows": ("Training rows that pass, about", "经过的训练行数（约）"),
+    "model.network": (
+        "The network has {n} weights; its hidden layers stand among the settings. The weights are "
+        "in the model’s file, whose digest is in the ledger.",
+        "网络共有 {n} 个权重；隐藏层见参数。权重在模型文件中，其摘要记录在账本里。",
+    ),
     # training
     "training.title": ("Training", "训练过程"),
     "training.rounds": ("{n} opened rounds", "{n} 轮已开启"),
@@ -195,110 +243,49 @@ SHARED: Catalogue = {
         "的单独贡献。协调方获知谁在何时应答、大小与摘要以及任务的变量名，不获知任何计算出的数字。"
         "持有本页者获知页上全部内容。",
     ),
-    # grants
-    "grants.title": ("Grants", "授权"),
-    "grants.what": (
-        "Each party signed what may be computed on its rows, and for whom; without that it answers "
-        "nothing. Every contribution names the grant that it was made under, and a grant that is "
-        "taken back stops the next round.",
-        "各方签署了可对其数据进行何种计算、为谁计算；没有授权则不作任何应答。每次贡献都注明所依据的"
-        "授权，授权一经撤回，下一轮即停止。",
+    # gains
+    "gains.title": ("What each party gains", "各参与方的收益"),
+    "gains.none": (
+        "No party has reported what the joint model gains over its own.",
+        "尚无任何一方报告联合模型相对于其自有模型的收益。",
     ),
-    "col.grant": ("Grant", "授权编号"),
-    "col.allows": ("Allows", "允许内容"),
-    "col.purpose": ("Purpose", "用途"),
-    "col.basis": ("Rests on", "依据"),
-    "col.until": ("Until", "有效期至"),
-    "grants.all": (
-        "{grantee}: {operations} over all columns of {assets}",
-        "{grantee}：对 {assets} 的全部变量进行{operations}",
+    "gains.text": (
+        "Each party compared three models on its own hold-out: one of its own rows alone, with the "
+        "run’s settings, the joint one, and its personal version of that. It committed to the "
+        "figures before the run ended; nobody else can compute them. Counts are told in tens.",
+        "各方在自己的保留样本上比较三个模型：按本次运行参数仅用本方数据的模型、联合模型以及其个性化版本。"
+        "各方在运行结束前对这些数字作出承诺，其他任何人都无法计算。计数以十为单位。",
     ),
-    "grants.some": (
-        "{grantee}: {operations} over {n} columns of {assets}",
-        "{grantee}：对 {assets} 的 {n} 个变量进行{operations}",
-    ),
-    "operation.sum": ("sums", "求和"),
-    "grants.uses": (", {n} runs", "，{n} 次运行"),
-    # ledger
-    "ledger.title": ("Ledger", "账本"),
-    "ledger.origin": ("Origin", "来源"),
-    "ledger.size": ("Size", "条目数"),
-    "ledger.entries": ("{n} entries", "{n} 条"),
-    "ledger.root": ("Root", "树根"),
-    "ledger.signatures": ("Signatures", "签名数"),
-    "quorum.title": ("Quorum", "见证法定数"),
-    "quorum.demanded": ("Demanded", "要求"),
-    "quorum.signed": ("Co-signed by", "已联署"),
-    "quorum.result": ("This result is", "本结果"),
-    "quorum.final": ("final", "已最终确定"),
-    "quorum.not_final": ("not final yet", "尚未最终确定"),
-    "quorum.at": (", witnessed at {time}", "，见证时间 {time}"),
-    "quorum.means": (
-        "An entry is final when the witnesses that the policy demands have co-signed a head of the "
-        "ledger over it: from then on nobody can take it out or change it unseen.",
-        "当策略要求的见证方联署了覆盖该条目的账本头时，该条目即最终确定：此后无人能在不被察觉的情况下"
-        "删除或更改它。",
-    ),
-    "quorum.may_be_late": (
-        "Any one of {witnesses} may be late.",
-        "{witnesses} 中任何一方可以迟到。",
-    ),
-    "quorum.never_late": (
-        "Nothing is final without {witnesses}.",
-        "没有 {witnesses} 则任何条目都不会最终确定。",
-    ),
-    "ledger.run_entries": ("The run’s own entries", "本次运行的条目"),
-    "col.what": ("What", "内容"),
-    "check.title": ("Check it yourself", "自行核查"),
-    "check.memory": (
-        "This run’s ledger was kept in memory and ended with its process. To keep it, name a file "
-        "when the federation is founded; {command} always does.",
-        "本次运行的账本仅保存在内存中，已随进程结束。如需保留，请在创建联邦时指定文件；"
-        "{command} 总会这样做。",
-    ),
-    "check.file": (
-        "The ledger file {file} belongs to this report. This command replays every entry, every "
-        "signature and every rule, and ends with the head above:",
-        "账本文件 {file} 属于本报告。下列命令重放每个条目、每个签名与每条规则，"
-        "并以上述账本头结束：",
-    ),
-    "check.checkpoint": ("Checkpoint", "检查点"),
-    # evidence
-    "evidence.title": ("Evidence", "证据"),
-    "evidence.beside": (
-        "The package {file} beside this page is for somebody who has neither the ledger nor "
-        "FedCredit. Its verifier, one file in it, needs nothing but Python:",
-        "本页旁的证据包 {file} 供既没有账本也没有FedCredit的人使用。"
-        "其中的单文件验证程序只需Python：",
-    ),
-    "evidence.memory": (
-        "In the notebook {command} packs the run for somebody who has neither the ledger nor "
-        "FedCredit.",
-        "在笔记本中，{command} 可将本次运行打包，供既没有账本也没有FedCredit的人使用。",
-    ),
-    "evidence.pack": (
-        "A package of this run for somebody who has neither the ledger nor FedCredit, and its "
-        "verifier, one file in it, that needs nothing but Python:",
-        "为既没有账本也没有FedCredit的人打包本次运行；其中的单文件验证程序只需Python：",
-    ),
-    "evidence.founding": (
-        "Tell the receiver the id after {option} by another way: it fixes the keys of all members.",
-        "请通过其他途径告知接收方 {option} 之后的编号：它确定了全体成员的密钥。",
-    ),
-    # cited entries
-    "cited.title": ("Cited entries", "引用的条目"),
-    "col.index": ("Index", "序号"),
-    "col.type": ("Type", "类型"),
-    "col.author": ("Author", "作者"),
-    "col.received": ("Received", "接收时间"),
-    "footer": (
-        "Written by FedCredit from a saved result and a ledger. One file, no network, no script.",
-        "由FedCredit根据已保存的结果和账本生成。单一文件，不联网，无脚本。",
+    "col.own_holdout": ("Own hold-out", "本方保留样本"),
+    "col.alone": ("AUC alone", "单独AUC"),
+    "col.joint": ("AUC joint", "联合AUC"),
+    "col.personal": ("AUC personal", "个性化AUC"),
+    "col.gain": ("Gain", "收益"),
+    "col.bad_approved": ("Bad rate among approved", "通过者坏账率"),
+    "col.choice": ("Personal model", "个性化模型"),
+    "gains.bads": ("{n}, {bads} bads", "{n}，坏客户 {bads}"),
+    "gains.gain": ("{gain} ({low} to {high})", "{gain}（{low} 至 {high}）"),
+    "gains.from_to": ("{alone} alone, {personal} personal", "单独 {alone}，个性化 {personal}"),
+    "choice.joint": ("the joint score", "联合评分"),
+    "choice.alone": ("its own score", "自有评分"),
+    "choice.mixture": ("a mixture, {weight} joint", "混合，联合占 {weight}"),
+    "gain.party": ("the party does not tell it", "该方不公布"),
+    "gain.abstains": ("the party took no part in training", "该方未参与训练"),
+    "gain.no_model": ("there was no joint model", "没有联合模型"),
+    "gain.small": ("the hold-out is below the cell rules", "保留样本不满足单元格规则"),
+    "gain.silent": ("committed to, and not told in time", "已承诺，但未按时公布"),
+    "gain.not_opened": (
+        "what was told is not what was committed to",
+        "所公布的内容与承诺不符",
     ),
     # the run report
     "run.title": ("Scorecard report: {label} ({run})", "评分卡报告：{label}（{run}）"),
     "run.kicker": ("FedCredit scorecard report", "FedCredit评分卡报告"),
     "run.heading": ("Scorecard for “{label}”", "“{label}”评分卡"),
+    "run.title_model": ("Model report: {label} ({run})", "模型报告：{label}（{run}）"),
+    "run.kicker_model": ("FedCredit model report", "FedCredit模型报告"),
+    "run.heading_model": ("Model for “{label}”", "{label} 预测模型"),
     "run.event": ("Event: {event}. A higher score is safer.", "事件：{event}。分数越高越安全。"),
     "run.discrimination": ("Discrimination", "区分能力"),
+    **LEDGER,
 }

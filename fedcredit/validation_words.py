@@ -188,6 +188,11 @@ VALIDATION: Catalogue = {
         "{about}: information value {iv}. The feature says almost nothing.",
         "{about}：信息值 {iv}。该变量几乎没有信息。",
     ),
+    "finding.too_good": (
+        "{about}: information value above the limit of suspicion. Check that its value was known "
+        "before the outcome.",
+        "{about}：信息值高于可疑界限。请核实其取值在结果发生之前已知。",
+    ),
     "finding.sign": (
         "{about}: coefficient {value} has the wrong sign.",
         "{about}：系数 {value} 符号有误。",
@@ -260,6 +265,10 @@ VALIDATION: Catalogue = {
         "split.",
         "{about}：训练运行为 {ours} 行，评估运行为 {theirs} 行。两者并非相同的数据行，"
         "评估中可能包含训练用的数据行；指定主体编号列可固定划分。",
+    ),
+    "finding.worse_off": (
+        "{about}: its personal model ranks worse than its own alone, by {gain} ({low} to {high}).",
+        "{about}：其个性化模型的排序不如其单独模型，相差 {gain}（{low} 至 {high}）。",
     ),
     "missing.title": ("Tests that are missing", "缺失的检验"),
     "missing.nothing": ("No test of the list is missing.", "清单中的检验均已完成。"),

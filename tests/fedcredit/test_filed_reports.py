@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from fedcredit import development_report, figures, findings, metrics_export, validation_report
+from fedcredit import (
+    development_report,
+    figures,
+    findings,
+    metrics_export,
+    report,
+    validation_report,
+)
 from fedcredit.errors import JobError
 from fedcredit.evaluation_file import EvaluationFile
 from fedcredit.model_view import ModelView
@@ -222,7 +229,10 @@ def test_trees_are_told_by_how_much_they_ask_each_feature(
     saved["figures"]["model"] = saved["entries"]["model"]
 
     page = Numbers(development_report.render(ResultFile.model_validate(saved), facts))
+    run_report = report.render(ResultFile.model_validate(saved), facts)
 
+    assert Numbers(run_report).bare == []
+    assert "Scorecard" not in run_report
     for row in model.importance().to_dict(orient="records"):
         shown = [
             number.replace("\N{NARROW NO-BREAK SPACE}", "")
@@ -230,6 +240,73 @@ def test_trees_are_told_by_how_much_they_ask_each_feature(
         ]
         assert shown == [str(row["splits"]), str(row["rows"])]
     assert page.bare == []
+
+
+def test_a_network_is_told_by_the_number_of_its_weights(
+    saved: dict[str, Any], facts: list[dict[str, object]]
+) -> None:
+    saved["model"] = {
+        "format": "fedcredit-mlp/v1",
+        "params": {"hidden": [4, 2]},
+        "weights": [7] * 41,
+    }
+    saved["figures"]["model"] = saved["entries"]["model"]
+
+    for write in (development_report.render, report.render):
+        page = Numbers(write(ResultFile.model_validate(saved), facts))
+        assert page.shown["weights"] == ["41"]
+        assert page.bare == []
+    assert Numbers(development_report.render(ResultFile.model_validate(saved), facts)).shown[
+        "setting.hidden"
+    ] == ["4", "2"]
+
+
+def with_gains(saved: dict[str, Any]) -> dict[str, Any]:
+    """Return a saved result in which one party gains, one loses for sure, and one is silent."""
+
+    def told(value: int, low: int, high: int) -> dict[str, Any]:
+        return {
+            "entry": saved["participation"]["bank-0"]["entries"][0],
+            "index": 3,
+            "n": 430,
+            "bads": 100,
+            "auc": {
+                "local": [785_000_000, 733_000_000, 837_000_000],
+                "joint": [798_000_000, 748_000_000, 848_000_000],
+                "personal": [799_000_000, 749_000_000, 849_000_000],
+            },
+            "against_local": {"personal": [value, low, high]},
+            "approval_rate": 800_000_000,
+            "bad_rate_approved": {"local": 156_000_000, "personal": 151_000_000},
+            "choice": {"kind": "mixture", "weight": 826_000_000},
+        }
+
+    gains = {
+        "bank-0": told(14_000_000, -2_000_000, 30_000_000),
+        "bank-1": told(-20_000_000, -30_000_000, -10_000_000),
+        "bank-2": {"entry": told(0, 0, 0)["entry"], "index": 3, "withheld": "silent"},
+    }
+    return saved | {"gains": gains}
+
+
+def test_what_each_party_gains_is_told_and_a_loss_is_a_finding(
+    saved: dict[str, Any], facts: list[dict[str, object]], card: Any
+) -> None:
+    result = ResultFile.model_validate(with_gains(saved))
+
+    made = development_report.render(result, facts, card=card)
+    page = Numbers(made)
+    flagged = findings.findings(result, ModelView.of(result, card), None)
+
+    assert page.shown["gain.bank-0"] == [
+        "430", "100", "0.7850", "0.7980", "0.7990", "0.0140", "\N{MINUS SIGN}0.0020", "0.0300",
+        "15.6", "15.1", "82.6",
+    ]  # fmt: skip
+    assert page.bare == []
+    assert "committed to, and not told in time" in made
+    worse = [(one.about, one.severity) for one in flagged if one.key == "worse_off"]
+    assert worse == [("bank-1", "act")]
+    assert "No party has reported" not in made
 
 
 def test_hostile_names_stay_text(

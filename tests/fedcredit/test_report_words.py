@@ -10,9 +10,11 @@ from fedcredit.card_words import CARD
 from fedcredit.chart_words import CHINESE, ENGLISH
 from fedcredit.development_words import DEVELOPMENT
 from fedcredit.findings import TESTS
+from fedcredit.model_kinds import MODEL_KINDS
 from fedcredit.report_words import Words
 from fedcredit.shared_words import SHARED
 from fedcredit.validation_words import VALIDATION
+from fedcredit_models.dropped import REASONS
 
 FOLDER = Path(fedcredit.__file__).parent
 CATALOGUES = {
@@ -66,6 +68,19 @@ def test_every_text_of_a_closed_list_is_in_a_catalogue() -> None:
     assert len(set(finding)) > 12
     for key in [*(f"finding.{name}" for name in finding), *(f"missing.{name}" for name in TESTS)]:
         assert key in VALIDATION
+
+
+def test_what_kinds_of_runs_release_and_why_features_are_left_out_is_in_chinese_too() -> None:
+    words = Words("zh")
+    released = [pair for kind in MODEL_KINDS.values() for pair in kind.released.values()]
+
+    assert len(released) > 3
+    for function, told in released:
+        assert HAN.search(words.released(function, told)), function
+    for sentence in REASONS.values():
+        assert "<q" not in words.reason(sentence)
+    for kind in MODEL_KINDS.values():
+        assert {f"phase.{phase}" for phase in kind.released} <= SHARED.keys()
 
 
 def test_a_value_is_escaped_and_a_figure_is_not() -> None:
