@@ -37,7 +37,7 @@ class NetworkSettings(BaseModel):
     l2: float = Field(default=1e-5, ge=0.0, le=10.0)
     patience: int = Field(default=0, ge=0, le=1000)
     update_bits: int | None = Field(default=None, ge=12, le=40)
-    update_limit: float = Field(default=0.5, ge=1e-3, le=64.0)
+    update_limit: float = Field(default=1.0, ge=1e-3, le=64.0)
     fine_bins: int = Field(default=50, ge=2, le=100)
     grid_cells: int = Field(default=2048, ge=16, le=65_536)
     seed: int = Field(default=0, ge=0, lt=1 << 53)

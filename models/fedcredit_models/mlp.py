@@ -85,7 +85,7 @@ class Mlp(BadClassifier):
     update_bits : int, optional
         Bits of each number of an update; half a slot when absent: 17 under the narrow encryption,
         20 under the wide one.
-    update_limit : float, default 0.5
+    update_limit : float, default 1.0
         A weight moves at most this far in a round at one party.
     fine_bins : int, default 50
         Quantile groups that place a number among the others.
@@ -136,7 +136,7 @@ class Mlp(BadClassifier):
         l2: float = 1e-5,
         patience: int = 0,
         update_bits: int | None = None,
-        update_limit: float = 0.5,
+        update_limit: float = 1.0,
         fine_bins: int = 50,
         grid_cells: int = 2048,
         seed: int = 0,

@@ -56,7 +56,7 @@ class RoundRules:
         Of the first weights and, with the round, of every order of rows.
     local : LocalRules
     server : ServerRules
-    update_limit : float, default 0.5
+    update_limit : float, default 1.0
         A weight moves at most this far in a round at one party.
     update_bits : int, default 17
         Bits of each number that a party sends; 17 puts two into a slot of 34.
@@ -69,7 +69,7 @@ class RoundRules:
     seed: int = 0
     local: LocalRules = field(default_factory=LocalRules)
     server: ServerRules = field(default_factory=ServerRules)
-    update_limit: float = 0.5
+    update_limit: float = 1.0
     update_bits: int = 17
     modulus_bits: int = 34
 

@@ -1,7 +1,7 @@
 """An update as whole numbers, several to a slot: what a party sends and how the sum is read.
 
 A party's share of the average, its update times its share of the rows, is rounded to a multiple of
-the step 2**-s and held within a declared limit. Shares add up to one, so the sum stays within the
+the step and held within a declared limit. Shares add up to one, so the sum stays within the
 limit, and two or more signed numbers fit one slot of the masks' modulus without a carry between
 them that could be misread. The sum of the rounded shares is exact.
 """
@@ -67,14 +67,9 @@ class Packing:
         return (1 << (self.bits - 1)) - 1
 
     @property
-    def scale_bits(self) -> int:
-        """Power s of the step 2**-s: the finest with which the limit and all rounding fit."""
-        return math.floor(math.log2((self.largest - MAX_PARTIES // 2) / self.limit))
-
-    @property
     def step(self) -> float:
-        """Distance of two neighbouring values of a number."""
-        return 2.0**-self.scale_bits
+        """Distance of two neighbouring values: the finest with which limit and rounding fit."""
+        return self.limit / (self.largest - MAX_PARTIES // 2)
 
     @property
     def slot_bound(self) -> int:
@@ -92,7 +87,7 @@ class Packing:
             The party's rows over all parties' rows.
         """
         held = np.clip(update, -self.limit, self.limit)
-        steps = np.rint(np.ldexp(share * held, self.scale_bits)).astype(np.int64)
+        steps = np.rint(share * held / self.step).astype(np.int64)
         return steps, int((np.abs(update) > self.limit).sum())
 
     def pack(self, steps: Integers) -> Integers:
@@ -122,4 +117,4 @@ class Packing:
 
     def average(self, steps: Integers) -> NDArray[np.float64]:
         """Return the average update that summed steps stand for."""
-        return np.ldexp(steps.astype(np.float64), -self.scale_bits)
+        return steps.astype(np.float64) * self.step

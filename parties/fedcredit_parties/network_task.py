@@ -49,7 +49,7 @@ class NetworkTask(Task):
     gamma: float = Field(default=2.0, ge=0.0, le=10.0, allow_inf_nan=False)
     bad_weight: float | Literal["balanced"] = 1.0
     update_bits: int = Field(default=17, ge=12, le=40)
-    update_limit: float = Field(default=0.5, ge=1e-3, le=64.0, allow_inf_nan=False)
+    update_limit: float = Field(default=1.0, ge=1e-3, le=64.0, allow_inf_nan=False)
     seed: int = Field(default=0, ge=0, lt=1 << 53)
 
     @model_validator(mode="after")
