@@ -19,7 +19,7 @@ from fedcredit_models.local_training import seed_of
 from fedcredit_models.network import Architecture, as_floats
 from fedcredit_models.network_inputs import CodedRows, coded
 from fedcredit_models.network_rounds import NetworkRows, Rounds, Totals
-from tests.equivalence import credit_data, runs
+from tests.equivalence import credit_data
 from tests.equivalence.credit_data import LABEL, SAMPLE
 from tests.simulated import bank_frames, newest_run, small_federation, small_job
 
@@ -225,7 +225,7 @@ def test_card_fraud_is_found_as_well_as_by_pooled_training() -> None:
     banks = data.parts("issuer")
     network = dict(hidden=(32, 16), learning_rate=0.05, batch_size=64)
 
-    with fc.Federation.simulate(banks, schema=runs.schema(data), quiet=True) as federation:
+    with fc.Federation.simulate(banks, schema=data.schema, quiet=True) as federation:
         result = federation.run(
             fc.HorizontalJob(
                 purpose="modelling",
@@ -237,8 +237,8 @@ def test_card_fraud_is_found_as_well_as_by_pooled_training() -> None:
             )
         )
     pooled = fc.Mlp(rounds=10, **network | {"batch_size": 256})  # type: ignore[arg-type]
-    features = [feature.name for feature in runs.schema(data).features]
-    pooled.fit(data.train[features], data.train[LABEL], schema=runs.schema(data))
+    features = [feature.name for feature in data.schema.features]
+    pooled.fit(data.train[features], data.train[LABEL], schema=data.schema)
 
     pooled_auc = roc_auc_score(data.holdout[LABEL], pooled.decision_function(data.holdout))
     federated_auc = result.metrics["holdout"]["auc"]
