@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from fedcredit_models import card_json, gbdt_json
+from fedcredit_models import card_json, gbdt_json, mlp_json
 from fedcredit_models.bad_classifier import BadClassifier
 from fedcredit_models.cells import RawCells
 from fedcredit_models.feature import Feature
@@ -119,9 +119,10 @@ def read_model(text: str) -> SavedModel:
 
 def canonical_text(model: BadClassifier) -> str:
     """Return the JSON of a fitted model."""
-    if isinstance(model, Scorecard | Gbdt):
-        return model.to_json()
-    raise TypeError(f"a {type(model).__name__} has no JSON form")
+    written = getattr(model, "to_json", None)
+    if written is None:
+        raise TypeError(f"a {type(model).__name__} has no JSON form")
+    return str(written())
 
 
 def _scorecard(text: str) -> tuple[BadClassifier, tuple[ModelCells, ...]]:
@@ -142,6 +143,17 @@ def _gbdt(text: str) -> tuple[BadClassifier, tuple[ModelCells, ...]]:
     return model, tuple(map(of_raw, model.raw_))
 
 
+def _network(text: str) -> tuple[BadClassifier, tuple[ModelCells, ...]]:
+    from fedcredit_models.mlp import Mlp  # whoever judges a scorecard needs no network
+
+    model = Mlp.from_json(text)
+    pairs = zip(model.architecture_.features, model.standards_, strict=True)
+    return model, tuple(
+        of_raw(RawCells(feature, () if standard is None else standard.edges))
+        for feature, standard in pairs
+    )
+
+
 def of_raw(raw: RawCells) -> ModelCells:
     """Return the cells of a model that reads raw cells."""
     return ModelCells(raw.feature, raw.n, raw.cell_of)
@@ -150,4 +162,5 @@ def of_raw(raw: RawCells) -> ModelCells:
 _READERS: dict[str, tuple[str, Callable[[str], tuple[BadClassifier, tuple[ModelCells, ...]]]]] = {
     card_json.FORMAT: ("scorecard", _scorecard),
     gbdt_json.FORMAT: ("gbdt", _gbdt),
+    mlp_json.FORMAT: ("network", _network),
 }

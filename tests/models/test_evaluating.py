@@ -12,7 +12,11 @@ from fedcredit_models import evaluation_figures
 from fedcredit_models.cell_rules import CellRules
 from fedcredit_models.errors import SchemaError
 from fedcredit_models.evaluating import EvaluationPlan
-from fedcredit_models.saved_model import read_model
+from fedcredit_models.feature import Feature
+from fedcredit_models.mlp import Mlp
+from fedcredit_models.network import Architecture
+from fedcredit_models.network_inputs import Standard
+from fedcredit_models.saved_model import canonical_text, read_model
 from fedcredit_models.scorecard import Scorecard
 from fedcredit_models.slicing import Slicing, months
 from tests.models.monitored_rows import (
@@ -225,6 +229,26 @@ def test_a_model_is_read_by_its_format() -> None:
         read_model('{"format": "pickle"}')
     with pytest.raises(ValueError, match="not JSON"):
         read_model("import os")
+
+
+def test_a_network_is_judged_by_its_quantile_cells() -> None:
+    income = Feature("income", "numeric", lower=0.0, upper=1e6)
+    product = Feature("product", "categorical", levels=("car", "cash"))
+    shape = Architecture((income, product), (2,), 2)
+    model = Mlp.from_parts(
+        (income, product),
+        (Standard((1000.0, 3000.0), 10_000_000, 5_000_000), None),
+        [0] * shape.n_parameters,
+        (-1.0, 1.0),
+        params={"hidden": (2,), "embedding": 2},
+    )
+    saved = read_model(canonical_text(model))
+    frame = applications(1, 50)
+    assert (saved.kind, saved.format) == ("network", "fedcredit-mlp/v1")
+    assert saved.scores(frame) == pytest.approx(np.full(50, -1.0))  # all weights are zero
+    assert [cells.n for cells in saved.cells] == [3 + 1, 2 + 1 + 1]
+    low = frame["income"].to_numpy() <= 1000.0
+    assert ((saved.cells[0].cell_of(frame["income"]) == 0) == low).all()
 
 
 @pytest.mark.parametrize("coefficient", [25.0, -25.0])
