@@ -30,15 +30,19 @@ class Daemons:
         New folder; ``trace`` in it holds what the processes wrote of their calls.
     frames : mapping of str to DataFrame
         Each party's rows.
+    schema : Schema
+        Their declared columns.
     """
 
-    def __init__(self, folder: Path, frames: Mapping[str, pd.DataFrame]) -> None:
+    def __init__(
+        self, folder: Path, frames: Mapping[str, pd.DataFrame], *, schema: fc.Schema = SCHEMA
+    ) -> None:
         self.names = list(frames)
         tables = {
             name: MachineTable(frame=frame, bad_definition=DEFINITION)
             for name, frame in frames.items()
         }
-        self.path = found(folder, tables, features=SCHEMA.features)
+        self.path = found(folder, tables, features=schema.features)
         self.folder = folder
         self.trace = folder / "trace"
         self.trace.mkdir()
@@ -77,11 +81,19 @@ class Daemons:
         """End everything."""
         self.close()
 
-    def run(self, deadline_s: int = 600) -> tuple[fc.TrainingResult, float, float]:
-        """Run the scorecard; return the result, seconds from asking to having it, and the begin."""
+    def run(
+        self, deadline_s: int = 600, *, request: fc.HorizontalJob | None = None
+    ) -> tuple[fc.TrainingResult, float, float]:
+        """Run a job, by default the scorecard.
+
+        Returns
+        -------
+        (TrainingResult, float, float)
+            The result, seconds from asking to having it, and the begin.
+        """
         with fc.Federation.load(self.path, quiet=True) as federation:
             begun = time.monotonic()
-            result = federation.run(job(deadline_s))
+            result = federation.run(request or job(deadline_s))
             return result, time.monotonic() - begun, begun
 
     @property

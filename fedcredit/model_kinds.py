@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
+from fedcredit.gbdt_kind import GBDT
 from fedcredit.model_kind import ModelKind
 from fedcredit.network_kind import NETWORK
 from fedcredit.scorecard_kind import SCORECARD
 
-MODEL_KINDS: Mapping[str, ModelKind] = {"scorecard": SCORECARD, "mlp": NETWORK}
+MODEL_KINDS: Mapping[str, ModelKind] = {"scorecard": SCORECARD, "gbdt": GBDT, "mlp": NETWORK}
 """``kind`` of a job's ``[model]`` table -> the model."""
 
 
