@@ -27,6 +27,7 @@ LEDGER: Mapping[str, tuple[str, str]] = {
         "{grantee}：对 {assets} 的 {n} 个变量进行{operations}",
     ),
     "operation.sum": ("sums", "求和"),
+    "operation.train": ("training", "训练"),
     "grants.uses": (", {n} runs", "，{n} 次运行"),
     # ledger
     "ledger.title": ("Ledger", "账本"),

@@ -235,14 +235,23 @@ SHARED: Catalogue = {
     "col.to_whom": ("To", "公布对象"),
     "learned.others": (
         "The key holder saw, for the length of each call, the opened sums of all parties "
-        "(gradients, Hessians, fine histograms) and each party’s row count; no single "
-        "contribution. The coordinator learned who answered when, sizes and digests, and the "
-        "task’s columns; no number that was computed. Whoever holds this page learns everything "
-        "on it.",
-        "密钥方仅在每次调用期间看到各方之和（梯度、海森矩阵、细直方图）以及各方行数，看不到任何一方"
-        "的单独贡献。协调方获知谁在何时应答、大小与摘要以及任务的变量名，不获知任何计算出的数字。"
+        "({sums}) and each party’s row count; no single contribution. The coordinator learned who "
+        "answered when, sizes and digests, and the task’s columns; no number that was computed. "
+        "Whoever holds this page learns everything on it.",
+        "密钥方仅在每次调用期间看到各方之和（{sums}）以及各方行数，看不到任何一方的单独贡献。"
+        "协调方获知谁在何时应答、大小与摘要以及任务的变量名，不获知任何计算出的数字。"
         "持有本页者获知页上全部内容。",
     ),
+    "sums.scorecard": ("gradients, Hessians, fine histograms", "梯度、海森矩阵、细直方图"),
+    "sums.gbdt": (
+        "histograms of gradients and curvatures, fine histograms",
+        "梯度与曲率的直方图、细直方图",
+    ),
+    "sums.network": (
+        "weighted updates of the network, fine histograms",
+        "网络的加权更新、细直方图",
+    ),
+    "sums.unknown": ("whatever the task asks for", "任务所要求的内容"),
     # gains
     "gains.title": ("What each party gains", "各参与方的收益"),
     "gains.none": (
