@@ -12,9 +12,11 @@ import typer.core
 from fedcredit import __version__
 from fedcredit.cli import (
     audit,
+    bin,
     coordinator,
     decisions,
     demo,
+    describe,
     dispute,
     evidence,
     federation,
@@ -22,6 +24,7 @@ from fedcredit.cli import (
     job,
     ledger,
     membership,
+    model,
     monitor,
     openings,
     party,
@@ -43,9 +46,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command("demo")(demo.demo)
+app.command("describe")(describe.describe)
+app.command("bin")(bin.bin)
 app.add_typer(job.app, name="job")
 app.command("validate")(monitor.validate)
 app.command("monitor")(monitor.monitor)
+app.add_typer(model.app, name="model")
 app.add_typer(report.app, name="report")
 app.add_typer(grant.app, name="grant")
 app.add_typer(ledger.app, name="ledger")
