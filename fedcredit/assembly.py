@@ -77,6 +77,7 @@ def assemble(delivery: Delivery, request: HorizontalJob) -> TrainingResult:
                 }
                 for name, entries in contributions_of(run).items()
             },
+            "abstaining": delivery.abstaining,
             "disclosure": [
                 {
                     "function": kind.released[opened.data["phase"]][0],

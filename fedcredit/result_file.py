@@ -147,6 +147,7 @@ class ResultFile(_Part):
     history: tuple[HistoryRow, ...]
     metrics: dict[str, SampleMetrics]
     participation: dict[str, Participation]
+    abstaining: dict[str, str] = {}
     disclosure: tuple[Disclosure, ...]
     figures: dict[str, Hex64]
     gains: dict[str, PartyGain] = {}

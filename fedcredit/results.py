@@ -169,8 +169,9 @@ class TrainingResult:
         return "\n".join([*lines, *self.remarks()]).rstrip()
 
     def remarks(self) -> list[str]:
-        """Return a line for every feature that was left out, and for every one to look at."""
-        lines = [f"left out: {name} {reason}" for name, reason in self.model.dropped.items()]
+        """Return a line for each party that abstained, feature left out, and one to look at."""
+        lines = [f"{party} abstained: {why}" for party, why in self.file.abstaining.items()]
+        lines += [f"left out: {name} {reason}" for name, reason in self.model.dropped.items()]
         return lines + [
             f"look at {name}: information value {iv:.2f} is above 0.5; was it known before the "
             "outcome?"
