@@ -53,7 +53,7 @@ def iv_chart(values: pd.DataFrame) -> Markup:
     largest = max(0.05, float(values["iv"].max()) if len(values) else 0.0)
     marks = [_text(4, 11, "information value", "start")]
     for i, (name, row) in enumerate(values.iterrows()):
-        y, value = TOP + 18 * i, float(values["iv"].iloc[i])
+        y, value = TOP + 18 * i, float(values["iv"].to_numpy()[i])
         colour = RISKY if row["band"] == "suspicious" else PLAIN
         tip = f"{name}: {value:.3f}, {row['band']}"
         marks.append(_text(126, y + 11, _short(str(name)), "end"))

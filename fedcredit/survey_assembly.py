@@ -62,7 +62,7 @@ def assemble_survey(delivery: Delivery, request: "Survey") -> SurveyResult:
         )
         for opened in run.opened
     )
-    return SurveyResult(
+    result = SurveyResult(
         course=course,
         run_id=delivery.run_id,
         entries={opened.data["phase"]: opened.entry_id for opened in run.opened},
@@ -77,3 +77,6 @@ def assemble_survey(delivery: Delivery, request: "Survey") -> SurveyResult:
         finality=None if finality is None else Finality.model_validate(finality),
         left_out=delivery.left_out,
     )
+    if request.binning is not None:
+        result.binning.keep_of(request.binning)
+    return result

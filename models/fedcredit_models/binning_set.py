@@ -185,6 +185,23 @@ class Binning:
         vars(self).update(vars(trial))
         return self
 
+    def keep_of(self, before: "Binning") -> None:
+        """Keep what an earlier binning of the same rows still says.
+
+        That is why features were dropped, and the fine bins of each feature whose bads and goods
+        still add up to the same: with them further edits have their counts at once.
+        """
+        self.dropped = {**before.dropped, **self.dropped}
+        for name, table in self._counted():
+            fine = before._fine.get(name)
+            if (
+                name not in self._fine
+                and fine is not None
+                and fine.raw.feature == table.raw.feature
+            ):
+                if (sum(fine.bads), sum(fine.goods)) == (sum(table.bads), sum(table.goods)):
+                    self._fine[name] = fine
+
     def table(self, name: str | None = None, *, fine: bool = False) -> pd.DataFrame:
         """Return the bins: feature, bin, n, share, bads, bad_rate, woe, iv.
 

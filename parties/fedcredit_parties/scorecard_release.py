@@ -63,6 +63,9 @@ def _bins(course: ScorecardCourse, sums: Sums) -> tuple[Document, str]:
     for i, (feature, raw) in enumerate(zip(task.features, course.raw, strict=True)):
         bads = [int(b) for b in sums[f"bads.{i}"]]
         goods = [int(g) for g in sums[f"goods.{i}"]]
+        fixed = task.fixed.get(feature.name)
+        if fixed is not None:
+            fixed_bins_phase.refuse_small(fixed, feature, bads, goods, task.policy.cells)
         if not task.all_columns and np.count_nonzero(np.add(bads, goods)) < 2:
             raise ConstantFeatureError(
                 f"feature {feature.name!r} does not vary in the federation's training rows",
@@ -70,12 +73,9 @@ def _bins(course: ScorecardCourse, sums: Sums) -> tuple[Document, str]:
                 found="one",
                 remedy=f"leave {feature.name!r} out of the job's features",
             )
-        fixed = task.fixed.get(feature.name)
-        if fixed is None:
-            assignment = binning.merge(raw, bads, goods, task.binning)
-        else:
-            assignment = fixed.assignment
-            fixed_bins_phase.refuse_small(fixed, feature, bads, goods, task.policy.cells)
+        assignment = (
+            binning.merge(raw, bads, goods, task.binning) if fixed is None else fixed.assignment
+        )
         bins: Document = {
             "assignment": list(assignment),
             "bads": list(binning.totals(assignment, bads)),
