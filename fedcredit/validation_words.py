@@ -302,6 +302,12 @@ VALIDATION: Catalogue = {
     "fill.conditions": ("Conditions and deadlines", "条件与期限"),
     "fill.sign_validator": ("Validator: name, date, signature", "验证人：姓名、日期、签字"),
     "fill.sign_approver": ("Approver: name, date, signature", "批准人：姓名、日期、签字"),
+    "evaluation.checkpoint": ("Checkpoint of the evaluation", "评估运行的检查点"),
+    "evaluation.ledger": (
+        "The entries of the evaluation’s run {run} stand in the ledger {file} that was saved with "
+        "it; it may be another file than the training run’s.",
+        "评估运行 {run} 的条目在随其保存的账本 {file} 中；该文件可能与训练运行的账本不同。",
+    ),
     "reproduce.figures": (
         "Figures of the training run and of the evaluation are led back by the run that released "
         "them:",
