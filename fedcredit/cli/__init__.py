@@ -28,6 +28,7 @@ from fedcredit.cli import (
     monitor,
     openings,
     party,
+    personal,
     report,
     witness,
 )
@@ -61,6 +62,7 @@ app.add_typer(dispute.app, name="dispute")
 app.add_typer(audit.app, name="audit")
 app.add_typer(federation.app, name="federation")
 membership.add_to(party.app)
+personal.add_to(party.app)
 decisions.add_to(party.app, coordinator.app)
 app.add_typer(party.app, name="party")
 app.add_typer(coordinator.app, name="coordinator")
