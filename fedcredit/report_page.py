@@ -6,6 +6,7 @@ not know is an error and no empty space.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -24,6 +25,7 @@ def written(template: str, page: Mapping[str, Any]) -> str:
     return _environment().get_template(template).render(page)
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("fedcredit", ""),
