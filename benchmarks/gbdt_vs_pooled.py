@@ -2,9 +2,9 @@
 
 ``python benchmarks/gbdt_vs_pooled.py`` grows 100 trees of depth 5 on 32 bins from 100 000 made-up
 rows of 30 columns at 3 parties, all in this process, with the ledger in memory and once more on
-disk; beside it, in the same run, ``HistGradientBoostingClassifier`` on the pooled rows with the same
-bins and with its default of 255. Then the same job on three real daemons over Flower, where every
-level of a tree costs one round trip. Each case runs in a fresh process.
+disk; beside it, in the same run, ``HistGradientBoostingClassifier`` on the pooled rows with the
+same bins and with its default of 255. Then the same job on three real daemons over Flower, where
+every level of a tree costs one round trip. Each case runs in a fresh process.
 """
 
 import argparse

@@ -82,9 +82,7 @@ def task(common: Mapping[str, Any], model: Gbdt) -> GbdtTask:
     )
 
 
-def fitted(
-    course: GbdtCourse, settings: Gbdt, left_out: Mapping[str, str] | None = None
-) -> Gbdt:
+def fitted(course: GbdtCourse, settings: Gbdt, left_out: Mapping[str, str] | None = None) -> Gbdt:
     """Return the fitted model that the releases describe.
 
     Columns of `left_out` were never asked for; the model lists them with the dropped ones.

@@ -260,24 +260,13 @@ def show(run: RunName, store: StoreFolder = None, as_json: AsJson = False) -> No
     if saved.result is None:
         _show_failure(saved)
         return
-    from fedcredit_models.scorecard import Scorecard
-
     result = saved.result
     print(f"run {result.run_id}, {result.started} to {result.finished}")
     print(f"{result.requester} asked {', '.join(result.parties)} for the label {result.label}")
     print(f"{result.final_words}\n")
     _show_metrics(result)
-    table = Scorecard.from_json(result.model_json()).table()
-    rows = [
-        {
-            **{name: row[name] for name in ("feature", "bin", "n", "bads")},
-            "woe": f"{row['woe']:.3f}",
-            "points": row["points"],
-        }
-        for row in table.to_dict(orient="records")
-    ]
     print()
-    show_table(rows, right=("n", "bads", "woe", "points"))
+    _show_model(result)
     print()
     show_table(
         [
@@ -300,6 +289,38 @@ def show(run: RunName, store: StoreFolder = None, as_json: AsJson = False) -> No
     for (function, released, to), n in counts.items():
         print(f"  {n} x {function}: {released} -> {', '.join(to)}")
     print(f"\nledger: {saved.ledger}")
+
+
+def _show_model(result: "ResultFile") -> None:
+    """Show a model by its kind: a scorecard's points, how much trees ask each feature."""
+    from fedcredit.model_view import kind_of
+
+    kind = kind_of(result)
+    if kind == "gbdt":
+        from fedcredit_models.gbdt import Gbdt
+
+        trees = Gbdt.from_json(result.model_json())
+        print(f"{len(trees.trees_)} trees on {trees.n_features_in_} features")
+        rows = [
+            {**row, "share": f"{row['share']:.3f}"}
+            for row in trees.summary().to_dict(orient="records")
+        ]
+        show_table(rows, right=("splits", "rows", "share"))
+    elif kind == "scorecard":
+        from fedcredit_models.scorecard import Scorecard
+
+        table = Scorecard.from_json(result.model_json()).table()
+        rows = [
+            {
+                **{name: row[name] for name in ("feature", "bin", "n", "bads")},
+                "woe": f"{row['woe']:.3f}",
+                "points": row["points"],
+            }
+            for row in table.to_dict(orient="records")
+        ]
+        show_table(rows, right=("n", "bads", "woe", "points"))
+    else:
+        print(f"model: {result.model.get('format', 'unknown')}")
 
 
 @app.command("report")

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fedcredit_models.boosted_rows import BoostedRows
 from fedcredit_models.cells import RawCells

@@ -1,9 +1,9 @@
 """What is found out of each feature before the first tree: rare cells, nothing to learn, a leak.
 
-From counts of bads and goods in each raw cell. A rare cell goes with a fellow cell in every split of
-every tree, so that no two trees differ in it alone. A feature with a single group of cells is left
-out. One whose information value, on the bins that a default scorecard would have, is too good to be
-true is named.
+From counts of bads and goods in each raw cell. A rare cell goes with a fellow cell in every split
+of every tree, so that no two trees differ in it alone. A feature with a single group of cells is
+left out. One whose information value, on the bins that a default scorecard would have, is too good
+to be true is named.
 """
 
 from collections.abc import Sequence

@@ -15,7 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from fedcredit_models import boosting, gbdt_json, pmml, shapley, sql, tree_exchange, trees
-from fedcredit_models.bad_classifier import BadClassifier, check_scored, check_settings, labelled
+from fedcredit_models.bad_classifier import (
+    BadClassifier,
+    check_scored,
+    check_settings,
+    labelled,
+    named,
+)
 from fedcredit_models.boosting import BoostedRows, BoostingRules
 from fedcredit_models.boosting_start import SUSPICIOUS_IV, begin
 from fedcredit_models.cell_rules import CellRules
@@ -167,7 +173,7 @@ class Gbdt(BadClassifier):
         outcome = frame[label].to_numpy().astype(np.int64)
         if outcome.min() == outcome.max():
             raise SchemaError(
-                "the table holds one outcome only",
+                "the table holds one outcome, one class, only",
                 kind="label",
                 expected="goods and bads",
                 found="no bads" if outcome.max() == 0 else "no goods",
@@ -282,8 +288,9 @@ class Gbdt(BadClassifier):
 
     def _cells(self, X: pd.DataFrame) -> NDArray[np.int64]:
         check_is_fitted(self)
-        check_scored(X, [cells.feature for cells in self.raw_])
-        return cells_of(self.raw_, X)
+        rows = named(X, list(self.feature_names_in_))
+        check_scored(rows, [cells.feature for cells in self.raw_])
+        return cells_of(self.raw_, rows)
 
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return the log odds of bad.
@@ -294,7 +301,8 @@ class Gbdt(BadClassifier):
             For a missing column, text where numbers belong, or infinity. Unseen categories, missing
             values and numbers beyond the bounds are scored.
         """
-        return trees.log_odds(self.base_, self.trees_, self._cells(X))
+        cells = self._cells(X)
+        return trees.log_odds(self.base_, self.trees_, cells)
 
     def contributions(self, X: pd.DataFrame) -> pd.DataFrame:
         """Return what each feature adds to each row's log odds: exact Shapley values.
@@ -308,7 +316,7 @@ class Gbdt(BadClassifier):
         cells = self._cells(X)
         sizes = [raw.n for raw in self.raw_]
         values, expected = shapley.contributions(self.base_, self.trees_, cells, sizes)
-        frame = pd.DataFrame(values, columns=list(self.feature_names_in_), index=X.index)
+        frame = pd.DataFrame(values, columns=list(self.feature_names_in_), index=named(X).index)
         frame["expected"] = expected
         return frame
 

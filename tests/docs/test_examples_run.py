@@ -50,8 +50,9 @@ def test_the_program_of_an_example_runs(checkout: Path, name: str) -> None:
     assert done.stdout
 
 
-def test_the_commands_of_the_horizontal_example_work_as_its_readme_says(checkout: Path) -> None:
-    folder = checkout / "examples" / "horizontal_scorecard"
+@pytest.mark.parametrize("name", ["horizontal_scorecard", "gbdt_fraud"])
+def test_the_commands_of_an_example_work_as_its_readme_says(checkout: Path, name: str) -> None:
+    folder = checkout / "examples" / name
     readme = (folder / "README.md").read_text(encoding="utf-8")
     asked, looked_at = [
         block.strip().splitlines() for block in re.findall(r"```sh\n(.*?)```", readme, re.DOTALL)
