@@ -2,11 +2,14 @@
 
 from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import Tags, check_array
+from sklearn.utils.validation import column_or_1d
 
 from fedcredit_models.feature import Feature
 from fedcredit_models.logistic import probability
@@ -15,6 +18,14 @@ from fedcredit_models.schema import Schema, SchemaError, check
 
 class BadClassifier(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
     """A classifier whose score is the log odds of bad; 1 = bad."""
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn: two classes, missing values and text are fine."""
+        tags: Tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        tags.input_tags.allow_nan = True
+        tags.input_tags.string = True
+        return tags
 
     @abstractmethod
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
@@ -43,13 +54,14 @@ def check_settings(model: BaseEstimator, ranges: Mapping[str, tuple[float, float
 
 
 def labelled(
-    X: pd.DataFrame, y: ArrayLike, schema: Schema | None, label: str = ""
+    X: pd.DataFrame | ArrayLike, y: ArrayLike | None, schema: Schema | None, label: str = ""
 ) -> tuple[pd.DataFrame, str]:
     """Return the rows with their labels beside them, and the name of that column.
 
     Parameters
     ----------
-    X : DataFrame
+    X : DataFrame or array-like of shape (n_rows, n_columns)
+        The columns of an array are called x0, x1, ...
     y : array-like of shape (n_rows,)
     schema : Schema, optional
         Names the label; without it a name is taken that no column has.
@@ -58,24 +70,55 @@ def labelled(
 
     Raises
     ------
-    TypeError
-        When `X` is no DataFrame.
+    ValueError
+        For an array that is not rows of columns, or no labels.
     SchemaError
         When there is not one label a row.
     """
-    _demand_names(X)
-    if len(np.asarray(y)) != len(X):
+    if y is None:
+        raise ValueError("a classifier requires y to be passed, but the target y is None")
+    rows = named(X)
+    labels: NDArray[Any] = column_or_1d(y, warn=True)
+    if len(labels) != len(rows):
         raise SchemaError(
             "the labels are not those of the rows",
             kind="label",
-            expected=f"{len(X)} labels, one a row",
-            found=str(len(np.asarray(y))),
+            expected=f"{len(rows)} labels, one a row",
+            found=str(len(labels)),
             remedy='pass the label column of the same rows: model.fit(X, table["bad"])',
         )
     name = label or ("label" if schema is None else schema.label)
-    while schema is None and name in X.columns:
+    while schema is None and name in rows.columns:
         name += "_"
-    return X.assign(**{name: np.asarray(y)}), name
+    return rows.assign(**{name: labels}), name
+
+
+def named(X: pd.DataFrame | ArrayLike, names: Sequence[str] = ()) -> pd.DataFrame:
+    """Return rows as a table: a DataFrame as it is, an array with its columns called x0, x1, ...
+
+    A model that was fitted on named columns finds none of them in an array, and says so: nobody
+    knows the order that the array has.
+
+    Parameters
+    ----------
+    X : DataFrame or array-like of shape (n_rows, n_columns)
+    names : sequence of str, optional
+        Columns of a fitted model.
+
+    Raises
+    ------
+    ValueError
+        For an array that is not rows of columns, or has another number of them than the model's.
+    """
+    if isinstance(X, pd.DataFrame):
+        return X
+    array = check_array(X, dtype=None, ensure_all_finite=False)
+    found = [f"x{i}" for i in range(array.shape[1])]
+    if names and len(names) != len(found) and set(names) == {f"x{i}" for i in range(len(names))}:
+        raise ValueError(
+            f"X has {len(found)} features, but it is expecting {len(names)} features as input"
+        )
+    return pd.DataFrame(array, columns=pd.Index(found)).infer_objects()
 
 
 def check_scored(X: pd.DataFrame, features: Sequence[Feature]) -> None:

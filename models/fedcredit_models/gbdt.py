@@ -184,14 +184,18 @@ class Gbdt(BadClassifier):
         dropped: dict[str, str] = {}
         suspicious: dict[str, float] = {}
         if cells is not None:
-            starts = [begin(r, *count(r, frame[r.feature.name], outcome), cells) for r in raw]
+            counts = [count(r, frame[r.feature.name], outcome) for r in raw]
+            starts = [
+                begin(r, bads.tolist(), goods.tolist(), cells)
+                for r, (bads, goods) in zip(raw, counts, strict=True)
+            ]
             names = [r.feature.name for r in raw]
             dropped = {n: x.dropped for n, x in zip(names, starts, strict=True) if x.dropped}
             kept = [(r, x) for r, x in zip(raw, starts, strict=True) if not x.dropped]
             if not kept:
                 raise SchemaError(
                     "no feature tells anything under the cell rules",
-                    kind="features",
+                    kind="constant",
                     expected="a feature with two groups of values of enough rows, bads and goods",
                     found=told(dropped),
                     remedy="use more rows, or other features",

@@ -14,10 +14,17 @@ from typing import Any, Literal, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import Tags, TransformerTags
 from sklearn.utils.validation import check_is_fitted
 
 from fedcredit_models import card_json, fitting, logistic, pmml, sql
-from fedcredit_models.bad_classifier import BadClassifier, check_scored, check_settings, labelled
+from fedcredit_models.bad_classifier import (
+    BadClassifier,
+    check_scored,
+    check_settings,
+    labelled,
+    named,
+)
 from fedcredit_models.binning import BinningRules, BinTable, CellRules
 from fedcredit_models.schema import Schema, check, infer
 
@@ -109,6 +116,12 @@ class Scorecard(BadClassifier):
         self.grid_cells = grid_cells
         self.tolerance = tolerance
         self.max_rounds = max_rounds
+
+    def __sklearn_tags__(self) -> Tags:
+        """Tell scikit-learn that weights of evidence are a transform."""
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags = TransformerTags()
+        return tags
 
     def fit(
         self,
@@ -291,13 +304,19 @@ class Scorecard(BadClassifier):
             For a missing column, text where numbers belong, or infinity. Unseen categories, missing
             values and numbers beyond the bounds are scored.
         """
-        self._check(X)
-        columns = [table.transform(X[table.raw.feature.name]) for table in self.tables_]
-        return np.column_stack(columns) if columns else np.empty((len(X), 0))
+        rows = self._check(X)
+        columns = [table.transform(rows[table.raw.feature.name]) for table in self.tables_]
+        return np.column_stack(columns) if columns else np.empty((len(rows), 0))
 
-    def _check(self, X: pd.DataFrame) -> None:
+    def fit_transform(self, X: pd.DataFrame, y: ArrayLike) -> NDArray[np.float64]:
+        """Fit, and return the weights of evidence of the same rows."""
+        return self.fit(X, y).transform(X)
+
+    def _check(self, X: pd.DataFrame) -> pd.DataFrame:
         check_is_fitted(self)
-        check_scored(X, [table.raw.feature for table in self.tables_])
+        rows = named(X, list(self.feature_names_in_))
+        check_scored(rows, [table.raw.feature for table in self.tables_])
+        return rows
 
     def decision_function(self, X: pd.DataFrame) -> NDArray[np.float64]:
         """Return eta, the log odds of bad."""
@@ -314,12 +333,12 @@ class Scorecard(BadClassifier):
 
     def _points(self, X: pd.DataFrame) -> NDArray[np.int64]:
         """Return points by row and feature, after the checks of `transform`."""
-        self._check(X)
+        rows = self._check(X)
         if not self.tables_:
-            return np.full((len(X), 1), self.neutral_points)
+            return np.full((len(rows), 1), self.neutral_points)
         columns = [
             np.append(self.bin_points(j), self.neutral_points)[
-                table.bin_of(X[table.raw.feature.name])
+                table.bin_of(rows[table.raw.feature.name])
             ]
             for j, table in enumerate(self.tables_)
         ]
@@ -343,7 +362,7 @@ class Scorecard(BadClassifier):
             Columns ``rank`` (1 = most), ``feature``, ``bin``, ``points_lost``; up to `n` rows for
             each row of `X`, under its index. A feature at its best costs nothing and is no reason.
         """
-        points = self._points(X)
+        X, points = self._check(X), self._points(X)
         best = np.array([self.bin_points(j).max() for j in range(len(self.tables_))], dtype=int)
         lost = best - points[:, : len(self.tables_)]
         order = np.argsort(-lost, axis=1, kind="stable")[:, :n]
