@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from fedcredit_models.drawn_regression import draw, log_losses
 from fedcredit_models.gbdt import Gbdt, cells_of
 from fedcredit_models.mixture import folds
+from fedcredit_models.mlp import Mlp
+from fedcredit_models.network import as_floats
+from fedcredit_models.network_inputs import coded
 from fedcredit_models.personal_calibration import calibrate
 from fedcredit_models.scorecard import Scorecard
 from fedcredit_models.trees import LEAF_BITS
@@ -76,8 +79,9 @@ class LastLayer:
 def representation(joint: Any, X: pd.DataFrame) -> Floats:
     """Return what the joint model's last sum adds up, shape (n_rows, width).
 
-    Weights of evidence of a scorecard; the sums of ten blocks of trees; the log odds themselves of
-    any other classifier, whose last layer is then an intercept and a slope.
+    Weights of evidence of a scorecard; the sums of ten blocks of trees; the last hidden units of a
+    network; the log odds themselves of any other classifier, whose last layer is then an intercept
+    and a slope.
     """
     if isinstance(joint, Scorecard):
         return joint.transform(X)
@@ -89,6 +93,8 @@ def representation(joint: Any, X: pd.DataFrame) -> Floats:
             for number in block:
                 units[:, place] += joint.trees_[number].units(cells)
         return np.ldexp(units, -LEAF_BITS)
+    if isinstance(joint, Mlp):
+        return _hidden(joint, X)
     return np.asarray(joint.decision_function(X), dtype=np.float64)[:, None]
 
 
@@ -98,7 +104,31 @@ def joint_layer(joint: Any) -> Floats:
         return np.array([joint.intercept_, *joint.coef_])
     if isinstance(joint, Gbdt):
         return np.array([float(np.ldexp(joint.base_, -LEAF_BITS)), *np.ones(len(_blocks(joint)))])
+    if isinstance(joint, Mlp):
+        weights, bias = _layers(joint)[-1]
+        slopes = joint.slope_ * weights[:, 0]
+        return np.array([joint.intercept_ + joint.slope_ * bias[0], *slopes])
     return np.array([0.0, 1.0])
+
+
+def _layers(joint: Mlp) -> list[tuple[Floats, Floats]]:
+    parts = joint.architecture_.split(as_floats(joint.weights_))
+    layers = parts[len(joint.architecture_.tables) :]
+    return list(zip(layers[::2], layers[1::2], strict=True))
+
+
+def _hidden(joint: Mlp, X: pd.DataFrame) -> Floats:
+    """Return the last hidden units, or the inputs of a network without hidden layers."""
+    joint.decision_function(X[:0])  # refuses what cannot be scored
+    architecture = joint.architecture_
+    rows = coded(X, architecture.features, joint.standards_)
+    tables = architecture.split(as_floats(joint.weights_))[: len(architecture.tables)]
+    x = np.column_stack(
+        [rows.numbers, *(table[rows.codes[:, j]] for j, table in enumerate(tables))]
+    )
+    for weights, bias in _layers(joint)[:-1]:
+        x = np.maximum(x @ weights + bias, 0.0)
+    return x
 
 
 def _blocks(joint: Gbdt) -> list[NDArray[np.int64]]:

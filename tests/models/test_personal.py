@@ -9,7 +9,11 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from fedcredit_models import Gbdt, Personal, SchemaError, Scorecard, mixture, personal_layer
+from fedcredit_models.feature import Feature
 from fedcredit_models.gain import gain
+from fedcredit_models.mlp import Mlp
+from fedcredit_models.network import Architecture
+from fedcredit_models.network_inputs import Standard
 
 SLOPES = {"usual": (1.2, -0.8), "contrary": (-1.2, 0.8)}
 
@@ -187,7 +191,17 @@ def test_the_joint_last_layer_stays_where_a_bank_is_like_the_others(card):
     assert personal_layer.choose(Z, y, centre) is None
 
 
-@pytest.mark.parametrize("kind", ["card", "trees"])
+@pytest.fixture(scope="module")
+def network() -> Mlp:
+    features = tuple(
+        Feature(name=name, kind="numeric", lower=-9, upper=9) for name in ("income", "debt")
+    )
+    weights = Architecture(features, (4,), 4).start(seed=1)
+    standard = Standard((-1.0, 0.0, 1.0), 500_000_000, 100_000_000)
+    return Mlp.from_parts(features, (standard,) * 2, weights, (0.3, 0.8), params={"hidden": (4,)})
+
+
+@pytest.mark.parametrize("kind", ["card", "trees", "network"])
 def test_the_joint_layer_on_the_representation_is_the_joint_model(kind, request):
     joint = request.getfixturevalue(kind)
     held, _ = _bank("usual", 50, 6)
