@@ -109,9 +109,9 @@ class Architecture:
     def start(self, seed: int) -> Integers:
         """Return the public first weights.
 
-        Uniform within +-sqrt(6 / n_inputs) in hidden layers and +-sqrt(1 / n_inputs) in the last,
-        from SHAKE-256, so that every machine has the same. Embeddings and the
-        weights of indicators begin at zero: what nobody had in training stays without effect.
+        Uniform within +-sqrt(6 / n_inputs) in hidden layers, from SHAKE-256, so that every machine
+        has the same. Embeddings and the weights of indicators begin at zero: what nobody had in
+        training stays without effect. So does the last layer: a network begins as a constant.
 
         References
         ----------
@@ -119,8 +119,7 @@ class Architecture:
         """
         parts: list[Integers] = [np.zeros(n * width, dtype=np.int64) for n, width in self.tables]
         for place, (n_in, n_out) in enumerate(self.layers):
-            last = place == len(self.layers) - 1
-            bound = math.sqrt((1.0 if last else 6.0) / max(n_in, 1))
+            bound = 0.0 if place == len(self.layers) - 1 else math.sqrt(6.0 / max(n_in, 1))
             drawn = _uniform(f"{seed}/{place}", n_in * n_out)
             weights = np.rint(np.ldexp(bound * (2.0 * drawn - 1.0), WEIGHT_BITS)).astype(np.int64)
             weights = weights.reshape(n_in, n_out)

@@ -79,11 +79,13 @@ def test_a_feature_that_does_not_vary_says_nothing():
 
 def test_what_nobody_had_in_training_starts_without_effect():
     weights = as_floats(SHAPE.start(seed=4))
+    weights[-4:] = [0.5, -1.0, 2.0, 0.1]  # the last layer begins at zero
     ordinary, _ = rows_of(5)
     absent = CodedRows(ordinary.numbers.copy(), (ordinary.codes + 1) % 4)
     absent.numbers[:, 2:] = 1.0
 
     assert (SHAPE.log_odds(weights, absent) == SHAPE.log_odds(weights, ordinary)).all()
+    assert len(set(SHAPE.log_odds(weights, ordinary))) == 5
 
 
 def test_first_weights_follow_from_the_seed_and_fill_their_range():
