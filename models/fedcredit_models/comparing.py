@@ -21,6 +21,13 @@ from fedcredit_models.tails import chi_square_tail, fair_coin_two_sided
 TOO_ALIKE = "too_alike"
 """Why a challenger is withheld that ranks all but a few rows as the champion does."""
 
+TOO_COARSE = "too_coarse"
+"""Why two scores are not compared of which one has few groups of rows."""
+
+LEAST_COMPARED = 45
+"""Least groups of each score: a comparison adds three errors to six digits, 2**48 values, to what
+each sample's figures say (`coarsening.LEAST_PLACES`), and 11**45 > 2**155."""
+
 
 @dataclass(frozen=True)
 class Decisions:
@@ -109,23 +116,26 @@ def release(
     -------
     dict
         ``{"withheld": "too_alike"}`` when fewer than ``min_subjects`` rows leave the champion's
-        order: the difference of two AUCs would say how these few ended. Otherwise ``delong``
-        (``first_nano``, ``second_nano``, ``difference_bound_nano``, ``error_nano``,
+        order: the difference of two AUCs would say how these few ended. ``{"withheld":
+        "too_coarse"}`` when one of the scores has few groups. Otherwise ``delong``
+        (``first_nano``, ``second_nano`` to five digits, ``difference_bound_nano``, ``error_nano``,
         ``least_error_nano``, ``largest_error_nano``) and ``mcnemar``: the two discordant counts, or
         why they are withheld.
     """
     together = {name: grid.matrix(joint[name]) for name in ("bads", "goods")}
     if n_moved(together, grid) < rules.min_subjects:
         return {"withheld": TOO_ALIKE}
+    if groups is not None and min(int(group[-1]) + 1 for group in groups) < LEAST_COMPARED:
+        return {"withheld": TOO_COARSE}
     found = auc_difference(champion, challenger, together, grid, groups)
     return {
         "delong": {
-            "first_nano": nano(found.first),
-            "second_nano": nano(found.second),
-            "difference_bound_nano": math.ceil(found.difference_bound * 1e9),
-            "error_nano": nano(found.standard_error),
-            "least_error_nano": math.floor(found.least_error * 1e9),
-            "largest_error_nano": math.ceil(found.largest_error * 1e9),
+            "first_nano": nano(round(found.first, 5)),
+            "second_nano": nano(round(found.second, 5)),
+            "difference_bound_nano": math.ceil((found.difference_bound + 1e-5) * 1e9),
+            "error_nano": nano(round(found.standard_error, 6)),
+            "least_error_nano": math.floor(found.least_error * 1e6) * 1000,
+            "largest_error_nano": math.ceil(found.largest_error * 1e6) * 1000,
         },
         "mcnemar": _mcnemar(together, grid, cuts, rules),
     }

@@ -26,8 +26,14 @@ from fedcredit_models.score_bands import NANO, ScoreGrid, ScoreHistogram, nano
 from fedcredit_models.slicing import Slicing
 from fedcredit_models.suppression import NO_ROWS, withheld
 
+DIGITS = 5
+"""Figures that depend on outcomes are told to so many digits; see `coarsening.LEAST_PLACES`."""
+
 MOST_ERROR = 1000.0
 """An estimate with a larger standard error says nothing, and is not told."""
+
+ROUNDED = 1.1 * 10.0**-DIGITS
+"""What the rounding of a figure, and of its bound, can change; it is added to the bound."""
 
 Sums = Mapping[str, Any]
 Figures = dict[str, Any]
@@ -128,13 +134,13 @@ class _Sample:
             "bads": self.n_bads,
             "mean_p_nano": nano(p["sum_p"] / self.n),
             "mean_p_bound_nano": nano(mean_p_bound),
-            "auc_nano": nano(area),
-            "auc_bound_nano": nano(metrics.auc_bound(b, g)),
-            "ks_nano": nano(metrics.ks(b, g)),
-            "gini_low_nano": nano(low),
-            "gini_high_nano": nano(high),
-            "brier_nano": nano(score),
-            "brier_bound_nano": nano(brier_bound),
+            "auc_nano": _told(area),
+            "auc_bound_nano": _told(metrics.auc_bound(b, g) + ROUNDED),
+            "ks_nano": _told(metrics.ks(b, g)),
+            "gini_low_nano": _told(low),
+            "gini_high_nano": _told(high),
+            "brier_nano": _told(score),
+            "brier_bound_nano": _told(brier_bound + ROUNDED),
         }
 
     def calibration_z(self) -> list[int]:
@@ -173,7 +179,9 @@ class _Sample:
         if fitted is None or max(fitted.intercept_error, fitted.slope_error) > MOST_ERROR:
             return {}
         return {
-            f"{name}{what}_nano": nano(getattr(fitted, f"{name}{what}"))
+            f"{name}{what}_nano": _told(
+                getattr(fitted, f"{name}{what}") + (ROUNDED if what == "_bound" else 0.0)
+            )
             for name in ("intercept", "slope")
             for what in ("", "_error", "_bound")
         }
@@ -301,6 +309,11 @@ def _expected(
         return cells[:-1], [n for _, n in baseline]
     groups = deciles(first.tolist())
     return [start for start, _ in groups[1:]], [int(first[a:b].sum()) for a, b in groups]
+
+
+def _told(value: float) -> int:
+    """Return a figure in units of 1e-9, rounded to `DIGITS` digits."""
+    return nano(round(value, DIGITS))
 
 
 def _by_slice(counts: Any, n: int) -> NDArray[np.int64]:

@@ -7,7 +7,7 @@ holder has sent: nothing else is believed.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fedcredit_models.comparing import TOO_ALIKE
+from fedcredit_models.comparing import TOO_ALIKE, TOO_COARSE
 from fedcredit_models.evaluating import EvaluationPlan
 from fedcredit_models.evaluation_figures import NO_CUT
 from fedcredit_models.suppression import COMPLEMENT, NO_ROWS
@@ -15,7 +15,7 @@ from fedcredit_parties.course import NANO
 from fedcredit_parties.release_form import is_count, is_whole
 
 REASONS = frozenset(
-    {"min_subjects", "min_bads", "min_goods", NO_ROWS, COMPLEMENT, NO_CUT, TOO_ALIKE}
+    {"min_subjects", "min_bads", "min_goods", NO_ROWS, COMPLEMENT, NO_CUT, TOO_ALIKE, TOO_COARSE}
 )
 """Why a figure may be withheld."""
 

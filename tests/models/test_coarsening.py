@@ -6,7 +6,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from fedcredit_models import metrics
 from fedcredit_models.cell_rules import CellRules
-from fedcredit_models.coarsening import Coarsened, coarsen
+from fedcredit_models.coarsening import LEAST_PLACES, Coarsened, coarsen
 from fedcredit_models.score_bands import ScoreGrid, ScoreHistogram
 
 
@@ -37,15 +37,29 @@ def test_two_groups_by_hand() -> None:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_every_group_passes_every_place_is_large_and_nobody_is_lost(seed: int) -> None:
-    eta, y = rows(seed)
+@pytest.mark.parametrize("n", [280, 3000])
+def test_places_are_large_groups_are_places_or_pass_and_nobody_is_lost(seed: int, n: int) -> None:
+    eta, y = rows(seed, n)
     rules = CellRules(10, 10, 10)
     found, _ = coarsened(eta, y, ScoreGrid(), rules)
-    assert all(rules.broken(*cell) is None for cell in zip(found.bads, found.goods, strict=True))
-    assert (found.bads.sum(), found.goods.sum()) == (y.sum(), len(y) - y.sum())
+    assert (found.bads.sum(), found.goods.sum()) == (y.sum(), n - y.sum())
+    assert found.n.sum() == n
     assert found.n[found.n > 0].min() >= 10
-    assert found.n.sum() == len(y)
-    assert len(found.bads) == found.group.max() + 1 > 30
+    assert len(found.bads) == found.group.max() + 1
+    if n == 280:  # fewer than thirty places of ten rows
+        cells = zip(found.bads, found.goods, strict=True)
+        assert all(rules.broken(*cell) is None for cell in cells)
+    else:
+        assert len(found.bads) == np.count_nonzero(found.n) >= LEAST_PLACES
+
+
+def test_one_place_with_most_rows_does_not_hide_behind_many_small_ones() -> None:
+    rng = np.random.default_rng(0)
+    eta = np.concatenate([np.full(1000, -2.0), rng.normal(1.0, 1.0, 900)])
+    y = (rng.random(1900) < 0.3).astype(int)
+    found, _ = coarsened(eta, y, ScoreGrid(), CellRules(10, 10, 10))
+    assert np.count_nonzero(found.n) >= LEAST_PLACES
+    assert found.bads.min() >= 10 and found.goods.min() >= 10
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -231,6 +231,12 @@ def test_a_model_is_read_by_its_format() -> None:
         read_model("import os")
 
 
+def test_two_models_are_not_compared_on_few_rows() -> None:
+    out = evaluated(plan(), applications(8, 350))
+    assert out["comparison"] == {"withheld": "too_coarse"}
+    assert out["challenger"]["auc_nano"] > 500_000_000
+
+
 def test_a_network_is_judged_by_its_quantile_cells() -> None:
     income = Feature("income", "numeric", lower=0.0, upper=1e6)
     product = Feature("product", "categorical", levels=("car", "cash"))

@@ -106,6 +106,13 @@ def test_a_few_decoys_do_not_make_a_group_of_the_victim() -> None:
         assert found["recalibration"] == {}
 
 
+def test_figures_have_too_few_digits_to_be_solved_for_the_outcomes_of_thirty_places() -> None:
+    found = released(EvaluationPlan(models()[0]), rows())["champion"]
+    told = [found[f"{name}_nano"] for name in ("auc", "ks", "brier", "gini_low", "gini_high")]
+    told += [value for name, value in found["recalibration"].items() if "bound" not in name]
+    assert all(value % 10_000 == 0 for value in told)
+
+
 def test_a_steep_model_is_refused_by_the_parties_and_the_run_fails() -> None:
     card = json.loads(canonical_text(models()[0].model))
     card["coefficients"][1] = -400.0
