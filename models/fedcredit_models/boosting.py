@@ -128,7 +128,7 @@ class Boosting:
         self.depth = 0
         self._nodes = [_Growing(self.n_train, (-limit, limit))]
         self.frontier: tuple[int, ...] = (0,)
-        self.asked = self.frontier
+        self.asked: tuple[int, ...] = self.frontier
 
     @property
     def bounds(self) -> list[tuple[float, float]]:
@@ -147,9 +147,8 @@ class Boosting:
     @property
     def largest_move(self) -> int:
         """Most that the finished trees and the base may add to a row, in units of 2**-40."""
-        return abs(self.base) + sum(
-            max(abs(node.value) for node in tree.nodes) for tree in self.trees
-        )
+        moves = [max(abs(node.value) for node in tree.nodes) for tree in self.trees]
+        return abs(int(self.base)) + sum(moves)
 
     def is_stopped_by(self, held: float | None) -> bool:
         """Tell whether this hold-out loss after the finished trees ends the growth."""

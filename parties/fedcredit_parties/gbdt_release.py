@@ -148,7 +148,9 @@ def _nothing_left(why: Mapping[str, str]) -> PartyError:
 
 def _trees(course: GbdtCourse, sums: Sums, memory: Memory) -> tuple[Document, str]:
     boosting = course.boosting
-    whole = whole_sums(boosting, _histograms(course, sums), memory.get(PARENTS, np.empty(0)))
+    whole = whole_sums(
+        boosting, _histograms(course, sums), memory.get(PARENTS, np.empty(0, dtype=np.int64))
+    )
     memory.clear()
     holdout = None
     if course.is_judged and course.holdout is not None:
