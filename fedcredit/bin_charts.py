@@ -52,10 +52,11 @@ def iv_chart(values: pd.DataFrame) -> Markup:
     height = TOP + 18 * max(len(values), 1)
     largest = max(0.05, float(values["iv"].max()) if len(values) else 0.0)
     marks = [_text(4, 11, "information value", "start")]
-    for i, (name, row) in enumerate(values.iterrows()):
-        y, value = TOP + 18 * i, float(values["iv"].to_numpy()[i])
-        colour = RISKY if row["band"] == "suspicious" else PLAIN
-        tip = f"{name}: {value:.3f}, {row['band']}"
+    words = zip(values.index, values["iv"].astype(float).tolist(), values["band"], strict=True)
+    for i, (name, value, band) in enumerate(words):
+        y = TOP + 18 * i
+        colour = RISKY if band == "suspicious" else PLAIN
+        tip = f"{name}: {value:.3f}, {band}"
         marks.append(_text(126, y + 11, _short(str(name)), "end"))
         marks.append(_bar(130, y + 2, 180 * value / largest, 12, colour, tip))
         marks.append(_text(134 + 180 * value / largest, y + 11, f"{value:.3f}", "start"))
@@ -66,12 +67,12 @@ def correlation_chart(matrix: pd.DataFrame) -> Markup:
     """Draw a correlation matrix as squares; a missing one stays empty."""
     p = max(len(matrix), 1)
     cell = min(28.0, (WIDTH - 100) / p)
-    marks = []
+    values, marks = matrix.to_numpy(dtype=float), []
     for j, name in enumerate(matrix.index):
         y = 6 + j * cell
         marks.append(_text(94, y + cell / 2 + 4, _short(str(name)), "end"))
         for k, other in enumerate(matrix.columns):
-            r = float(matrix.iloc[j, k])
+            r = float(values[j, k])
             if math.isnan(r):
                 continue
             side = cell * max(abs(r), 0.05) ** 0.5

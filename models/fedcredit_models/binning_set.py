@@ -16,11 +16,9 @@ import pandas as pd
 from fedcredit_models import bin_edits, bin_frames, binning_json
 from fedcredit_models.bad_classifier import check_scored
 from fedcredit_models.binning import BinTable
-from fedcredit_models.drift import DriftThresholds
 from fedcredit_models.feature import Feature
 from fedcredit_models.fixed_bins import FixedBins
-from fedcredit_models.information_value import SUSPICIOUS, LeakageWarning, band, leakage_text
-from fedcredit_models.metrics import population_stability
+from fedcredit_models.information_value import SUSPICIOUS, LeakageWarning, leakage_text
 from fedcredit_models.schema import check_features
 
 BY_HAND = "left out by hand"
@@ -236,12 +234,7 @@ class Binning:
         return self._iv()
 
     def _iv(self) -> pd.DataFrame:
-        rows = [
-            (name, table.total_iv, band(table.total_iv), table.n_bins)
-            for name, table in self._counted()
-        ]
-        found = pd.DataFrame(rows, columns=["feature", "iv", "band", "bins"]).set_index("feature")
-        return found.sort_values("iv", ascending=False, kind="stable")
+        return bin_frames.information([table for _, table in self._counted()])
 
     @property
     def suspicious(self) -> dict[str, float]:
@@ -288,14 +281,7 @@ class Binning:
             As `transform`.
         """
         self._ready(frame, bounds=True)
-        rows = []
-        for name, table in self._counted():
-            bins = table.bin_of(frame[name])
-            own = [int((bins == b).sum()) for b in range(table.n_bins)]
-            csi = population_stability(table.n.tolist(), own)
-            rows.append((name, csi, DriftThresholds().verdict(csi), int((bins < 0).sum())))
-        columns = ["feature", "csi", "verdict", "outside"]
-        return pd.DataFrame(rows, columns=columns).set_index("feature")
+        return bin_frames.compared([table for _, table in self._counted()], frame)
 
     def to_json(self) -> str:
         """Return the binning as JSON; `from_json` reads it back to the last bit."""

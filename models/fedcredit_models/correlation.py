@@ -1,9 +1,9 @@
 """Which correlations may be released, and the variance inflation that follows from them.
 
-A correlation is a statistic of many rows, with one exception: of two columns that hold two values
-each it is a table of four cells, exactly. Such a pair is released only when each of the four cells
-holds enough subjects. Variance inflation is arithmetic on the released matrix, so it releases
-nothing further.
+A correlation is a statistic of many rows, with one exception: with a column of two values it
+compares two groups, and of two such columns it is a table of four cells, exactly. Such a pair is
+released only when each group, and each of the four cells, holds enough subjects. Variance inflation
+is arithmetic on the released matrix, so it releases nothing further.
 """
 
 import math
@@ -80,19 +80,21 @@ def _is_small_table(
     other: float | None,
     rules: CellRules,
 ) -> bool:
-    """Tell whether the correlation of two two-valued columns stands for a table with a small cell.
+    """Tell whether a correlation stands for a small cell, because a column has two values only.
 
+    Of one such column each value must have enough rows in the pair; of two, each pair of values.
     The distance of a column's two values is its standard deviation over ``sqrt(q (1 - q))``; with
-    it the upper value's share among the rows of the pair follows from their spread.
+    it the upper value's share among the rows of the pair follows from their sum.
     """
-    if own is None or other is None:
-        return False
     n = int(sums.count[j, k])
-    mine, theirs = _pair_share(sums, j, k, own), _pair_share(sums, k, j, other)
-    joint = r * math.sqrt(mine * (1 - mine) * theirs * (1 - theirs))
-    both = n * (mine * theirs + joint)
-    cells = (both, n * mine - both, n * theirs - both, n * (1 - mine - theirs) + both)
-    return min(cells) < rules.min_subjects - 0.5
+    mine = None if own is None else _pair_share(sums, j, k, own)
+    theirs = None if other is None else _pair_share(sums, k, j, other)
+    cells = [n * q for share in (mine, theirs) if share is not None for q in (share, 1 - share)]
+    if mine is not None and theirs is not None:
+        joint = r * math.sqrt(mine * (1 - mine) * theirs * (1 - theirs))
+        both = n * (mine * theirs + joint)
+        cells += [both, n * mine - both, n * theirs - both, n * (1 - mine - theirs) + both]
+    return min(cells, default=n) < rules.min_subjects - 0.5
 
 
 def _pair_share(sums: MomentSums, j: int, k: int, share: float) -> float:

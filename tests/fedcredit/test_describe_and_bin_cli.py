@@ -6,8 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fedcredit import job_on_daemons
 from tests.fedcredit.command_line import JOB, PARTIES, Done, fedcredit, write_job
-from tests.simulated import bank_frames
+from tests.fedcredit.test_job_on_daemons import Daemons
+from tests.simulated import bank_frames, parts, small_federation
 
 WHOLE = JOB.replace("min_parties", "holdout = 0.0\nmin_parties")
 POOLED = pd.concat(bank_frames().values())
@@ -59,6 +61,25 @@ def test_options_that_cannot_be_read_say_what_to_type(
     done = fedcredit("describe", job, "--quiet", *options)
     assert done.code == 11
     assert said in done.err
+
+
+def test_running_daemons_are_asked_the_same(
+    job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A simulation stands in for the daemons: the requester behind it is the same object."""
+    with small_federation() as federation:
+        simulation = parts(federation)
+        features = {feature.name: feature for feature in federation.features}
+        monkeypatch.setattr(
+            job_on_daemons, "Connection", lambda path: Daemons(simulation, features)
+        )
+        asked = fedcredit(
+            "describe", job, "--federation", tmp_path / "federation.toml", "--json", "--quiet"
+        )
+    assert asked.code == 0, asked.err
+    rows = {row["feature"]: row for row in asked.json()["columns"]}
+    assert rows["age"]["mean"] == pytest.approx(POOLED["age"].mean(), abs=1e-6)
+    assert rows["home"]["n"] == len(POOLED)
 
 
 def test_bin_prints_bins_and_saves_them(job: Path, binned: Done) -> None:

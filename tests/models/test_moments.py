@@ -140,6 +140,17 @@ def test_a_correlation_that_is_a_table_with_a_small_cell_is_withheld() -> None:
     assert math.ldexp(int(r), -40) == pytest.approx(np.corrcoef(x, y)[0, 1])
 
 
+def test_a_flag_that_few_of_the_shared_rows_have_tells_nothing_of_the_other_column() -> None:
+    flag = np.array([1.0] * 100 + [0.0] * 900)
+    income = np.where(np.arange(1000) < 95, np.nan, np.arange(1000.0))  # five flagged rows have one
+    features = [
+        Feature("flag", "numeric", lower=0, upper=1),
+        Feature("income", "numeric", lower=0, upper=1000),
+    ]
+    sums = moment_sums(pd.DataFrame({"flag": flag, "income": income}), features)
+    assert correlation.release(sums, [0.1, None], RULES)[0] == ["few"]
+
+
 def test_few_shared_rows_and_constant_columns_have_no_correlation() -> None:
     features = [Feature(name, "numeric", lower=0, upper=9) for name in "xyz"]
     frame = pd.DataFrame({"x": np.arange(20) % 7, "y": [1.0] * 9 + [None] * 11, "z": [3.0] * 20})
