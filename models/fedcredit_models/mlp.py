@@ -263,7 +263,7 @@ class Mlp(BadClassifier):
         eta = self._log_odds(held)
         self._calibrate(eta, outcome if rows.held is None else rows.held_y)
         self.losses_ = list(course.losses)
-        self.dropped_ = {}
+        self.dropped_: dict[str, str] = {}
         return self
 
     def _standard(self, frame: pd.DataFrame, feature: Feature) -> Standard | None:

@@ -114,11 +114,10 @@ class NetworkCourse(Course[NetworkTask]):
         if self.phase == "train":
             return self._is_round(values, outcome)
         if self.phase == "calibrate":
-            found = values.get("calibration")
             return (
                 set(values) == {"calibration", "sample", "n_clipped"}
-                and is_point(found, 2)
-                and found[1] > 0
+                and is_point(values["calibration"], 2)
+                and values["calibration"][1] > 0
                 and values["sample"] in self.calibrating
             )
         return metrics_phase.is_form(values.get("samples"), self.task.samples)
