@@ -31,8 +31,6 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
             exec(compile(block, f"block {number}", "exec"), names)
         for party, frame in names["frames"].items():  # type: ignore[attr-defined]
             frame.to_csv(f"{party}.csv", index=False)
-        card = names["card"].model.to_json()  # type: ignore[attr-defined]
-        Path("evaluation/card.json").write_text(card, "utf-8")
     return folder, printed.getvalue()
 
 
