@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fedcredit.binning import Binning
+    from fedcredit.coalitions import CoalitionPlan, leave_one_out, shapley
     from fedcredit.contributions import contribution
     from fedcredit.describing import bin, describe
     from fedcredit.evaluation import Evaluation
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from fedcredit.results import TrainingResult
     from fedcredit.survey import Survey
     from fedcredit.survey_result import SurveyResult
-    from fedcredit_models.personal import Personal
-    from fedcredit_models.mlp import Mlp
     from fedcredit_models.gbdt import Gbdt
+    from fedcredit_models.mlp import Mlp
+    from fedcredit_models.personal import Personal
     from fedcredit_models.schema import Feature, Schema
     from fedcredit_models.scorecard import Scorecard
     from fedcredit_parties.disclosure import DisclosurePolicy
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "CoalitionPlan": "fedcredit.coalitions",
+    "leave_one_out": "fedcredit.coalitions",
+    "shapley": "fedcredit.coalitions",
     "Binning": "fedcredit.binning",
     "DisclosurePolicy": "fedcredit_parties.disclosure",
     "Evaluation": "fedcredit.evaluation",
@@ -53,6 +57,7 @@ _HOMES = {
 
 __all__ = [
     "Binning",
+    "CoalitionPlan",
     "DisclosurePolicy",
     "Evaluation",
     "EvaluationResult",
@@ -60,8 +65,8 @@ __all__ = [
     "Federation",
     "Gbdt",
     "HorizontalJob",
-    "Personal",
     "Mlp",
+    "Personal",
     "Schema",
     "Scorecard",
     "Survey",
@@ -71,6 +76,8 @@ __all__ = [
     "bin",
     "contribution",
     "describe",
+    "leave_one_out",
+    "shapley",
 ]
 
 

@@ -112,6 +112,21 @@ class Connection:
             f"--to {self.requester.member.name}",
         )
 
+    def allow_difference(self, party: str, run_id: str) -> None:
+        """Refuse: only a holder can allow a difference that is about its rows.
+
+        Raises
+        ------
+        GrantError
+        """
+        raise GrantError(
+            "a requester cannot allow itself a difference",
+            party=party,
+            expected=f"the word of {party}",
+            found="a request to write it from here",
+            remedy=f"at {party}: fedcredit party allow-difference party.toml {run_id}",
+        )
+
     def revoke(self, grant_id: str) -> None:
         """Refuse: only the issuer can withdraw a grant.
 

@@ -59,6 +59,10 @@ class Backend(Protocol):
         """Withdraw a grant."""
         ...
 
+    def allow_difference(self, party: str, run_id: str) -> None:
+        """Let a party allow that a run differs by it from an opened one."""
+        ...
+
     def check(self) -> None:
         """Raise what ended a member of this process."""
         ...
@@ -311,6 +315,21 @@ class Federation:
         self._check_open()
         self._backend.revoke(grant_id)
 
+    def allow_difference(self, party: str, run_id: str) -> None:
+        """Let a party allow that a run's roster differs by it from an opened one's.
+
+        Raises
+        ------
+        GrantError
+            When `party` is not a data holder of this federation, or is not in this process.
+
+        Disclosure
+        ----------
+        The difference of two runs' releases with and without a party is about that party's rows.
+        """
+        self._check_open()
+        self._backend.allow_difference(party, run_id)
+
     def schema(self, job: Request[Any]) -> Schema:
         """Return the declared columns that `job` uses.
 
@@ -328,7 +347,13 @@ class Federation:
             )
         return self._declared.schema(job)
 
-    def run(self, request: Request[R], *, progress: Callable[[Progress], None] | None = None) -> R:
+    def run(
+        self,
+        request: Request[R],
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        run_id: str | None = None,
+    ) -> R:
         """Carry out a request.
 
         Parameters
@@ -337,6 +362,8 @@ class Federation:
             What to compute.
         progress : callable, optional
             Told after every change; a line on standard error when absent.
+        run_id : str, optional
+            The run's id, when the parties were told it before; a fresh one when absent.
 
         Raises
         ------
@@ -364,6 +391,7 @@ class Federation:
                 label_definition_digest=request.definition_digest,
                 watch=watch,
                 progress=look,
+                run_id=run_id,
             )
             course = requester.follow(run_id, task, watch=watch, progress=look)
         return request.assemble(

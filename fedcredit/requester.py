@@ -72,8 +72,11 @@ class Requester:
         label_definition_digest: str,
         watch: Watch,
         progress: Callable[[Progress], None],
+        run_id: str | None = None,
     ) -> str:
         """Have a context made, publish the task and propose the run; return the run's id.
+
+        It is a fresh one, unless one was told to the parties before (`fedcredit.coalitions`).
 
         Raises
         ------
@@ -82,7 +85,7 @@ class Requester:
         RejectedEntryError
             When the ledger's rules refuse the proposal.
         """
-        run_id = str(uuid.uuid4())
+        run_id = run_id or str(uuid.uuid4())
         key_holder = self.member.role("key-holder")
         self.member.mailbox.send(
             key_holder, CONTEXT_PLEASE, {"parameters": task.encryption}, run_id=run_id

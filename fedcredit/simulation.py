@@ -38,6 +38,7 @@ from fedcredit_parties.grant_terms import Terms
 from fedcredit_parties.handlers import client_app
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.key_holder import KeyHolder
+from fedcredit_parties.ledger_acts import allow_difference
 from fedcredit_parties.member import Member, utc_now
 from fedcredit_parties.trust import Trust
 
@@ -252,15 +253,7 @@ class Simulation:
         operations: Sequence[str] = ("sum",),
     ) -> str:
         """Let a data holder allow the analyst something; see `Federation.grant`."""
-        holder = self.holders.get(party)
-        if holder is None:
-            raise GrantError(
-                f"{party} is not a data holder of this federation",
-                party=party,
-                expected=", ".join(self.parties),
-                found=party,
-                remedy="name one of the data holders",
-            )
+        holder = self._holder(party)
         terms = Terms(
             assets=[self.asset(party)],
             grantee=ANALYST,
@@ -276,6 +269,22 @@ class Simulation:
         )
         columns = self._columns[party]
         return issue(holder.member, terms, openings=holder.openings, columns=columns).grant_id
+
+    def allow_difference(self, party: str, run_id: str) -> None:
+        """Let a data holder endorse a run; see `Federation.allow_difference`."""
+        allow_difference(self._holder(party).member, run_id)
+
+    def _holder(self, party: str) -> DataHolder:
+        holder = self.holders.get(party)
+        if holder is None:
+            raise GrantError(
+                f"{party} is not a data holder of this federation",
+                party=party,
+                expected=", ".join(self.parties),
+                found=party,
+                remedy="name one of the data holders",
+            )
+        return holder
 
     def revoke(self, grant_id: str) -> None:
         """Let the issuer withdraw a grant; see `Federation.revoke`."""

@@ -1,4 +1,4 @@
-"""``fedcredit party personalise``: the joint model made this party's own."""
+"""``fedcredit party personalise``, ``allow-difference``: what a party gains, and what it adds."""
 
 from pathlib import Path
 from typing import Annotated
@@ -67,6 +67,35 @@ def personalise(
     print(f"written: {output}")
 
 
+@verb
+def allow_difference(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="This member's party.toml.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of planned runs.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Write without asking.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Allow planned runs that differ by us from an opened one: leave-one-out, Shapley.
+
+    The difference of two runs' results, one with our rows and one without, is about our rows. The
+    ledger refuses such a run unless we have allowed it; the word holds for 30 days.
+
+    Example: fedcredit party allow-difference bank-a/party.toml 2f1c9a4e-0c8e-4d8e-9a55-7b1f0e2d3c4b
+    """
+    from fedcredit.cli.at_party import at_party
+    from fedcredit.cli.founding_view import confirm
+    from fedcredit_parties import ledger_acts
+
+    if not yes:
+        confirm(f"allow {len(runs)} runs that tell our rows apart?", otherwise="nothing written")
+    with at_party(config) as (member, _):
+        entries = [ledger_acts.allow_difference(member, run) for run in runs]
+    if as_json:
+        show_json(dict(zip(runs, entries, strict=True)))
+    else:
+        print(f"allowed: {len(runs)} runs, for 30 days")
+
+
 def add_to(party: typer.Typer) -> None:
-    """Put the verb beside those of the member."""
+    """Put the verbs beside those of the member."""
     party.command("personalise")(personalise)
+    party.command("allow-difference")(allow_difference)

@@ -4,6 +4,7 @@ import hashlib
 import re
 
 from fedcredit_ledger.errors import EvidenceError
+from fedcredit_ledger.rules_runs import DIFFERENCING, differencing_digest
 from fedcredit_ledger.verify import Report
 from fedcredit_parties.errors import DataError
 from fedcredit_parties.kept_openings import KeptOpenings
@@ -135,6 +136,30 @@ def retire_table(member: Member, table: str) -> str:
     version = str(asset.registered.data["version"])
     member.ledger.append("data-asset-retired", {"asset": name, "version": version})
     return version
+
+
+def allow_difference(member: Member, run_id: str) -> str:
+    """Allow that a run's roster differs by this party from an opened one's; return the entry's id.
+
+    Parameters
+    ----------
+    member : Member
+        A data holder.
+    run_id : str
+        The run that comes second; it need not be proposed yet.
+
+    Disclosure
+    ----------
+    The difference of the two runs' releases is about this party's rows: its own word is needed.
+    """
+    return member.ledger.append(
+        "endorsement-given",
+        {
+            "act_type": DIFFERENCING,
+            "act_digest": differencing_digest(run_id),
+            "decision": "approve",
+        },
+    )
 
 
 def accuse(member: Member, proof: bytes, *, kind: str, accused: str) -> str:
