@@ -108,7 +108,7 @@ def exported(model: BadClassifier, to: str, *, table: str = "applications") -> s
     ----------
     model : BadClassifier
     to : str
-        A key of `FORMATS`.
+        ``json``, or a key of `FORMATS`.
     table : str
         Table that SQL reads.
 
@@ -117,9 +117,14 @@ def exported(model: BadClassifier, to: str, *, table: str = "applications") -> s
     JobError
         When this kind of model has no such form, or the form cannot score alike.
     """
+    if to == "json":
+        return canonical_text(model)
     if to not in FORMATS:
         raise JobError(
-            "an unknown form", expected=" or ".join(FORMATS), found=to, remedy="correct --to"
+            "an unknown form",
+            expected=" or ".join(("json", *FORMATS)),
+            found=to,
+            remedy="correct --to",
         )
     write = FORMATS[to].get(type(model))
     if write is None:
@@ -134,10 +139,6 @@ def exported(model: BadClassifier, to: str, *, table: str = "applications") -> s
 
 
 FORMATS: dict[str, dict[type, Callable[..., str]]] = {
-    "json": {
-        Scorecard: lambda model, _: canonical_text(model),
-        Gbdt: lambda model, _: canonical_text(model),
-    },
     "sql": {
         Scorecard: lambda model, table: model.to_sql(table) + "\n",
         Gbdt: lambda model, table: model.to_sql(table) + "\n",

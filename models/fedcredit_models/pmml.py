@@ -126,6 +126,10 @@ def gbdt_pmml(model: "Gbdt") -> str:
     ------
     ValueError
         When XML cannot hold a name or a level, or a feature is named like an output field.
+
+    Disclosure
+    ----------
+    Holds the training rows of each node (``recordCount``), as the model's JSON does.
     """
     root = _document(model.raw_, "Boosted trees; the sum is the log odds of bad")
     mining = SubElement(
