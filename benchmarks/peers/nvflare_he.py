@@ -1,4 +1,4 @@
-"""NVFlare with its homomorphic encryption: a logistic regression of three sites, timed.
+"""NVFlare with its homomorphic encryption: a model of three sites, timed.
 
 Its environment is made for the occasion and thrown away. Where it cannot be installed or does not
 run, the row says ``unavailable`` and quotes what the installer or the runner said. The protocol is
@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from synthetic_applicants import LABEL, SCHEMA
 
 PACKAGE, RELEASE = "nvflare", "2.9.0"
+TORCH = "2.13.0"
 SITES, ROUNDS = 3, 10
 INSTALL_S, RUN_S = 600.0, 300.0
 HERE = Path(__file__).parent
@@ -40,13 +42,56 @@ def row(frame: pd.DataFrame, work: Path) -> Row:
     work : Path
         New folder, for the environment and the sites.
     """
-    named: Row = {"name": f"NVFlare {RELEASE}, CKKS", "parties": SITES, "rounds": ROUNDS}
     data = work / "data"
     data.mkdir(parents=True)
     n_columns = write_sites(frame, data)
+    return {**timed(work, "nvflare_site.py", n_columns), "columns": n_columns}
+
+
+def network_row(
+    parts: Sequence[tuple[NDArray[np.float64], NDArray[np.int64]]],
+    layers: Sequence[tuple[int, int]],
+    start: NDArray[np.float64],
+    work: Path,
+    *,
+    rounds: int,
+    training: dict[str, float],
+) -> Row:
+    """Return seconds a round and bytes of a network's encrypted averaging, or why there are none.
+
+    Parameters
+    ----------
+    parts : sequence of (ndarray, ndarray)
+        Of each of three sites the inputs as the network reads them, and the outcome.
+    layers : sequence of (int, int)
+        Inputs and outputs of each layer.
+    start : ndarray of shape (n_parameters,)
+        First weights: of each layer the matrix (inputs by outputs), then the biases.
+    work : Path
+        New folder, for the environment and the sites.
+    rounds : int
+    training : dict
+        ``epochs``, ``batch_size``, ``learning_rate``, ``momentum``.
+    """
+    data = work / "data"
+    data.mkdir(parents=True)
+    for site, (X, y) in enumerate(parts, start=1):
+        np.savez(data / f"site-{site}.npz", X=X, y=y, layers=np.array(layers), **training)
+    np.save(data / "start.npy", start)
+    row = timed(
+        work, "nvflare_network_site.py", len(start), rounds=rounds, also=[f"torch=={TORCH}"]
+    )
+    return {**row, "parameters": len(start)}
+
+
+def timed(
+    work: Path, site: str, n_numbers: int, *, rounds: int = ROUNDS, also: Sequence[str] = ()
+) -> Row:
+    """Install, provision and run one job whose sites run the script `site`."""
+    named: Row = {"name": f"NVFlare {RELEASE}, CKKS", "parties": SITES, "rounds": rounds}
     try:
-        python = install(work / "env")
-        return {**named, "columns": n_columns, **run(python, work, n_columns)}
+        python = install(work / "env", also)
+        return {**named, **run(python, work, site, n_numbers, rounds)}
     except UnavailableError as reason:
         return {**named, "unavailable": str(reason)}
 
@@ -55,13 +100,13 @@ class UnavailableError(Exception):
     """Carries what the installer or the runner said."""
 
 
-def install(folder: Path) -> Path:
-    """Make an environment; return its interpreter."""
+def install(folder: Path, also: Sequence[str] = ()) -> Path:
+    """Make an environment, with more packages where they are asked for; return its interpreter."""
     python = folder / "bin" / "python"
     wanted = f"{PACKAGE}[HE]=={RELEASE}"
     for command in (
         [sys.executable, "-m", "venv", str(folder)],
-        [str(python), "-m", "pip", "--disable-pip-version-check", "-q", "install", wanted],
+        [str(python), "-m", "pip", "--disable-pip-version-check", "-q", "install", wanted, *also],
     ):
         done = ask(command, timeout_s=INSTALL_S, env=dict(os.environ))
         if done.returncode:
@@ -69,7 +114,7 @@ def install(folder: Path) -> Path:
     return python
 
 
-def run(python: Path, work: Path, n_columns: int) -> Row:
+def run(python: Path, work: Path, site: str, n_numbers: int, rounds: int) -> Row:
     """Provision, run one job, and read its log."""
     env = {
         **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
@@ -77,15 +122,15 @@ def run(python: Path, work: Path, n_columns: int) -> Row:
         "NVFLARE_POC_WORKSPACE": str(work / "federation"),
         "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)]),
     }
-    command = [str(python), str(HERE / "nvflare_job.py"), str(work / "data"), str(ROUNDS)]
+    command = [str(python), str(HERE / "nvflare_job.py"), str(work / "data"), str(rounds)]
     begun = time.monotonic()
     with SentBytes(work) as sent:
-        done = ask([*command, str(n_columns)], timeout_s=RUN_S, env=env)
+        done = ask([*command, str(n_numbers), site], timeout_s=RUN_S, env=env)
     logs = list((work / "federation").glob("*/prod_*/*/transfer/*/workspace/log.txt"))
     text = logs[0].read_text("utf-8", "replace") if logs else ""
     started = moments(text, "started")
     ended = moments(text, "finished")
-    if done.returncode or len(started) != ROUNDS or len(ended) != ROUNDS:
+    if done.returncode or len(started) != rounds or len(ended) != rounds:
         errors = [line for line in text.splitlines() if "ERROR" in line]
         raise UnavailableError(last_words("\n".join(errors) or done.stderr or done.stdout))
     gaps = [later - earlier for earlier, later in pairwise([*started, ended[-1]])]

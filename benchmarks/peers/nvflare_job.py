@@ -1,9 +1,9 @@
-"""Runs in NVFlare's own environment: a federated logistic regression with its CKKS filters.
+"""Runs in NVFlare's own environment: federated averaging with its CKKS filters.
 
-``python nvflare_job.py DATA ROUNDS N_COLUMNS`` provisions a server and three sites on this machine
-with their encryption contexts (its proof-of-concept mode: real processes, mutual TLS) and runs one
-job; the server's log tells when each round began. The parts of the job are those of NVFlare's own
-recipe ``FedAvgRecipeWithHE``, with numpy in the place of PyTorch.
+``python nvflare_job.py DATA ROUNDS N_NUMBERS SITE`` provisions a server and three sites on this
+machine with their encryption contexts (its proof-of-concept mode: real processes, mutual TLS) and
+runs one job; the server's log tells when each round began. The parts of the job are those of
+NVFlare's own recipe ``FedAvgRecipeWithHE``, with numpy in the place of PyTorch.
 """
 
 import sys
@@ -23,17 +23,17 @@ from nvflare.job_config.defs import FilterType
 from nvflare.job_config.script_runner import FrameworkType, ScriptRunner
 from nvflare.recipe.poc_env import PocEnv
 from nvflare.recipe.spec import Recipe
-from nvflare_start import Zeros
+from nvflare_start import First
 
 SITES = 3
 RESULT_S = 240.0
-SITE = Path(__file__).with_name("nvflare_site.py")
+HERE = Path(__file__).parent
 
 
-def job(data: str, rounds: int, n_columns: int) -> FedJob:
+def job(data: str, rounds: int, n_numbers: int, site: str) -> FedJob:
     """Return the job: scatter, encrypt, average, gather."""
-    job = FedJob(name="logistic_regression_he", min_clients=SITES)
-    job.to_server(Zeros(n_columns), id="persistor")
+    job = FedJob(name="averaging_he", min_clients=SITES)
+    job.to_server(First(data, n_numbers), id="persistor")
     job.to_server(HEModelShareableGenerator(), id="shareable_generator")
     aggregator = HEInTimeAccumulateWeightedAggregator(
         expected_data_kind=DataKind.WEIGHTS, weigh_by_local_iter=False
@@ -50,7 +50,7 @@ def job(data: str, rounds: int, n_columns: int) -> FedJob:
         )
     )
     runner = ScriptRunner(
-        script=str(SITE),
+        script=str(HERE / site),
         script_args=data,
         framework=FrameworkType.NUMPY,
         server_expected_format=ExchangeFormat.NUMPY,
@@ -64,10 +64,10 @@ def job(data: str, rounds: int, n_columns: int) -> FedJob:
 
 def main() -> None:
     """Provision, run, wait for the result, stop."""
-    data, rounds, n_columns = sys.argv[1:]
+    data, rounds, n_numbers, site = sys.argv[1:]
     environment = PocEnv(num_clients=SITES, use_he=True)
     try:
-        run = Recipe(job(data, int(rounds), int(n_columns))).execute(environment)
+        run = Recipe(job(data, int(rounds), int(n_numbers), site)).execute(environment)
         run.get_result(timeout=RESULT_S, clean_up=False)
     finally:
         environment.stop()

@@ -1,8 +1,10 @@
-"""Where the comparison's job starts: at zero. Nothing is written, since what comes back is sealed.
+"""Where the comparison's job starts. Nothing is written, since what comes back is sealed.
 
 NVFlare's own numpy persistor would hand the averaged ciphertext to ``numpy.save`` at the end of the
 job and fail; its PyTorch one has a filter for that.
 """
+
+from pathlib import Path
 
 import numpy as np
 from nvflare.apis.fl_context import FLContext
@@ -11,22 +13,27 @@ from nvflare.app_common.abstract.model_persistor import ModelPersistor
 from nvflare.app_common.np.constants import NPConstants
 
 
-class Zeros(ModelPersistor):
-    """A model of zeros.
+class First(ModelPersistor):
+    """The first model: ``start.npy`` among the data where there is one, zeros otherwise.
 
     Parameters
     ----------
-    n_columns : int
-        Coefficients.
+    data : str
+        Folder of the sites' data.
+    n_numbers : int
+        Numbers of the model.
     """
 
-    def __init__(self, n_columns: int) -> None:
+    def __init__(self, data: str, n_numbers: int) -> None:
         super().__init__()
-        self.n_columns = n_columns
+        self.data = data
+        self.n_numbers = n_numbers
 
     def load_model(self, fl_ctx: FLContext) -> ModelLearnable:
-        """Return zeros."""
-        weights = {NPConstants.NUMPY_KEY: np.zeros(self.n_columns)}
+        """Return the first model."""
+        start = Path(self.data) / "start.npy"
+        numbers = np.load(start) if start.exists() else np.zeros(self.n_numbers)
+        weights = {NPConstants.NUMPY_KEY: numbers}
         return make_model_learnable(weights=weights, meta_props={})
 
     def save_model(self, model: ModelLearnable, fl_ctx: FLContext) -> None:
