@@ -1,14 +1,23 @@
 """A binning that a request is given: as an object, a saved file or JSON text."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import PlainSerializer
 
 from fedcredit.binning import Binning
 from fedcredit_models.binning_set import Binning as Bins
 from fedcredit_models.feature import Feature
 from fedcredit_models.fixed_bins import FixedBins
 from fedcredit_parties.errors import ConfigError, SchemaMismatchError
+
+BinningField = Annotated[
+    Binning | None,
+    PlainSerializer(lambda binning: None if binning is None else json.loads(binning.to_json())),
+]
+"""A request's field that holds a binning; dumped, it is what `Binning.to_json` writes."""
 
 
 class GivenBinning:

@@ -9,8 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from fedcredit.binning import Binning
-from fedcredit.given_binning import GivenBinning, beside
+from fedcredit.given_binning import BinningField, GivenBinning, beside
 from fedcredit.model_kinds import MODEL_KINDS, kind_of
 from fedcredit.request import Delivery, Request, invalid, wrong_fields
 from fedcredit.results import TrainingResult
@@ -49,7 +48,7 @@ class HorizontalJob(Request[TrainingResult]):
 
     kind: Literal["horizontal"] = "horizontal"
     model: BadClassifier = Field(default_factory=Scorecard)
-    binning: Binning | None = None
+    binning: BinningField = None
     gains: bool = Field(default=False, strict=True)
 
     def __init__(self, **fields: Any) -> None:

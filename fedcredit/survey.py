@@ -4,8 +4,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from fedcredit.binning import Binning
-from fedcredit.given_binning import GivenBinning
+from fedcredit.given_binning import BinningField, GivenBinning
 from fedcredit.request import Delivery, Request
 from fedcredit.requests import HorizontalJob
 from fedcredit.survey_result import SurveyResult
@@ -67,7 +66,7 @@ class Survey(Request[SurveyResult]):
 
     kind: Literal["survey"] = "survey"
     holdout: float = Field(default=0.0, ge=0.0, le=0.9, strict=True)
-    binning: Binning | None = None
+    binning: BinningField = None
     moments: bool = True
     fine_bins: int = Field(default=20, ge=2, le=100)
     max_bins: int = Field(default=8, ge=2, le=100)

@@ -61,7 +61,9 @@ class FixedPoint:
             Both of shape (n_rows,).
         """
         x = numbers(series)
-        present = ~np.isnan(x) & ~np.isin(x, self.feature.special)
+        present = ~np.isnan(x)
+        for code in self.feature.special:
+            present &= x != code
         lower, upper = self.feature.bounds
         clipped = np.clip(np.where(present, x, self.middle), lower, upper)
         units = np.rint(self._scaled(clipped)).astype(np.int64) - self._zero

@@ -28,8 +28,8 @@ HALF_BITS = 15
 SQUARE_BITS = 29
 """Squares likewise."""
 
-BLOCK = 1 << 20
-"""Rows that are added at a time; a block's sums stay below 2**53."""
+BLOCK = 1 << 16
+"""Rows that are added at a time: they stay in a processor's cache, their sums below 2**53."""
 
 Ints = NDArray[np.int64]
 Whole = NDArray[np.object_]
@@ -144,23 +144,26 @@ def moment_sums(frame: pd.DataFrame, features: Sequence[Feature]) -> MomentSums:
     encrypted before they leave it.
     """
     p = len(features)
-    columns = [FixedPoint(feature).units(frame[feature.name]) for feature in features]
-    x = np.column_stack([units for units, _ in columns]) if p else np.zeros((len(frame), 0), int)
-    has = np.column_stack([present for _, present in columns]) if p else np.zeros(x.shape, bool)
+    scales = [FixedPoint(feature) for feature in features]
     found = MomentSums(
         np.zeros((p, p), dtype=np.int64),
         np.zeros((p, p), dtype=np.int64),
         np.full((p, p), 0, dtype=object),
         np.full((p, p), 0, dtype=object),
     )
+    if p == 0:
+        return found
     for start in range(0, len(frame), BLOCK):
-        block = slice(start, start + BLOCK)
-        found = found + _block_sums(x[block], has[block].astype(np.float64))
+        block = frame.iloc[start : start + BLOCK]
+        columns = [scale.units(block[scale.feature.name]) for scale in scales]
+        x = np.column_stack([units for units, _ in columns])
+        has = np.column_stack([present for _, present in columns])
+        found = found + _block_sums(x, has.astype(np.float64))
     return found
 
 
 def _block_sums(x: Ints, has: NDArray[np.float64]) -> MomentSums:
-    """Return the sums of at most 2**20 rows: every partial sum is a whole number below 2**53."""
+    """Return the sums of one block: every partial sum is a whole number below 2**53."""
     high, low = (x >> HALF_BITS).astype(np.float64), (x & ((1 << HALF_BITS) - 1)).astype(np.float64)
     squares = x * x
     top = (squares >> SQUARE_BITS).astype(np.float64)

@@ -108,6 +108,8 @@ def test_an_edit_is_counted_again_and_a_job_runs_on_it(job: Path, binned: Done) 
 
     on_bins = folder / "on_bins.toml"
     on_bins.write_text('binning = "edited.json"\n' + WHOLE + PARTIES)
+    checked = fedcredit("job", "check", on_bins, "--json").json()["job"]["binning"]
+    assert checked["features"][0]["edges"] == [3333.0, 6000.0]
     done = fedcredit("job", "run", on_bins, "--quiet", "--json", "--store", folder / "runs")
     assert done.code == 0, done.err
     saved = fedcredit("job", "show", done.json()["run_id"], "--store", folder / "runs", "--json")
