@@ -350,9 +350,11 @@ def _drift(
         months.append(month)
         moved += worst_features
     told = [month for month in months if "verdict" in month]
+    trained = all(cells.trained for cells in request.model.saved.cells)
     first = next((month["period"] for month in told), "none")
     return {
         "baseline": "training" if request.model.bands else first,
+        "feature_baseline": "training" if request.model.bands and trained else first,
         "thresholds": {"watch": limits.watch, "act": limits.act},
         "months": months,
         "features": moved,

@@ -240,10 +240,12 @@ class Drift(_Part):
     """Drift by month.
 
     ``baseline`` says what the months are compared with: ``training`` (the bands that were released
-    when the model was made) or the name of a month. ``verdict`` is the worst of all months.
+    when the model was made) or the name of a month; ``feature_baseline`` says it of the features,
+    whose training counts only some models tell. ``verdict`` is the worst of all months.
     """
 
     baseline: str
+    feature_baseline: str = ""
     thresholds: Thresholds
     months: tuple[MonthDrift, ...]
     features: tuple[FeatureDrift, ...]

@@ -67,7 +67,7 @@ def test_the_bands_that_training_released_are_the_baseline(
     assert [n for _, n in bands] == [band.n for band in released]
     assert all(end % 750_000_000 == 0 for end, _ in bands)
     assert result.file.drift is not None
-    assert result.file.drift.baseline == "training"
+    assert result.file.drift.baseline == result.file.drift.feature_baseline == "training"
     assert result.file.drift.months[0].population_stability is not None
 
 
@@ -197,6 +197,7 @@ def _write(folder: Path, **more: Any) -> Path:
     return folder / "monitor.toml"
 
 
+@pytest.mark.long
 def test_monitor_ends_with_the_verdict_and_saves_the_evaluation(tmp_path: Path) -> None:
     file = _write(tmp_path, **MONTHLY, watch=50.0, act=60.0)
     done = CliRunner().invoke(app, ["monitor", str(file), "--quiet", "--json"])
