@@ -66,6 +66,8 @@ bench: setup ## measure on this machine; writes benchmarks/results/
 	@$(VENV)/bin/python benchmarks/ledger_append.py
 	@$(VENV)/bin/python benchmarks/ledger_verify.py
 	@$(VENV)/bin/python benchmarks/evidence_batch.py
+	@$(VENV)/bin/python benchmarks/rows.py
+	@$(VENV)/bin/python benchmarks/table.py
 	@$(VENV)/bin/python benchmarks/tables.py
 
 clean: ## remove demo/ and the tools' caches (not .venv)

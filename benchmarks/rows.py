@@ -85,11 +85,17 @@ def write_file(path: Path, n: int) -> None:
 
 
 def blocks(path: Path, size: int) -> Iterator[pd.DataFrame]:
-    """Return the rows of a file, `size` at a time."""
+    """Return the rows of a file, `size` at a time, or what a row group has left.
+
+    One group is asked for at a time: over several at once pyarrow keeps what it has read.
+    """
     names = [feature.name for feature in FEATURES]
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=size, columns=[*names, LABEL], use_threads=False):
-            yield batch.to_pandas(use_threads=False)
+        for group in range(file.num_row_groups):
+            for batch in file.iter_batches(
+                batch_size=size, row_groups=[group], columns=[*names, LABEL], use_threads=False
+            ):
+                yield batch.to_pandas(use_threads=False)
 
 
 def prepared(path: Path) -> tuple[list[BinTable], np.ndarray]:

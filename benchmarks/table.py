@@ -27,7 +27,8 @@ os.environ.update(THREADS)  # read when NumPy and PyTorch are imported: one thre
 
 from credit_sets import LEFT_OUT, RECIPES, AbsentError  # noqa: E402
 from measuring import RESULTS, machine, write  # noqa: E402
-from table_case import MODELS, encrypted, measure  # noqa: E402
+
+MODELS = ("card", "plain card", "gbdt", "network")
 
 SETS = (
     "berka_static",
@@ -102,15 +103,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--jobs", type=int, default=2, help="processes at once")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--resume", action="store_true", help="keep the rows that are there")
     parser.add_argument("--encrypted", choices=[*SETS, "demo"], metavar="SET")
     asked = parser.parse_args()
     if asked.check:
         checked(RESULTS / "table.json")
     elif asked.encrypted:
-        for line in encrypted(asked.encrypted, asked.seed):
+        from table_case import encrypted
+
+        for line in encrypted(asked.encrypted, MODELS, asked.seed):
             print(line)
     else:
-        written(asked.only or SETS, seed=asked.seed, jobs=asked.jobs)
+        written(asked.only or SETS, seed=asked.seed, jobs=asked.jobs, resume=asked.resume)
 
 
 def checked(path: Path) -> None:
@@ -123,11 +127,14 @@ def checked(path: Path) -> None:
         raise SystemExit(1)
 
 
-def written(names: Sequence[str], *, seed: int, jobs: int) -> None:
-    """Measure some sets, small ones first; every finished row is written at once.
+def written(names: Sequence[str], *, seed: int, jobs: int, resume: bool) -> None:
+    """Measure some sets, cheap rows first; every finished row is written at once.
 
-    Rows of other sets stay as they are, and so do those of a set until they are measured again.
+    Rows of other sets stay as they are, and so do those of a set until they are measured again;
+    with `resume` they are not measured again.
     """
+    from table_case import measure
+
     path = RESULTS / "table.json"
     before = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
     order = {key: place for place, key in enumerate(_cases())}
@@ -135,7 +142,9 @@ def written(names: Sequence[str], *, seed: int, jobs: int) -> None:
     facts, begun = machine(), time.perf_counter()
     with ProcessPoolExecutor(jobs) as pool:
         waiting = {
-            pool.submit(measure, *case, seed): case for case in order if case[0] in set(names)
+            pool.submit(measure, *case, seed): case
+            for case in sorted(order, key=lambda case: MODELS.index(case[2]))
+            if case[0] in set(names) and not (resume and case in rows)
         }
         for done in as_completed(waiting):
             try:
@@ -150,8 +159,8 @@ def written(names: Sequence[str], *, seed: int, jobs: int) -> None:
                 "seed": seed,
                 "minutes": round((time.perf_counter() - begun) / 60, 1),
                 "processes": jobs,
-                "measured": sorted(names),
                 "left_out": LEFT_OUT,
+                "cases": len(order),
                 "rows": [rows[key] for key in order if key in rows],
                 "load_average_at_the_end": [round(value, 2) for value in os.getloadavg()],
             }

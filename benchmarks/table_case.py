@@ -4,7 +4,7 @@ Test rows judge and are read for nothing else: settings are the same for every s
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -29,8 +29,6 @@ from fedcredit_models.mlp import Mlp
 from fedcredit_models.personal import Personal
 from fedcredit_models.tree_growth import GrowthRules
 from fedcredit_parties.disclosure import DisclosurePolicy
-
-MODELS = ("card", "plain card", "gbdt", "network")
 
 LEAST_TRAIN, LEAST_TEST = 10, 5
 """Bads and goods without which a party is skipped, and without which its test rows are."""
@@ -203,7 +201,7 @@ def pooled(name: str, model: str, seed: int) -> BadClassifier:
     return fitted
 
 
-def encrypted(name: str, seed: int) -> list[str]:
+def encrypted(name: str, models: Sequence[str], seed: int) -> list[str]:
     """Run a set through a real simulated federation; return what was compared.
 
     Raises
@@ -217,7 +215,7 @@ def encrypted(name: str, seed: int) -> list[str]:
     with fc.Federation.simulate(
         parts, policy=DisclosurePolicy(), schema=data.schema, quiet=True
     ) as federation:
-        for model in MODELS:
+        for model in models:
             unfitted = settings(model, seed)
             if kind_of(unfitted) is None or model == "plain card":
                 said.append(f"{name}, {model}: no run of a federation has it; not compared")

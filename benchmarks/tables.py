@@ -363,6 +363,91 @@ def evidence_batch(result: Result) -> str:
     return "\n\n".join([_machine(result), _table(head, rows), _end(result)])
 
 
+def rows(result: Result) -> str:
+    """Return rows a CPU second and memory by size, with the seconds of each part."""
+    cells = [
+        [
+            _grouped(size["rows"]),
+            _many(size["rows_per_s"]),
+            f"{size['peak_mb']['median']:.0f}",
+            f"{size['file_mb']:.0f}",
+            *(
+                f"{size[f'{part}_s']['median'] / size['rows'] * 1e6:.2f}"
+                for part in ("reading", "grids", "bins", "newton")
+            ),
+            f"{size['wall_s']['median']:.1f}",
+        ]
+        for size in result["sizes"]
+    ]
+    head = [
+        "rows",
+        "rows / CPU s (aim: 500 000)",
+        "peak MB (aim: 1 000)",
+        "file, MB",
+        *(f"{part}, µs a row" for part in ("reading", "grids", "bins", "Newton")),
+        "wall, s",
+    ]
+    told = f"{result['features']} columns, {_grouped(result['block'])} rows a block."
+    return "\n\n".join([_machine(result), _table(head, cells), f"{told} {_end(result)}"])
+
+
+def table(result: Result) -> str:
+    """Return the sets by partition and model, then what is left out and who is worse off."""
+    lines, worse = [], []
+    for row in result["rows"]:
+        case = [row["set"], f"{row['partition']} ({row['parties']})", row["model"]]
+        if "not_run" in row:
+            lines.append([*case, f"not run: {row['not_run'].partition(' (')[0]}"] + [""] * 8)
+            continue
+        own = row["own"]
+        lines.append(
+            [
+                *case,
+                _auc(row["local"]),
+                _auc(row["local_worst"]),
+                _auc(row["federated"]),
+                _auc(row["pooled"]),
+                *(_auc(own[model]) for model in ("local", "joint", "personal")),
+                f"{row['better_off']} of {row['own_tests']}",
+                str(len(row["worse_off"])),
+            ]
+        )
+        worse += [
+            f"{', '.join(case)}: {party['party']}, {party['bads']} bads in its test rows, "
+            f"{party['difference']:.4f} ({party['interval'][0]:.4f} to {party['interval'][1]:.4f})"
+            for party in row["worse_off"]
+        ]
+    head = [
+        "set",
+        "partition (parties)",
+        "model",
+        "alone, mean",
+        "alone, worst",
+        "federated",
+        "pooled",
+        "own tests: alone",
+        "federated",
+        "personal",
+        "better off",
+        "worse off",
+    ]
+    n_judged = sum(row.get("own_tests", 0) for row in result["rows"])
+    n_missing = result["cases"] - len(result["rows"])
+    told = [
+        *([f"**{n_missing} rows are missing**; `--check` names them."] if n_missing else []),
+        f"{len(worse)} of {n_judged} comparisons find a party worse off than alone by more than "
+        f"its 95 % interval{': ' if worse else '.'}" + "; ".join(worse) + ("." if worse else ""),
+        "Left out: " + "; ".join(f"{k} ({why})" for k, why in result["left_out"].items()) + ".",
+        f"Rows took {sum(row['seconds'] for row in result['rows']) / 60:.0f} minutes together, "
+        f"{result['processes']} at once. {_end(result)}",
+    ]
+    return "\n\n".join([_machine(result), _table(head, lines), *told])
+
+
+def _auc(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
 def _end(result: Result) -> str:
     load = ", ".join(f"{value:.1f}" for value in result["load_average_at_the_end"])
     return f"Load average at the end {load}."
@@ -447,6 +532,8 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "ledger_append": ledger_append,
     "ledger_verify": ledger_verify,
     "evidence_batch": evidence_batch,
+    "rows": rows,
+    "table": table,
 }
 
 
