@@ -186,6 +186,33 @@ def test_a_crossed_threshold_is_a_finding_and_a_kept_one_is_none(judged: Judged)
     assert not {key for key, _, about in kept if about == "champion"} & {"slope", "hosmer_lemeshow"}
 
 
+def test_a_comparison_that_is_withheld_says_so_and_is_missing(judged: Judged) -> None:
+    def withheld(document: dict[str, Any]) -> None:
+        document["comparison"] = {"withheld": "too_coarse"}
+
+    evaluation = changed(judged.evaluation, withheld)
+    text = validation_report.render(judged.result, judged.facts, evaluation=evaluation)
+
+    assert "rule <code>too_coarse</code>" in text
+    assert findings.missing(judged.result, evaluation) == ["oot", "challenger"]
+    assert "DeLong’s test of" not in text  # noqa: RUF001
+
+
+def test_a_challenger_that_ranks_better_is_a_finding(judged: Judged) -> None:
+    def better(document: dict[str, Any]) -> None:
+        document["comparison"]["delong"] |= {"difference": 0.02, "p_high": 0.049}
+        document["comparison"]["mcnemar"] |= {"only_challenger_right": 70, "exact_p_value": 0.01}
+
+    def unsure(document: dict[str, Any]) -> None:
+        document["comparison"]["delong"] |= {"difference": 0.02, "p_high": 0.051}
+
+    found = {key for key, _, _ in found_in(judged, changed(judged.evaluation, better))}
+    kept = {key for key, _, _ in found_in(judged, changed(judged.evaluation, unsure))}
+
+    assert {"delong", "mcnemar"} <= found
+    assert not {"delong", "mcnemar"} & kept
+
+
 def test_another_hold_out_than_the_training_runs_is_a_finding(judged: Judged) -> None:
     def more(document: dict[str, Any]) -> None:
         document["overall"]["champion"]["n"] += 1
