@@ -55,3 +55,8 @@ def _trees(result: ResultFile, view: ModelView) -> Iterator[Figure]:
     yield Figure(name="importance", entry=entry)
     for row in view.importance:
         yield Figure(name=f"importance.{row.name}", entry=entry, value=row.rows)
+        yield Figure(name=f"splits.{row.name}", entry=entry, value=row.splits)
+    grown = cited(result, "trees", "model")
+    yield Figure(name="trees", entry=grown, value=len(view.splits))
+    for number, splits in enumerate(view.splits, start=1):
+        yield Figure(name=f"tree.{number}", entry=grown, value=splits)

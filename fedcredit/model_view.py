@@ -121,6 +121,8 @@ class ModelView:
         A scorecard's features, the one with the longest reach first.
     importance : tuple of Importance
         Of trees, most rows first.
+    splits : tuple of int
+        Of each tree.
     n_weights : int
         Of a network; else 0.
     too_good : tuple of str
@@ -135,6 +137,7 @@ class ModelView:
     card: Card | None = None
     movers: tuple[Mover, ...] = ()
     importance: tuple[Importance, ...] = ()
+    splits: tuple[int, ...] = ()
     n_weights: int = 0
     too_good: tuple[str, ...] = ()
 
@@ -168,6 +171,7 @@ class ModelView:
             card=card,
             movers=movers(card) if card is not None else (),
             importance=_importance(result) if kind == "gbdt" else (),
+            splits=_splits(model) if kind == "gbdt" else (),
             n_weights=len(model.get("weights", ())) if kind == "network" else 0,
             too_good=tuple(map(str, model.get("suspicious", ()))) if kind == "gbdt" else (),
         )
@@ -225,6 +229,11 @@ def _columns(model: Mapping[str, Any]) -> tuple[Column, ...]:
         if found and all("name" in item for item in found):
             return tuple(Column.of(item) for item in found)
     return ()
+
+
+def _splits(model: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return how many splits each tree has."""
+    return tuple(sum(node["feature"] >= 0 for node in tree) for tree in model["trees"])
 
 
 def _importance(result: ResultFile) -> tuple[Importance, ...]:

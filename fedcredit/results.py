@@ -172,10 +172,11 @@ class TrainingResult:
         """Return a line for each party that abstained, feature left out, and one to look at."""
         lines = [f"{party} abstained: {why}" for party, why in self.file.abstaining.items()]
         lines += [f"left out: {name} {reason}" for name, reason in self.model.dropped.items()]
+        # Of trees only the bound is released, not the value.
+        told = {n: f"{iv:.2f} " if iv > 0.5 else "" for n, iv in self.model.suspicious.items()}
         return lines + [
-            f"look at {name}: information value {iv:.2f} is above 0.5; was it known before the "
-            "outcome?"
-            for name, iv in self.model.suspicious.items()
+            f"look at {name}: information value {iv}is above 0.5; was it known before the outcome?"
+            for name, iv in told.items()
         ]
 
     def to_json(self) -> str:
