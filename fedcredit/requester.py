@@ -209,7 +209,7 @@ class Requester:
         run = self.member.ledger.state.runs[run_id]
         deadline = time.monotonic() + GAINS_S
         found = {}
-        for name, act in run.rounds[-1].contributions.items():
+        for name, act in sorted(run.rounds[-1].contributions.items()):
             commitment = act.data["commits"].get(GAIN)
             if commitment is None:
                 continue

@@ -70,7 +70,7 @@ def gbdt(course: GbdtCourse) -> Gbdt:
             "min_rows": task.min_rows,
             "min_gain": task.min_gain,
             "bins": task.bins,
-            "monotone": {names[i]: task.monotone.get(names[i], 0) for i in course.kept},
+            "monotone": dict(task.monotone),
             "bad_weight": task.bad_weight,
             "patience": task.patience,
             "grid_cells": task.grid_cells,

@@ -8,11 +8,13 @@ from sklearn.metrics import roc_auc_score
 
 import fedcredit as fc
 from fedcredit.errors import JobError
+from fedcredit.figure_names import figures_of
 from fedcredit.party_gain import PartyGain
 from fedcredit.simulation import split_key
 from fedcredit_ledger.canonical import encode
 from fedcredit_ledger.entry import open_commitment
 from fedcredit_models import samples
+from fedcredit_parties.contributions import KeptContribution
 from fedcredit_parties.told_gain import GAIN
 from tests.simulated import bank_frames, entries, parts, small_federation, small_job
 
@@ -127,3 +129,35 @@ def test_the_joint_auc_is_scikit_learns_on_the_party_s_own_hold_out(told):
     expected = roc_auc_score(held["bad"], result.model.decision_function(held))
 
     assert fc.contribution(result).loc["bank-0", "auc_joint"] == pytest.approx(expected, abs=5e-5)
+
+
+def test_the_figure_leads_to_the_contribution_that_commits_to_it(told, tmp_path):
+    _, result = told
+    page = result.report(tmp_path / "report.html").read_text("utf-8")
+
+    for party, gain in result.file.gains.items():
+        figure = figures_of(result.file)[f"gain.{party}"]
+        assert (figure.entry, figure.value) == (gain.entry, gain.gain)
+        assert result.file.participation[party].entries[-1] == gain.entry
+        assert f'data-figure="gain.{party}"' in page
+
+
+def test_a_party_that_crashed_before_it_told_tells_once_when_it_is_back(told):
+    federation, result = told
+    simulation = parts(federation)
+    holder, ledger = simulation.holders["bank-0"], simulation.holders["bank-0"].member.ledger
+    run = ledger.state.runs[result.run_id]
+    mailbox = simulation.requester.member.mailbox
+    kept = KeptContribution(tensor="metrics", n_ciphertexts=1, n_clipped=0, packed=b"x")
+    holder.contributions.put(run.run_id, run.rounds[-1].entry_id, kept)
+
+    def heard() -> int:
+        mailbox.collect()
+        return len(mailbox.all(lambda letter: letter.kind == GAIN and letter.sender == "bank-0"))
+
+    before = heard()
+    for _ in range(2):  # it starts twice, and forgets the run each time
+        holder._forgotten.discard(run.run_id)
+        holder._forget(run)
+
+    assert heard() == before + 1
