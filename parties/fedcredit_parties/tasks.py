@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from fedcredit_parties.errors import MalformedMessageError
 from fedcredit_parties.evaluation_task import EvaluationTask
+from fedcredit_parties.gbdt_task import GbdtTask
 from fedcredit_parties.network_task import NetworkTask
 from fedcredit_parties.scorecard_task import ScorecardTask
 from fedcredit_parties.survey_task import SurveyTask
@@ -12,6 +13,7 @@ from fedcredit_parties.task import MAX_TASK_BYTES, Task
 
 KINDS: Mapping[str, type[Task]] = {
     "scorecard": ScorecardTask,
+    "gbdt": GbdtTask,
     "evaluation": EvaluationTask,
     "survey": SurveyTask,
     "network": NetworkTask,
