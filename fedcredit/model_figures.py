@@ -26,6 +26,9 @@ def model_figures(result: ResultFile, view: ModelView) -> Iterator[Figure]:
         yield from _trees(result, view)
     if view.n_weights:
         yield Figure(name="weights", entry=cited(result, "weights", "model"), value=view.n_weights)
+    for name, value in zip(("intercept", "slope"), view.calibration, strict=False):
+        entry = cited(result, "calibration", "model")
+        yield Figure(name=f"calibration_{name}", entry=entry, value=value)
 
 
 def _scorecard(result: ResultFile, view: ModelView, card: Card) -> Iterator[Figure]:

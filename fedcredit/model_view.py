@@ -125,6 +125,8 @@ class ModelView:
         Of each tree.
     n_weights : int
         Of a network; else 0.
+    calibration : tuple of float
+        Intercept and slope of a network's score; empty when it has none.
     too_good : tuple of str
         Features of trees whose information value was above the limit of suspicion.
     """
@@ -139,6 +141,7 @@ class ModelView:
     importance: tuple[Importance, ...] = ()
     splits: tuple[int, ...] = ()
     n_weights: int = 0
+    calibration: tuple[float, ...] = ()
     too_good: tuple[str, ...] = ()
 
     @classmethod
@@ -173,6 +176,9 @@ class ModelView:
             importance=_importance(result) if kind == "gbdt" else (),
             splits=_splits(model) if kind == "gbdt" else (),
             n_weights=len(model.get("weights", ())) if kind == "network" else 0,
+            calibration=tuple(map(float, model.get("calibration", ())))
+            if kind == "network"
+            else (),
             too_good=tuple(map(str, model.get("suspicious", ()))) if kind == "gbdt" else (),
         )
 

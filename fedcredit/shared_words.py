@@ -205,6 +205,10 @@ SHARED: Catalogue = {
         "in the model’s file, whose digest is in the ledger.",
         "网络共有 {n} 个权重；隐藏层见参数。权重在模型文件中，其摘要记录在账本里。",
     ),
+    "model.calibrated": (
+        "Its output is calibrated on summed rows: intercept {intercept}, slope {slope}.",
+        "其输出在汇总的数据行上校准：截距 {intercept}，斜率 {slope}。",
+    ),
     # training
     "training.title": ("Training", "训练过程"),
     "training.rounds": ("{n} opened rounds", "{n} 轮已开启"),

@@ -269,23 +269,25 @@ def test_trees_are_told_by_how_much_they_ask_each_feature(
     assert page.bare == []
 
 
-def test_a_network_is_told_by_the_number_of_its_weights(
+def test_a_network_is_told_by_its_weights_and_its_calibration(
     saved: dict[str, Any], facts: list[dict[str, object]]
 ) -> None:
     saved["model"] = {
         "format": "fedcredit-mlp/v1",
         "params": {"hidden": [4, 2]},
         "weights": [7] * 41,
+        "calibration": [-0.25, 1.5],
     }
     saved["figures"]["model"] = saved["entries"]["model"]
+    result = ResultFile.model_validate(saved)
 
     for write in (development_report.render, report.render):
-        page = Numbers(write(ResultFile.model_validate(saved), facts))
+        page = Numbers(write(result, facts))
         assert page.shown["weights"] == ["41"]
+        assert page.shown["calibration_slope"] == ["1.5000"]
+        assert page.shown["calibration_intercept"] == ["\N{MINUS SIGN}0.2500"]
         assert page.bare == []
-    assert Numbers(development_report.render(ResultFile.model_validate(saved), facts)).shown[
-        "setting.hidden"
-    ] == ["4", "2"]
+    assert Numbers(development_report.render(result, facts)).shown["setting.hidden"] == ["4", "2"]
 
 
 def with_gains(saved: dict[str, Any]) -> dict[str, Any]:
