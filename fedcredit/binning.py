@@ -1,12 +1,9 @@
 """The bins of a federation in a notebook: what `fedcredit_models` computes, with charts."""
 
-import warnings
-
 from markupsafe import Markup
 
 from fedcredit import bin_charts
 from fedcredit_models.binning_set import Binning as Bins
-from fedcredit_models.information_value import LeakageWarning
 
 
 class Binning(Bins):
@@ -37,9 +34,6 @@ class Binning(Bins):
         return bin_charts.woe_chart(table)
 
     def _repr_html_(self) -> str:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", LeakageWarning)
-            values = self.iv()
         drawn = [self.chart(name) for name in self.names if name not in self.pending]
         parts = Markup("").join(drawn)
         table = Markup(self.table().to_html(index=False, na_rep="", border=0, escape=True))
@@ -49,7 +43,7 @@ class Binning(Bins):
         ).format(
             Markup(bin_charts.STYLE),
             repr(self).strip("<>"),
-            bin_charts.iv_chart(values),
+            bin_charts.iv_chart(self.iv(warn=False)),
             parts,
             table,
         )

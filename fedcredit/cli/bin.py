@@ -75,7 +75,7 @@ def bin(
 
         show_json({"binning": json.loads(found.to_json()), "warnings": warnings})
         return
-    show_frame("", found._iv())
+    show_frame("", found.iv(warn=False))
     for is_fine in (False, True) if fine else (False,):
         table = found.table(fine=is_fine)
         if len(table):

@@ -126,7 +126,7 @@ def _show(result: "SurveyResult") -> None:
     if len(result.correlation) > 1:
         vif = result.vif.loc[:, ["vif"]]
         show_frame("correlations, pairwise", result.correlation.join(vif))
-    show_frame("information values", result.binning._iv())
+    show_frame("information values", result.binning.iv(warn=False))
     show_frame("stability over time", result.stability)
     if len(result.vintages):
         show_frame("vintages", result.vintages.set_index(["vintage", "months_on_book"]))

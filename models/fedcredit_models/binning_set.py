@@ -221,19 +221,21 @@ class Binning:
                 parts.append(bin_frames.uncounted(self._plan[one], self._features[one]))
         return bin_frames.joined(parts)
 
-    def iv(self) -> pd.DataFrame:
+    def iv(self, *, warn: bool = True) -> pd.DataFrame:
         """Return information values, largest first: iv, band, bins, by feature.
+
+        Parameters
+        ----------
+        warn : bool, default True
+            Warn of features above 0.5; False for a caller who tells of them in its own way.
 
         Warns
         -----
         LeakageWarning
             Naming each feature above 0.5.
         """
-        for name, value in self.suspicious.items():
+        for name, value in self.suspicious.items() if warn else ():
             warnings.warn(leakage_text(name, value), LeakageWarning, stacklevel=2)
-        return self._iv()
-
-    def _iv(self) -> pd.DataFrame:
         return bin_frames.information([table for _, table in self._counted()])
 
     @property
@@ -315,7 +317,7 @@ class Binning:
         return found
 
     def _repr_html_(self) -> str:
-        return f"{self._iv().to_html()}\n{self.table().to_html(index=False)}"
+        return f"{self.iv(warn=False).to_html()}\n{self.table().to_html(index=False)}"
 
     def __repr__(self) -> str:
         """Return the headline."""

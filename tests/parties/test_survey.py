@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -214,3 +215,60 @@ def test_a_fixed_bin_that_is_too_small_stops_the_survey_by_name() -> None:
 def test_too_few_rows_are_not_described() -> None:
     with pytest.raises(SmallCellError, match="too few rows to be described"):
         released(survey(), FRAME.head(9))
+
+
+PLAIN: dict[str, Any] = {"periods": None, "pairs": (), "stepwise": None, "time_column": None}
+
+
+def test_a_selection_alone_needs_no_table() -> None:
+    course, documents = released(survey(**PLAIN | {"stepwise": StepwiseRules(most=1)}))
+    assert [d["phase"] for d in documents[:4]] == [
+        "quantiles", "statistics", "tables", "stepwise",
+    ]  # fmt: skip
+    assert len(course.active) == 1 and course.steps[-1]["move"] == "done"
+
+
+def test_a_selection_among_no_features_ends_with_the_intercept() -> None:
+    frame = FRAME.assign(income=5.0)
+    task = survey(**PLAIN | {"features": (FEATURES[0],), "stepwise": StepwiseRules()})
+    course, _ = released(task, frame)
+    assert course.dropped == {0: "constant"}
+    share = frame["bad"].mean()
+    assert course.coefficients[0] == pytest.approx(np.log(share / (1 - share)), abs=1e-9)
+
+
+def test_one_number_alone_has_a_mean_and_no_correlation() -> None:
+    course, _ = released(survey(**PLAIN | {"features": (FEATURES[1],)}))
+    assert len(course.statistics["means"]) == 1
+    assert course.statistics["correlations"] == []
+
+
+def test_an_undeclared_level_is_counted_as_other() -> None:
+    frame = FRAME.assign(job=FRAME["job"].where(FRAME["job"] != "c", "never declared"))
+    course, _ = released(survey(**PLAIN), frame)
+    table = course.table_named("job")
+    assert table is not None
+    other = next(b for b, label in enumerate(table.labels) if "other" in label.split(", "))
+    assert "c" not in table.labels[other].split(", ")
+    expected = FRAME.loc[FRAME["job"] == "c", "bad"]
+    fine = course.fine[2]
+    assert fine is not None
+    at = fine.labels.index("other")
+    assert (fine.n[at], fine.bads[at]) == (len(expected), expected.sum())
+
+
+@pytest.mark.parametrize("dtype", ["Float64", "float32", object, "category", "decimal"])
+def test_a_party_with_another_dtype_of_the_same_values_adds_the_same(dtype: Any) -> None:
+    whole = FRAME["visits"].round()
+    if dtype == "decimal":
+        other = whole.map(lambda v: Decimal(int(v)), na_action="ignore").astype(object)
+    elif dtype == "category":
+        other = whole
+    else:
+        other = whole.astype(dtype)
+    job = FRAME["job"].astype("category" if dtype == "category" else object)
+    released_, _ = released(survey(**PLAIN), FRAME.assign(visits=other, job=job))
+    expected, _ = released(survey(**PLAIN), FRAME.assign(visits=whole))
+    assert released_.statistics == expected.statistics
+    assert released_.tables == expected.tables
+    assert released_.columns == expected.columns

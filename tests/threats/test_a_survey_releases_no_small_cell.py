@@ -68,6 +68,11 @@ def federation() -> Iterator[fc.Federation]:
 
 @pytest.fixture(scope="module")
 def seen(federation: fc.Federation) -> fc.SurveyResult:
+    return survey(federation)
+
+
+def survey(federation: fc.Federation) -> fc.SurveyResult:
+    """Ask for everything that a survey can tell of these rows, but a selection."""
     return fc.describe(
         federation,
         label="bad",
@@ -173,3 +178,19 @@ def test_what_is_released_of_a_survey_is_integers_and_words(seen: fc.SurveyResul
         else:
             kinds.add(type(part))
     assert kinds == {int, str}
+
+
+def test_without_the_rules_the_same_survey_tells_all_of_it() -> None:
+    """The weaker variant: a policy of ones, under which each of the hunts above finds its prey."""
+    ones = fc.DisclosurePolicy(min_subjects=1, min_bads=1, min_goods=1)
+    with small_federation(frames(), policy=ones) as federation:
+        seen = survey(federation)
+    assert seen.table.loc["few_missing", "missing"] == 5
+    assert seen.table.loc["one", "mean"] * len(POOLED) == pytest.approx(4)
+    told = seen.vintages[seen.vintages["months_on_book"] == 0].set_index("vintage")["n"]
+    assert told["2023-Q4"] == 6
+    flag, twin = POOLED["flag"], POOLED["twin"]
+    r, n = seen.correlation.loc["flag", "twin"], len(POOLED)
+    p, q = flag.mean(), twin.mean()
+    both = n * (p * q + r * np.sqrt(p * (1 - p) * q * (1 - q)))
+    assert round(both) == ((flag == 1) & (twin == 1)).sum() == 2
