@@ -84,8 +84,10 @@ DEVELOPMENT: Catalogue = {
     "col.withheld": ("Withheld", "未公布"),
     "data.split": (
         "A keyed hash of the subject draws the hold-out, the same at every party, so that a "
-        "subject known to two parties stands on one side.",
-        "保留样本由带密钥的主体哈希抽取，各方一致，因此在两方都有记录的主体只落在一侧。",
+        "subject known to two parties stands on one side; without an id column the row’s declared "
+        "features stand for the subject, and a split column overrides.",
+        "保留样本由带密钥的主体哈希抽取，各方一致，因此在两方都有记录的主体只落在一侧；"
+        "没有主体编号列时以该行声明的变量代表主体，如有划分列则以其为准。",
     ),
     "data.columns": ("Features and declared bounds", "变量与声明的取值范围"),
     "data.bounds": (

@@ -75,7 +75,7 @@ SHARED: Catalogue = {
     "basis.court order": ("court order", "法院命令"),
     "basis.police order": ("police order", "公安机关命令"),
     "purpose.modelling": ("modelling", "建模"),
-    "and": (" and ", "和"),
+    "and": (" and ", "与"),
     "stop": (". ", "。"),
     "run.grant": ("grant of {party}", "{party} 的授权"),
     "run.proposal": ("run proposed", "提出运行"),
