@@ -35,7 +35,7 @@ RELEASED = (
     "evaluation",
     "AUC, KS, Gini, Brier, calibration, score bands and a cut-off of all rows; figures and "
     "approvals of the slices that pass the cell rules; DeLong's and McNemar's test; drift indices "
-    "by month",
+    "by month. The models travel in the task, which the coordinator reads, too",
 )
 """Name of the release function, and in words what it releases."""
 
