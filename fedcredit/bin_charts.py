@@ -12,6 +12,9 @@ from markupsafe import Markup
 from fedcredit_models.binning import BinTable
 
 WIDTH, TOP, FOOT, LEFT = 360, 18, 58, 34
+ROOM = 14
+"""Between a bar's end and what is written above or below it."""
+
 SAFE, RISKY, PLAIN = "#3b7d5c", "#b23a3a", "#2f6f8f"
 LONGEST = 16
 """Longest label of an axis, in characters; the whole one is in the tooltip."""
@@ -20,7 +23,8 @@ STYLE = (
     ".fc-bins{font-family:sans-serif}.fc-bins .fc-row{display:flex;flex-wrap:wrap;gap:12px}"
     ".fc-bins svg{width:360px;max-width:100%}.fc-bins svg text{font-size:10px;fill:currentColor}"
     ".fc-bins table{border-collapse:collapse;margin:8px 0}.fc-bins td,.fc-bins th{padding:2px 8px;"
-    "text-align:right;border-bottom:1px solid #8884}"
+    "text-align:right;border-bottom:1px solid #8884;white-space:nowrap}"
+    ".fc-bins table{display:block;overflow-x:auto}"
 )
 
 
@@ -28,8 +32,8 @@ def woe_chart(table: BinTable) -> Markup:
     """Draw one bar a bin, up for a safe one and down for a risky one, with its bad rate."""
     height = 200
     largest = max(0.05, max(abs(float(woe)) for woe in table.woe))
-    middle = TOP + (height - TOP - FOOT) / 2
-    scale = (height - TOP - FOOT) / 2 / largest
+    half = (height - TOP - FOOT) / 2
+    middle, scale = TOP + half, (half - ROOM) / largest
     slot = (WIDTH - LEFT - 6) / table.n_bins
     marks = [_line(LEFT, middle, WIDTH - 6, middle)]
     for b, label in enumerate(table.labels):

@@ -36,7 +36,11 @@ class Binning(Bins):
     def _repr_html_(self) -> str:
         drawn = [self.chart(name) for name in self.names if name not in self.pending]
         parts = Markup("").join(drawn)
-        table = Markup(self.table().to_html(index=False, na_rep="", border=0, escape=True))
+        table = Markup(
+            self.table().to_html(
+                index=False, na_rep="", border=0, escape=True, float_format="{:.6g}".format
+            )
+        )
         return Markup(
             '<div class="fc-bins"><style>{}</style><p><b>{}</b></p><div class="fc-row">{}{}</div>'
             "{}</div>"

@@ -201,5 +201,5 @@ class SurveyResult:
 def _table(title: str, frame: pd.DataFrame) -> Markup:
     """Return a table; every text in it is escaped by pandas."""
     return Markup("<h4>{}</h4>{}").format(
-        title, Markup(frame.to_html(na_rep="", border=0, escape=True))
+        title, Markup(frame.to_html(na_rep="", border=0, escape=True, float_format="{:.6g}".format))
     )

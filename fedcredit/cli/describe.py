@@ -169,7 +169,7 @@ def write_page(path: Path, body: str, *, title: str) -> None:
     path.write_text(
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         '<meta name="viewport" content="width=device-width"><style>body{max-width:1100px;'
-        "margin:1em auto;padding:0 1em;overflow-wrap:anywhere}table{display:block;overflow-x:auto}"
+        "margin:1em auto;padding:0 1em}"
         f"</style></head><body>{body}</body></html>",
         encoding="utf-8",
     )
