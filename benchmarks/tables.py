@@ -502,6 +502,52 @@ def _peers(result: Result) -> str:
     return _table([*head, "MB sent per site"], rows)
 
 
+def mlp_rounds(result: Result) -> str:
+    """Return seconds and bytes of a network's round, each with its ratio to plain averaging."""
+    plain = result["cases"][0]["round_s"]["median"]
+    rows = []
+    for case in result["cases"]:
+        step = case["step"]
+        rows.append(
+            [
+                case["system"],
+                _spread(case["round_s"]),
+                f"{case['round_s']['median'] / plain:.1f}x",
+                f"{case['mb_sent_per_party']:.2f}",
+                f"{case['bytes_a_parameter']:.1f}",
+                "none" if step is None else f"{step:.1e}",
+                f"{case['auc']:.4f}",
+            ]
+        )
+    for peer in result["peers"]:
+        if "unavailable" in peer:
+            rows.append([peer["name"], "unavailable", "-", "-", "-", "-", peer["unavailable"]])
+            continue
+        sent = peer["mb_sent_per_party"]
+        rows.append(
+            [
+                f"{peer['name']}, processes over TLS",
+                _spread(peer["round_s"]),
+                f"{peer['round_s']['median'] / plain:.1f}x",
+                "not counted" if sent is None else f"{sent / peer['rounds']:.2f}",
+                "-" if sent is None else f"{sent * 1e6 / peer['rounds'] / peer['parameters']:.1f}",
+                "-",
+                "-",
+            ]
+        )
+    head = ["system", "a round, s", "ratio", "MB a party sends", "bytes a parameter", "step"]
+    case = (
+        f"{_thousands(result['parameters'])} parameters, {result['parties']} parties, "
+        f"{_thousands(result['rows'])} rows of which two thirds are trained on, "
+        f"{result['rounds']} rounds."
+    )
+    return "\n\n".join([_machine(result), case, _table([*head, "hold-out AUC"], rows)])
+
+
+def _thousands(n: int) -> str:
+    return f"{n:,}".replace(",", " ")
+
+
 def _spread(values: dict[str, float]) -> str:
     return f"{values['median']:.2f} ({values['least']:.2f} to {values['most']:.2f})"
 
@@ -532,6 +578,7 @@ TABLES: dict[str, Callable[[Result], str]] = {
     "ledger_append": ledger_append,
     "ledger_verify": ledger_verify,
     "evidence_batch": evidence_batch,
+    "mlp_rounds": mlp_rounds,
     "rows": rows,
     "table": table,
 }
