@@ -68,6 +68,7 @@ bench: setup ## measure on this machine; writes benchmarks/results/
 	@$(VENV)/bin/python benchmarks/evidence_batch.py
 	@$(VENV)/bin/python benchmarks/rows.py
 	@$(VENV)/bin/python benchmarks/table.py
+	@$(VENV)/bin/python benchmarks/mlp_rounds.py
 	@$(VENV)/bin/python benchmarks/tables.py
 
 clean: ## remove demo/ and the tools' caches (not .venv)
