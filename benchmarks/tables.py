@@ -544,6 +544,83 @@ def mlp_rounds(result: Result) -> str:
     return "\n\n".join([_machine(result), case, _table([*head, "hold-out AUC"], rows)])
 
 
+def gbdt_vs_pooled(result: Result) -> str:
+    """Return trees against scikit-learn's, CPU seconds by part, ciphertexts, and the daemons."""
+    fits = [
+        (f"scikit-learn, {bins} bins, {words}", fit)
+        for words, group in (
+            ("its own threads", result["pooled"]),
+            ("one thread", result["pooled_one_thread"]),
+        )
+        for bins, fit in group.items()
+    ]
+    pooled = [
+        [name, f"{fit['seconds']:.2f}", f"{fit['cpu_s']:.2f}", f"{fit['auc']:.4f}"]
+        for name, fit in fits
+    ]
+    runs = [
+        [
+            row["ledger"],
+            str(row["trees"]),
+            str(row["rounds"]),
+            f"{row['seconds']:.1f}",
+            f"{row['ratio']:.1f}x",
+            f"{row['cpu_s']:.1f}",
+            f"{row['cpu_ratio']:.1f}x",
+            f"{1000 * row['s_per_round']:.0f}",
+            f"{row['mb_sent_per_party']:.0f}",
+            f"{row['auc']:.4f}",
+        ]
+        for row in result["encrypted"]
+    ]
+    parts = list(result["encrypted"][0]["parts_cpu_s"])
+    shares = [
+        [
+            row["ledger"],
+            *(f"{row['parts_cpu_s'][part]:.1f}" for part in parts),
+            f"{row['cpu_s']:.1f}",
+        ]
+        for row in result["encrypted"]
+    ]
+    counts = result["encrypted"][0]["ciphertexts_per_tree"]
+    trips = [[name, *map(str, n), str(sum(n))] for name, n in counts.items() if len(n) == 5]
+    sections = [
+        _machine(result),
+        _table(["pooled rows", "seconds", "CPU seconds", "AUC in training"], pooled),
+        _table(
+            [
+                "ledger",
+                "trees",
+                "rounds",
+                "encrypted, s",
+                "ratio (aim: 12)",
+                "CPU seconds",
+                "ratio of CPU seconds",
+                "ms a round",
+                "MB sent per party",
+                "AUC in training",
+            ],
+            runs,
+        ),
+        "CPU seconds by part; all members share the machine's cores:",
+        _table(["ledger", *parts, "together"], shares),
+        "Ciphertexts of one party in a full tree, by level:",
+        _table(["what is summed", "root", "1", "2", "3", "4", "together"], trips),
+        "Two levels a trip need one joint histogram for every pair of features, "
+        f"{' + '.join(map(str, counts['two levels a trip']))} ciphertexts for levels 0 to 5 in "
+        "three trips.",
+    ]
+    if result["daemons"]:
+        row = result["daemons"]
+        trip = row["s_per_round_trip"]
+        sections.append(
+            f"On three daemons over Flower: {row['trees']} trees, {row['rounds']} rounds, "
+            f"{row['seconds']:.0f} s; a round trip {_spread(trip)} s. 100 trees of depth 5 are 500 "
+            f"round trips, {500 * trip['median'] / 60:.0f} minutes at that pace."
+        )
+    return "\n\n".join(sections)
+
+
 def _thousands(n: int) -> str:
     return f"{n:,}".replace(",", " ")
 
@@ -574,6 +651,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 TABLES: dict[str, Callable[[Result], str]] = {
     "ckks_cost": ckks_cost,
     "horizontal_vs_pooled": horizontal_vs_pooled,
+    "gbdt_vs_pooled": gbdt_vs_pooled,
     "deployment": deployment,
     "ledger_append": ledger_append,
     "ledger_verify": ledger_verify,

@@ -60,3 +60,14 @@ def test_daemons_with_3_and_15_parties_are_within_the_bars() -> None:
         assert case["ratio"]["median"] <= 1.5
         assert case["round_s"]["median"] <= 1.5 * case["echo_specified_s"][1]
         assert sum(case["round_parts_s"].values()) == pytest.approx(case["mean_round_s"], abs=0.002)
+
+
+def test_the_encrypted_trees_rank_as_scikit_learns_at_the_same_bins() -> None:
+    path = BENCHMARKS / "results" / "gbdt_vs_pooled.json"
+    result = json.loads(path.read_text(encoding="utf-8"))
+    theirs = result["pooled_one_thread"]["32"]["auc"]
+
+    assert [row["ledger"] for row in result["encrypted"]] == ["memory", "disk"]
+    for row in result["encrypted"]:
+        assert row["rounds"] == 5 * row["trees"] + 3  # one round a level
+        assert abs(row["auc"] - theirs) <= 0.003
