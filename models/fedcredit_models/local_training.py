@@ -2,14 +2,11 @@
 
 PyTorch is imported here and nowhere else, when a network is trained for the first time; scoring
 does without. Training is in double precision, on the graphics processor where there is one, and
-follows from its seed: the order of the rows is drawn from it, and a small network's sums are formed
-by one thread.
+follows from its seed: the order of the rows is drawn from it, and one thread forms every sum.
+PyTorch's number of threads belongs to the process: it is one from the first training on.
 """
 
 import hashlib
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,9 +22,6 @@ if TYPE_CHECKING:
     import torch
 
 Device = Literal["auto", "cpu", "cuda"]
-
-_entered = threading.Lock()
-_inside = 0
 
 
 @dataclass(frozen=True)
@@ -114,29 +108,29 @@ def train(
     import torch
 
     place = torch.device(_chosen(device))
-    with _one_thread():
-        order = torch.Generator().manual_seed(seed)
-        released = torch.from_numpy(start.copy()).to(place)
-        weights = released.clone().requires_grad_(True)
-        penalised = torch.from_numpy(architecture.penalised).to(place)
-        numbers = torch.from_numpy(rows.numbers).to(place)
-        codes = torch.from_numpy(rows.codes).to(place)
-        bad = torch.from_numpy((np.asarray(y) == 1).astype(np.float64)).to(place)
-        weight = bad * (row_weights[1] - row_weights[0]) + row_weights[0]
-        velocity = torch.zeros_like(released)
-        for _ in range(rules.epochs):
-            shuffled = torch.randperm(len(rows), generator=order).to(place)
-            for batch in torch.split(shuffled, rules.batch_size):
-                eta = log_odds(architecture, weights, numbers[batch], codes[batch])
-                loss = (weight[batch] * row_losses(eta, bad[batch], rules.loss.exponent)).mean()
-                (gradient,) = torch.autograd.grad(loss, weights)
-                with torch.no_grad():
-                    gradient += rules.l2 * penalised * weights
-                    if rules.mu:
-                        gradient += rules.mu * (weights - released)
-                    velocity.mul_(rules.momentum).add_(gradient)
-                    weights -= rules.learning_rate * velocity
-        found = weights.detach().cpu().numpy()
+    torch.set_num_threads(1)
+    order = torch.Generator().manual_seed(seed)
+    released = torch.from_numpy(start.copy()).to(place)
+    weights = released.clone().requires_grad_(True)
+    penalised = torch.from_numpy(architecture.penalised).to(place)
+    numbers = torch.from_numpy(rows.numbers).to(place)
+    codes = torch.from_numpy(rows.codes).to(place)
+    bad = torch.from_numpy((np.asarray(y) == 1).astype(np.float64)).to(place)
+    weight = bad * (row_weights[1] - row_weights[0]) + row_weights[0]
+    velocity = torch.zeros_like(released)
+    for _ in range(rules.epochs):
+        shuffled = torch.randperm(len(rows), generator=order).to(place)
+        for batch in torch.split(shuffled, rules.batch_size):
+            eta = log_odds(architecture, weights, numbers[batch], codes[batch])
+            loss = (weight[batch] * row_losses(eta, bad[batch], rules.loss.exponent)).mean()
+            (gradient,) = torch.autograd.grad(loss, weights)
+            with torch.no_grad():
+                gradient += rules.l2 * penalised * weights
+                if rules.mu:
+                    gradient += rules.mu * (weights - released)
+                velocity.mul_(rules.momentum).add_(gradient)
+                weights -= rules.learning_rate * velocity
+    found = weights.detach().cpu().numpy()
     if not np.isfinite(found).all():
         raise NotConvergedError(
             "training left the finite numbers: the learning rate is too large for these inputs"
@@ -192,29 +186,3 @@ def _chosen(device: Device) -> str:
     if device == "cuda" and not found:
         raise ValueError('device="cuda": PyTorch finds no graphics processor; use "auto"')
     return "cuda" if found and device != "cpu" else "cpu"
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let one thread form every sum, so that their order is fixed; the last to leave sets it back.
-
-    PyTorch's number of threads is the process's; parties in one process train side by side.
-    """
-    import torch
-
-    global _inside, _threads_before
-    with _entered:
-        if _inside == 0:
-            _threads_before = torch.get_num_threads()
-        _inside += 1
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        with _entered:
-            _inside -= 1
-            if _inside == 0:
-                torch.set_num_threads(_threads_before)
-
-
-_threads_before = 1

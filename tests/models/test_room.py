@@ -8,7 +8,7 @@ from pathlib import Path
 import fedcredit_models
 
 ROOM = Path(fedcredit_models.__file__).parent
-ALLOWED = {"numpy", "pandas", "sklearn", "fedcredit_models", *sys.stdlib_module_names}
+ALLOWED = {"numpy", "pandas", "sklearn", "torch", "fedcredit_models", *sys.stdlib_module_names}
 RIM = {"os", "pathlib", "socket", "time", "datetime", "io", "subprocess", "pickle", "threading"}
 
 
