@@ -159,18 +159,14 @@ class Personal(BadClassifier):
         if min(n_bads, len(outcome) - n_bads) < LEAST:
             choice = _only_joint(counts, f"fewer than {LEAST} bads or goods: too few to choose by")
             return cls(joint, None, None, Calibration(), choice)
-        centre = personal_layer.joint_layer(joint)
-        Z = personal_layer.representation(joint, X)
-        own = personal_layer.choose(Z, outcome, centre, seed=seed)
-        layer, eta = (None, eta) if own is None else own
         model = alone.unfitted(joint) if local is None else local
         features = X[[name for name in joint.feature_names_in_ if name in X.columns]]
         why = ""
         if local is None:
             local, why = alone.fitted(model, features, outcome, schema)
         if local is None:
-            choice = _only_joint(counts, f"no model of its own: {why}", own_layer=own is not None)
-            return cls(joint, None, layer, calibrate(eta, outcome), choice)
+            choice = _only_joint(counts, f"no model of its own: {why}")
+            return cls(joint, None, None, calibrate(eta, outcome), choice)
         unseen = alone.cross_fitted(model, features, outcome, schema, seed=seed)
         seen = local.decision_function(X)
         charge = mixture.optimism(
@@ -179,6 +175,14 @@ class Personal(BadClassifier):
             len(outcome),
             joint_rows or alone.n_trained(joint),
         )
+        own = personal_layer.choose(
+            personal_layer.representation(joint, X),
+            outcome,
+            personal_layer.joint_layer(joint),
+            charge=charge,
+            seed=seed,
+        )
+        layer, eta = (None, eta) if own is None else own
         losses = mixture.losses(eta, unseen, outcome, seed=seed)
         weight = _rounded(mixture.weight_of(losses, charge))
         choice = _chosen(weight, losses, charge, counts, own_layer=own is not None)
@@ -231,9 +235,9 @@ def _rounded(weight: float) -> float:
     return 0.0 if weight <= EDGE else 1.0 if weight >= 1.0 - EDGE else weight
 
 
-def _only_joint(counts: dict[str, int], why: str, *, own_layer: bool = False) -> Choice:
+def _only_joint(counts: dict[str, int], why: str) -> Choice:
     return Choice(
-        kind="joint", weight=1.0, own_layer=own_layer, **counts,
+        kind="joint", weight=1.0, own_layer=False, **counts,
         loss_alone=None, loss_joint=None, loss_chosen=None, why=why,
     )  # fmt: skip
 

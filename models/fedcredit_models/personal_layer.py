@@ -156,7 +156,7 @@ def refit(Z: Floats, y: NDArray[np.int64], centre: Floats, penalty: float) -> La
 
 
 def choose(
-    Z: Floats, y: NDArray[np.int64], centre: Floats, *, seed: int = 0
+    Z: Floats, y: NDArray[np.int64], centre: Floats, *, charge: float = 0.0, seed: int = 0
 ) -> tuple[LastLayer, Floats] | None:
     """Return the best last layer and its cross-fitted log odds; None when the joint one stays.
 
@@ -166,6 +166,9 @@ def choose(
     Parameters
     ----------
     Z, y, centre : as for `refit`
+    charge : float, default 0.0
+        By how much the joint model flatters itself on these rows, in log loss over all of them: a
+        layer that only believes it more would save as much, so it has to save that as well.
     seed : int, default 0
         Of the folds.
     """
@@ -173,7 +176,7 @@ def choose(
     eta, stays = centre[0] + Z @ centre[1:], np.empty(len(y))
     for rest, fold in cuts:
         stays[fold] = calibrate(eta[rest], y[rest]).apply(eta[fold])
-    best, chosen = float(log_losses(stays, y).sum()) - NEEDED, None
+    best, chosen = float(log_losses(stays, y).sum()) - NEEDED - charge, None
     for penalty in PENALTIES:
         eta = np.empty(len(y))
         for rest, fold in cuts:
