@@ -62,6 +62,7 @@ def assemble(delivery: Delivery, request: HorizontalJob) -> TrainingResult:
             "run_id": run_id,
             "label": request.label,
             "purpose": request.purpose,
+            "features": [feature.name for feature in course.task.features],
             "requester": run.requester,
             "parties": run.roster,
             "started": received[str(run.started)],

@@ -45,6 +45,9 @@ class Evaluation(Request[EvaluationResult]):
         Share of an exposure that is lost when it goes bad.
     rows : {"all", "train", "holdout", "oot"}
         Which sample is judged; with the `holdout` of the job that fitted the model, its hold-out.
+    drawn_by : sequence of str, optional
+        Columns of the job that fitted the model, in their order. Without `id_column` and
+        `split_column` they draw the hold-out; a training result or its saved file says them itself.
     watch, act : float
         Drift indices (PSI, CSI) from which a month asks for a look, and for a decision.
     purpose, label, ...
@@ -76,6 +79,7 @@ class Evaluation(Request[EvaluationResult]):
     approval_rate: float = Field(default=0.8, ge=0.01, le=0.99)
     loss_given_default: float = Field(default=0.45, ge=0.0, le=1.0)
     rows: Literal["all", "train", "holdout", "oot"] = "all"
+    drawn_by: tuple[str, ...] = ()
     watch: float = Field(default=0.1, gt=0.0, allow_inf_nan=False)
     act: float = Field(default=0.25, gt=0.0, allow_inf_nan=False)
 
@@ -90,7 +94,13 @@ class Evaluation(Request[EvaluationResult]):
                 fields[role] = JudgedModel.of(fields[role])
         read = [feature.name for m in _judged(fields) for feature in m.saved.features]
         sliced = [fields.get(name) for name in ("segment", "group")]
-        fields["features"] = tuple(dict.fromkeys([*read, *(str(x) for x in sliced if x)]))
+        if fields.get("id_column") or fields.get("split_column") or not fields.get("holdout"):
+            fields["drawn_by"] = ()
+        elif not fields.get("drawn_by"):
+            known = (m.drawn_by for m in _judged(fields) if m.drawn_by)
+            fields["drawn_by"] = next(known, ())
+        used = [*read, *(str(x) for x in sliced if x), *map(str, fields["drawn_by"])]
+        fields["features"] = tuple(dict.fromkeys(used))
         if fields.get("period_column") and not fields.get("time_column"):
             fields["time_column"] = fields["period_column"]
         super().__init__(**fields)
@@ -105,7 +115,7 @@ class Evaluation(Request[EvaluationResult]):
             return months(first, last)
         return tuple(map(str, periods)) if isinstance(periods, Iterable) else periods
 
-    @field_validator("segments", "groups", mode="before")
+    @field_validator("segments", "groups", "drawn_by", mode="before")
     @classmethod
     def _listed(cls, names: object) -> object:
         if isinstance(names, str):
@@ -123,6 +133,12 @@ class Evaluation(Request[EvaluationResult]):
                 raise ValueError(f"{by}s: needs a {by}, the column that holds them")
         if self.rows == "holdout" and self.holdout == 0.0 and self.split_column is None:
             raise ValueError("rows: there is no hold-out without holdout or a split_column")
+        is_drawn = self.id_column is None and self.split_column is None
+        if self.rows in ("train", "holdout") and self.holdout and is_drawn and not self.drawn_by:
+            raise ValueError(
+                "drawn_by: without an id_column the columns of the job that fitted the model draw "
+                "its hold-out; name them in their order, or give result.json as the model"
+            )
         if self.rows == "oot" and self.oot_from is None:
             raise ValueError("rows: out of time from when? give oot_from")
         if self.watch > self.act:
@@ -205,6 +221,7 @@ class Evaluation(Request[EvaluationResult]):
                 **common,
                 **packed,
                 "rows": self.rows,
+                "drawn_by": self.drawn_by,
                 "partitions": [{"by": b, "column": c, "names": n} for b, c, n in partitions],
                 "approval_rate": self.approval_rate,
                 "baseline": [{"eta_high_nano": end, "n": n} for end, n in self.model.bands],

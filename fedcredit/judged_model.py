@@ -33,14 +33,23 @@ class JudgedModel:
         Its JSON in the one form that `to_json` writes; the digest is of this.
     bands : tuple of (int, int)
         Released training bands: upper end in eta in units of 1e-9, and rows; empty when unknown.
+    drawn_by : tuple of str
+        Columns of the job that fitted it, in their order: without an id column they draw the
+        hold-out; empty when unknown.
     """
 
     def __init__(
-        self, *, saved: SavedModel, text: str, bands: tuple[tuple[int, int], ...] = ()
+        self,
+        *,
+        saved: SavedModel,
+        text: str,
+        bands: tuple[tuple[int, int], ...] = (),
+        drawn_by: tuple[str, ...] = (),
     ) -> None:
         self.saved = saved
         self.text = text
         self.bands = bands
+        self.drawn_by = drawn_by
 
     @property
     def scale(self) -> tuple[float, float]:
@@ -117,7 +126,12 @@ class JudgedModel:
                 (round((offset - band.points_low) / factor * 1e9 / STEP_NANO) * STEP_NANO, band.n)
                 for band in result.metrics["train"].bands
             )
-        return cls(saved=read_model(text), text=text, bands=bands if len(bands) > 1 else ())
+        return cls(
+            saved=read_model(text),
+            text=text,
+            bands=bands if len(bands) > 1 else (),
+            drawn_by=() if result is None else result.features,
+        )
 
 
 def _scale(model: BadClassifier) -> tuple[float, float]:

@@ -139,6 +139,7 @@ class ResultFile(_Part):
     run_id: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
     label: str
     purpose: str
+    features: tuple[str, ...] = ()
     requester: str
     parties: tuple[str, ...]
     started: str

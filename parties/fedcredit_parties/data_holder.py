@@ -272,7 +272,7 @@ class DataHolder:
         try:
             rows = Rows(
                 frame,
-                task.table_schema,
+                task.draw_schema,
                 holdout=task.holdout,
                 oot_from=task.oot_from,
                 split_key=split_key,

@@ -5,6 +5,7 @@ exactly a model of a known format is refused with the task.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar, Literal, Self
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from fedcredit_models.evaluating import EvaluationPlan
 from fedcredit_models.saved_model import SavedModel
+from fedcredit_models.schema import Schema
 from fedcredit_models.slicing import MAX_SLICES, Slicing
 from fedcredit_parties.packed_model import MAX_PACKED, unpack_model
 from fedcredit_parties.task import Task
@@ -59,6 +61,9 @@ class EvaluationTask(Task):
         Share of rows that would be approved.
     baseline : tuple of BaselineBand
         What the months' scores are compared with; the first told month when empty.
+    drawn_by : tuple of str
+        Columns that draw the hold-out where there is no id column: those of the job that fitted the
+        model, in their order. All features when empty.
     slice_cells, joint_cells : int
         Cells of a slice's score grid, and of the joint grid of both scores.
     """
@@ -72,6 +77,7 @@ class EvaluationTask(Task):
     partitions: tuple[Slices, ...] = Field(default=(), max_length=3, strict=False)
     approval_rate: float = Field(default=0.8, ge=0.01, le=0.99)
     baseline: tuple[BaselineBand, ...] = Field(default=(), max_length=MAX_BANDS, strict=False)
+    drawn_by: tuple[str, ...] = Field(default=(), max_length=500, strict=False)
     slice_cells: int = Field(default=1024, ge=128, le=8192)
     joint_cells: int = Field(default=128, ge=64, le=512)
 
@@ -92,12 +98,22 @@ class EvaluationTask(Task):
         for part in self.partitions:
             if part.column not in declared and part.column != self.time_column:
                 raise ValueError("partitions: a column that is neither a feature nor the time")
+        if not set(self.drawn_by) <= declared or len(set(self.drawn_by)) != len(self.drawn_by):
+            raise ValueError("drawn_by: features of the task, each once")
         ends = [band.eta_high_nano for band in self.baseline]
         if ends != sorted(set(ends)) or len(ends) == 1:
             raise ValueError("baseline: two bands or more, from safe to risky")
         if self.rows != "all" and self.rows not in self.samples:
             raise ValueError("rows: the task has no such sample")
         return self
+
+    @property
+    def draw_schema(self) -> Schema:
+        """The columns that draw the hold-out."""
+        if not self.drawn_by:
+            return self.table_schema
+        features = {feature.name: feature for feature in self.features}
+        return replace(self.table_schema, features=tuple(features[name] for name in self.drawn_by))
 
     @cached_property
     def plan(self) -> EvaluationPlan:

@@ -202,6 +202,11 @@ class Task(BaseModel):
         )
 
     @property
+    def draw_schema(self) -> Schema:
+        """The columns by which rows are drawn into samples where there is no id column."""
+        return self.table_schema
+
+    @property
     def parameters(self) -> Parameters:
         """The CKKS parameter set of the run."""
         return parameters_named(self.encryption)

@@ -71,6 +71,27 @@ def test_the_bands_that_training_released_are_the_baseline(
     assert result.file.drift.months[0].population_stability is not None
 
 
+def test_the_hold_out_that_is_judged_is_the_one_that_was_kept_out(
+    banks: fc.Federation, trained: fc.TrainingResult, tmp_path: Path
+) -> None:
+    """Without an id column the job's columns draw it; columns of the slices change nothing."""
+    saved = trained.save(tmp_path)
+
+    for model in (trained, saved):
+        judged = banks.run(
+            question(model=model, group="sex", segment="product", rows="holdout", holdout=0.3)
+        )
+        assert judged.file.overall["champion"].n == trained.metrics["holdout"]["n"]
+    assert judged.file.overall["champion"].bads == trained.metrics["holdout"]["bads"]
+
+
+def test_a_hold_out_that_nobody_can_draw_again_is_not_judged(trained: fc.TrainingResult) -> None:
+    with pytest.raises(ConfigError, match="drawn_by: without an id_column"):
+        question(model=trained.model, rows="holdout", holdout=0.3)
+    named = question(model=trained.model, rows="holdout", holdout=0.3, drawn_by=FEATURES)
+    assert named.drawn_by == tuple(FEATURES)
+
+
 def test_a_notebook_gets_tables(result: fc.EvaluationResult) -> None:
     assert result.overall.loc["n", "champion"] == 1500
     assert list(result.by("group").index) == ["f", "m"]
