@@ -25,7 +25,7 @@ MAY_IMPORT = {
 # An auditor installs the ledger room and nothing heavy; the models room is mathematics.
 ONLY_THIRD_PARTY = {
     "fedcredit_ledger": {"cryptography"},
-    "fedcredit_models": {"numpy", "pandas", "sklearn", "torch"},
+    "fedcredit_models": {"numpy", "pandas", "scipy", "sklearn", "torch"},
 }
 
 # An extra: asked for by name at run time, so that the room loads without it.

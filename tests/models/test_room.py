@@ -8,7 +8,9 @@ from pathlib import Path
 import fedcredit_models
 
 ROOM = Path(fedcredit_models.__file__).parent
-ALLOWED = {"numpy", "pandas", "sklearn", "torch", "fedcredit_models", *sys.stdlib_module_names}
+ALLOWED = {
+    "numpy", "pandas", "scipy", "sklearn", "torch", "fedcredit_models", *sys.stdlib_module_names,
+}  # fmt: skip
 RIM = {"os", "pathlib", "socket", "time", "datetime", "io", "subprocess", "pickle", "threading"}
 
 
