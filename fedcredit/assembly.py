@@ -120,6 +120,7 @@ def assemble(delivery: Delivery, request: HorizontalJob) -> TrainingResult:
         requester=run.requester,
         key_holder=member.role("key-holder"),
         coordinator=member.role("coordinator"),
+        opened=kind.opened,
     )
     return TrainingResult(
         file=file,

@@ -126,6 +126,7 @@ def assemble_evaluation(delivery: Delivery, request: "Evaluation") -> Evaluation
             requester=run.requester,
             key_holder=member.role("key-holder"),
             coordinator=member.role("coordinator"),
+            opened="fine histograms of scores",
         ),
         facts=facts,
         openings={index: [opening] for index, opening in course.openings.items()},

@@ -106,6 +106,7 @@ GBDT = ModelKind(
     settings=GbdtSettings,
     task=task,
     fitted=fitted,
+    opened="histograms of gradients and curvatures, kept until the next level; fine histograms",
     released={
         "quantiles": (
             "quantile-edges",

@@ -32,6 +32,8 @@ class ModelKind:
         The released course, the unfitted estimator, columns left out -> the fitted estimator.
     released : mapping of str to (str, str)
         Phase -> name of its release function, and in words what it releases.
+    opened : str
+        What the key holder sees for the length of a call, in words.
     figures : mapping of str to str
         Figure of the report -> the phase whose last opening released it.
     operation : str
@@ -45,6 +47,7 @@ class ModelKind:
     task: Callable[[Mapping[str, Any], Any], Task]
     fitted: Callable[[Any, Any, Mapping[str, str]], BadClassifier]
     released: Mapping[str, tuple[str, str]]
+    opened: str
     figures: Mapping[str, str] = field(default_factory=dict)
     operation: str = "sum"
     scale: Callable[[Any], tuple[float, float]] = lambda model: (OFFSET, FACTOR)

@@ -110,6 +110,7 @@ NETWORK = ModelKind(
     task=task,
     fitted=fitted,
     operation="train",
+    opened="weighted updates of the network, fine histograms",
     released={
         "quantiles": (
             "input-figures",

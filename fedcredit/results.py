@@ -28,6 +28,8 @@ class DisclosureStatement:
         The roster.
     requester, key_holder, coordinator : str
         The other roles, by name.
+    opened : str
+        What the opened sums were, in words.
     """
 
     releases: tuple[Disclosure, ...]
@@ -35,6 +37,7 @@ class DisclosureStatement:
     requester: str
     key_holder: str
     coordinator: str
+    opened: str
 
     def __str__(self) -> str:
         """Return one sentence a role."""
@@ -54,8 +57,7 @@ class DisclosureStatement:
             )
         lines.append(
             f"{self.key_holder} saw, for the length of each call, the opened sums of all parties "
-            "(gradients, Hessians, fine histograms) and each party's row count; no single "
-            "contribution."
+            f"({self.opened}) and each party's row count; no single contribution."
         )
         lines.append(
             f"{self.coordinator} learned who answered when, sizes and digests, the task's columns; "

@@ -91,6 +91,7 @@ SCORECARD = ModelKind(
         ),
         "metrics": ("metrics", "AUC, KS, Gini, Brier, score bands, ROC and calibration points"),
     },
+    opened="gradients, Hessians, fine histograms",
     figures={
         "edges": "quantiles",
         "bins": "bins",

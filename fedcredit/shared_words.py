@@ -248,8 +248,8 @@ SHARED: Catalogue = {
     ),
     "sums.scorecard": ("gradients, Hessians, fine histograms", "梯度、海森矩阵、细直方图"),
     "sums.gbdt": (
-        "histograms of gradients and curvatures, fine histograms",
-        "梯度与曲率的直方图、细直方图",
+        "histograms of gradients and curvatures, kept until the tree’s next level; fine histograms",
+        "梯度与曲率的直方图（保留至该树的下一层）、细直方图",
     ),
     "sums.network": (
         "weighted updates of the network, fine histograms",

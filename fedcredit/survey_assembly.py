@@ -72,6 +72,7 @@ def assemble_survey(delivery: Delivery, request: "Survey") -> SurveyResult:
             requester=run.requester,
             key_holder=member.role("key-holder"),
             coordinator=member.role("coordinator"),
+            opened="fine histograms and sums of moments",
         ),
         checkpoint=checkpoint,
         finality=None if finality is None else Finality.model_validate(finality),

@@ -11,7 +11,6 @@ scorecardpy (ShichenXie), ``woebin`` and ``scorecard``, version 0.1.9.
 """
 
 import csv
-import io
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -199,7 +198,7 @@ def _rows(text: str) -> list[dict[str, Any]]:
         raise _READ.wrong("the text is too long")
     if text.lstrip()[:1] not in ("[", "{"):
         try:
-            return list(csv.DictReader(io.StringIO(text)))
+            return list(csv.DictReader(text.splitlines(keepends=True)))
         except csv.Error:
             raise _READ.wrong("the text is neither CSV nor JSON") from None
     found = _READ.load(text)

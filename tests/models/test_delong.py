@@ -1,6 +1,5 @@
 """DeLong's test from histograms is the test from all pairs of rows, within its printed bound."""
 
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
