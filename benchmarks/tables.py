@@ -436,7 +436,8 @@ def table(result: Result) -> str:
     told = [
         *([f"**{n_missing} rows are missing**; `--check` names them."] if n_missing else []),
         f"{len(worse)} of {n_judged} comparisons find a party worse off than alone by more than "
-        f"its 95 % interval{': ' if worse else '.'}" + "; ".join(worse) + ("." if worse else ""),
+        f"its own 95 % interval (by chance alone {0.025 * n_judged:.0f} would)"
+        f"{': ' if worse else '.'}" + "; ".join(worse) + ("." if worse else ""),
         "Left out: " + "; ".join(f"{k} ({why})" for k, why in result["left_out"].items()) + ".",
         f"Rows took {sum(row['seconds'] for row in result['rows']) / 60:.0f} minutes together, "
         f"{result['processes']} at once. {_end(result)}",
