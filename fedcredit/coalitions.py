@@ -29,17 +29,18 @@ MOST_PARTIES = 6
 
 @dataclass(frozen=True)
 class CoalitionPlan:
-    """Coalitions of parties, and the id that each one's run will have.
+    """Coalitions of parties, and the ids that the two runs of each will have.
 
     Attributes
     ----------
     parties : tuple of str
-    runs : mapping of frozenset of str to str
-        Coalition -> run id.
+    runs, judgements : mapping of frozenset of str to str
+        Coalition -> id of the run that fits its model, and of that in which all parties judge it.
     """
 
     parties: tuple[str, ...]
     runs: Mapping[Coalition, str]
+    judgements: Mapping[Coalition, str]
 
     @classmethod
     def leave_one_out(cls, parties: Iterable[str]) -> Self:
@@ -76,12 +77,13 @@ class CoalitionPlan:
     @classmethod
     def _of(cls, names: tuple[str, ...], sizes: Iterable[int]) -> Self:
         chosen = [frozenset(c) for size in sizes for c in combinations(names, size)]
-        return cls(names, {coalition: str(uuid.uuid4()) for coalition in chosen})
+        runs, judgements = ({c: str(uuid.uuid4()) for c in chosen} for _ in range(2))
+        return cls(names, runs, judgements)
 
     @property
     def run_ids(self) -> tuple[str, ...]:
         """Every id: what each party has to allow."""
-        return tuple(self.runs.values())
+        return (*self.runs.values(), *self.judgements.values())
 
 
 def leave_one_out(
@@ -179,7 +181,8 @@ class _Values:
                 rows="holdout",
                 parties=self._plan.parties,
                 **{name: getattr(job, name) for name in _SAME},
-            )
+            ),
+            run_id=self._plan.judgements[coalition],
         )
         auc = judged.file.overall["champion"].auc
         if auc is None:

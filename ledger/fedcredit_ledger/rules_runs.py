@@ -464,13 +464,13 @@ def _demand_no_differencing(
     roster: tuple[str, ...],
     assets: frozenset[str],
 ) -> None:
-    """Decisions 7: two sums over one cohort with and without a party are that party's data."""
-    kind = (run.proposal["request_kind"], run.proposal.get("label_definition_digest"))
+    """Decisions 7: two sums over one cohort with and without a party are that party's data.
+
+    What the two runs compute plays no part: a scorecard's bins less a survey's are its counts.
+    """
     digest = differencing_digest(run.run_id)
     for other in state.runs.values():
         if other is run or other.opened_roster is None or not assets & other.assets:
-            continue
-        if kind != (other.proposal["request_kind"], other.proposal.get("label_definition_digest")):
             continue
         for name in sorted(set(roster) ^ set(other.opened_roster)):
             if not is_endorsed(state, incoming.received, name, DIFFERENCING, digest):

@@ -74,13 +74,13 @@ def test_leave_one_out_names_what_is_lost(three):
     assert found["adds"].abs().max() < 0.05
 
 
-def test_a_plan_has_a_run_for_each_coalition():
+def test_a_plan_has_two_runs_for_each_coalition():
     one = fc.CoalitionPlan.leave_one_out(["c", "a", "b"])
     every = fc.CoalitionPlan.shapley("abcd", least=3)
 
     assert {"".join(sorted(c)) for c in one.runs} == {"abc", "ab", "ac", "bc"}
     assert {"".join(sorted(c)) for c in every.runs} == {"abcd", "abc", "abd", "acd", "bcd"}
-    assert len(set(every.run_ids)) == 5
+    assert len(set(every.run_ids)) == 2 * 5
 
 
 def test_too_many_parties_no_hold_out_and_strangers_are_named(three):

@@ -687,10 +687,14 @@ def test_the_same_roster_may_run_again(five_finished):
     assert second_run(five_finished, FIVE) == ""
 
 
-def test_another_label_is_another_statistic(five_finished):
-    code = second_run(five_finished, FIVE[:4], label_definition_digest=digest("other"))
+@pytest.mark.parametrize("field", ["label_definition_digest", "request_kind"])
+def test_another_label_or_another_kind_counts_the_same_people(five_finished, field):
+    """Rows and edges say nothing of the label: their difference is a bank's all the same."""
+    value = digest("other") if field == "label_definition_digest" else "horizontal-survey"
 
-    assert code == ""
+    code = second_run(five_finished, FIVE[:4], **{field: value})
+
+    assert code == "roster-differencing"
 
 
 def test_the_bank_in_the_difference_may_endorse_it(five_finished):

@@ -39,11 +39,26 @@ def test_the_same_people_without_one_bank_are_not_summed(opened_by_four: fc.Fede
     assert "round-attempted" not in types_of(opened_by_four, run.run_id)
 
 
+@pytest.mark.parametrize("kind", ["trees", "survey"])
+def test_another_kind_of_run_over_fewer_banks_is_refused_too(
+    opened_by_four: fc.Federation, kind: str
+) -> None:
+    """Counts of a scorecard less those of anything else over three banks are the fourth's."""
+    terms: dict[str, Any] = {"parties": SOME, "run_deadline_s": 20}
+    with pytest.raises(DifferencingError):
+        if kind == "trees":
+            opened_by_four.run(small_job(model=fc.Gbdt(n_trees=1), **terms))
+        else:
+            fc.describe(opened_by_four, purpose="modelling", label="bad", **terms)
+
+    assert newest_run(opened_by_four).opened == []
+
+
 @pytest.mark.parametrize("field", ["request_kind", "label_definition_digest"])
 def test_dressing_the_run_up_as_another_kind_does_not_help(
     opened_by_four: fc.Federation, monkeypatch: pytest.MonkeyPatch, field: str
 ) -> None:
-    """The rule compares kind and definition: a requester must not be able to choose them."""
+    """Kind and definition follow from the task: a requester must not be able to choose them."""
     ledger = parts(opened_by_four).requester.member.ledger
     honest_append = ledger.append
 
