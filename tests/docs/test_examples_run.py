@@ -50,7 +50,9 @@ def test_the_program_of_an_example_runs(checkout: Path, name: str) -> None:
     assert done.stdout
 
 
-@pytest.mark.parametrize("name", ["horizontal_scorecard", "gbdt_fraud"])
+@pytest.mark.parametrize(
+    "name", ["horizontal_scorecard", pytest.param("gbdt_fraud", marks=pytest.mark.long)]
+)
 def test_the_commands_of_an_example_work_as_its_readme_says(checkout: Path, name: str) -> None:
     folder = checkout / "examples" / name
     readme = (folder / "README.md").read_text(encoding="utf-8")

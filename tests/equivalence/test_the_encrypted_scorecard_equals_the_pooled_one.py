@@ -8,8 +8,14 @@ from sklearn.metrics import roc_auc_score
 from tests.equivalence.credit_data import IID15, LABEL, RECIPES
 from tests.equivalence.runs import LINES, Comparison, Line, card_name, compare
 
-CASES = [(name, recipe.rule) for name, recipe in RECIPES.items()]
-CASES += [(name, IID15) for name in RECIPES]
+AT_FIFTEEN = ("demo", "hmeq")
+"""Sets that are dealt to fifteen banks in every test run; the others in the long one."""
+
+CASES = [pytest.param((name, recipe.rule)) for name, recipe in RECIPES.items()]
+CASES += [
+    pytest.param((name, IID15), marks=() if name in AT_FIFTEEN else pytest.mark.long)
+    for name in RECIPES
+]
 
 
 @pytest.fixture(scope="module", params=CASES, ids=" - ".join)
