@@ -62,6 +62,8 @@ class GivenBinning:
         ------
         SchemaMismatchError
             When a column is declared in another way than it was when it was binned.
+        ConfigError
+            When a feature has a single bin.
         """
         if binning is None:
             return ()
@@ -75,7 +77,16 @@ class GivenBinning:
                     remedy=f"bin {feature.name} again with fc.bin or fedcredit bin",
                 )
         asked = {feature.name for feature in features}
-        return tuple(bins for bins in binning.plan if bins.feature in asked)
+        wanted = tuple(bins for bins in binning.plan if bins.feature in asked)
+        single = [bins.feature for bins in wanted if bins.n_bins < 2]
+        if single:
+            raise ConfigError(
+                f"a single bin tells nothing: {', '.join(single)}",
+                expected="at least two bins of every feature",
+                found="one; nothing was run",
+                remedy=f'leave it out: binning.drop("{single[0]}"), or cut it',
+            )
+        return wanted
 
 
 def read_binning(given: object) -> Binning:

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from fedcredit_models import correlation as correlations
-from fedcredit_models import crosstab, stability, vintage
+from fedcredit_models import crosstab, moments, stability, vintage
 from fedcredit_models.distribution import PER_MILLE, WITHHELD
 from fedcredit_models.drift import DriftThresholds
 from fedcredit_models.dropped import REASONS
 from fedcredit_models.fixed_point import FixedPoint
-from fedcredit_models.moments import CORRELATION_BITS, RELEASE_BITS, deviation_bound, mean_bound
+from fedcredit_models.moments import CORRELATION_BITS
 from fedcredit_models.tails import chi_square_tail, normal_two_sided
 from fedcredit_parties.survey_course import MICRO, SurveyCourse
 
@@ -39,12 +39,8 @@ def description(course: SurveyCourse) -> pd.DataFrame:
             "note": _note(course, i),
         }
         if i in place:
-            j, fixed = place[i], FixedPoint(feature)
-            scale = math.ldexp(fixed.unit, -RELEASE_BITS)
-            row["mean"] = fixed.middle + course.statistics["means"][j] * scale
-            row["mean_bound"] = mean_bound(fixed)
-            row["sd"] = course.statistics["deviations"][j] * scale
-            row["sd_bound"] = deviation_bound(fixed, column.present)
+            mean, sd = (course.statistics[name][place[i]] for name in ("means", "deviations"))
+            row |= moments.told(FixedPoint(feature), mean, sd, column.present)
         row |= {
             name: math.nan if cell == WITHHELD else _upper(course, i, cell)
             for name, cell in zip(QUANTILES, column.quantiles, strict=False)
@@ -76,7 +72,7 @@ def _note(course: SurveyCourse, i: int) -> str:
         parts.append(column.spread)
     if WITHHELD in (column.present, *column.tail):
         parts.append("a count below the cell rules is withheld")
-    if i in course.dropped and column.spread in ("varies", "nearly constant"):
+    if i in course.dropped and column.spread not in ("constant", "empty"):
         parts.append(REASONS[course.dropped[i]])
     return "; ".join(parts)
 

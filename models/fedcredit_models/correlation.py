@@ -17,11 +17,15 @@ from numpy.typing import NDArray
 from fedcredit_models.cell_rules import CellRules
 from fedcredit_models.moments import (
     CORRELATION_BITS,
+    DIGITS,
     MomentSums,
     correlation,
     correlation_bound,
     spread,
 )
+
+MIN_ROWS = 30
+"""Fewest rows that two columns share, whatever smaller number of subjects the policy allows."""
 
 WITHHELD = "few"
 """Stands for a correlation of too few rows, or of a table with a small cell."""
@@ -47,28 +51,29 @@ def release(
     Returns
     -------
     (list of int or str, int)
-        In units of 2**-40, `WITHHELD` or `CONSTANT`; and e, so that rounding to fixed point moved
-        none of them by more than ``2**e``.
+        To `DIGITS` decimal places in units of 2**-40, `WITHHELD` or `CONSTANT`; and e, so that
+        rounding to fixed point and to these places moved none of them by more than ``2**e``.
 
     Disclosure
     ----------
-    The result is released; counts, sums and products are not.
+    The result is released; counts, sums and products are not. How much single rows weigh in a
+    pair's sums is not judged beyond the number of its rows: no histogram of them is summed.
     """
     p = len(sums.count)
     found: list[int | str] = []
     moved = 2.0**-CORRELATION_BITS
     for j, k in combinations(range(p), 2):
         r = correlation(sums, j, k)
-        if int(sums.count[j, k]) < max(rules.min_subjects, 3):
+        if int(sums.count[j, k]) < max(rules.min_subjects, MIN_ROWS):
             found.append(WITHHELD)
         elif r is None:
             found.append(CONSTANT)
         elif _is_small_table(sums, j, k, r, upper_share[j], upper_share[k], rules):
             found.append(WITHHELD)
         else:
-            found.append(round(r * 2**CORRELATION_BITS))
+            found.append(round(round(r, DIGITS) * 2**CORRELATION_BITS))
             moved = max(moved, correlation_bound(sums, j, k))
-    return found, math.ceil(math.log2(moved))
+    return found, math.ceil(math.log2(moved + 0.5 * 10.0**-DIGITS))
 
 
 def _is_small_table(
@@ -119,7 +124,9 @@ def matrix(released: Sequence[int | str], names: Sequence[str]) -> pd.DataFrame:
     found = np.eye(p)
     rows, columns = np.triu_indices(p, 1)
     for j, k, value in zip(rows, columns, released, strict=True):
-        r = math.nan if isinstance(value, str) else math.ldexp(value, -CORRELATION_BITS)
+        r = math.nan
+        if not isinstance(value, str):
+            r = round(math.ldexp(value, -CORRELATION_BITS), DIGITS)
         found[j, k] = found[k, j] = r
     return pd.DataFrame(found, index=list(names), columns=list(names))
 

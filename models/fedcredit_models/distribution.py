@@ -2,7 +2,8 @@
 
 Everything is read from the summed histogram that also gives the quantile edges. Smallest and
 largest value belong to single subjects and are never told; the outermost quantiles stand in their
-place, 0.5 % and 99.5 %, as long as enough subjects lie at and beyond them. A count below the
+place, 0.5 % and 99.5 %, as long as enough subjects lie at and beyond them. Mean and deviation are
+told unless few subjects make them up. A count below the
 smallest number of subjects is withheld, with a second one where the total would give it away.
 """
 
@@ -11,8 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fedcredit_models.cell_rules import CellRules
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 PER_MILLE = (5, 10, 50, 250, 500, 750, 950, 990, 995)
 """Released quantiles, in thousandths."""
@@ -20,9 +25,18 @@ PER_MILLE = (5, 10, 50, 250, 500, 750, 950, 990, 995)
 WITHHELD = -1
 """Stands for a count or a quantile that is not released."""
 
-Spread = Literal["varies", "nearly constant", "constant", "empty"]
+FEW_VALUES = 4
+"""A column of so many values, or fewer, is a table: number, mean and deviation give its counts."""
 
-SPREADS: tuple[Spread, ...] = ("varies", "nearly constant", "constant", "empty")
+Spread = Literal["varies", "nearly constant", "constant", "empty", "few rows decide"]
+
+SPREADS: tuple[Spread, ...] = (
+    "varies",
+    "nearly constant",
+    "constant",
+    "empty",
+    "few rows decide",
+)
 
 
 @dataclass(frozen=True)
@@ -35,9 +49,10 @@ class Distribution:
         Rows with an ordinary value.
     tail : tuple of int
         Rows that are missing, then rows of each special code.
-    spread : {"varies", "nearly constant", "constant", "empty"}
+    spread : {"varies", "nearly constant", "constant", "empty", "few rows decide"}
         *Nearly constant*: so few rows leave the most frequent cell that their mean would tell of
-        them.
+        them. *Few rows decide*: of few values one is rare, or fewer rows than the smallest number
+        of subjects may carry more than half of the squared distances from the middle row.
     quantiles : tuple of int
         Cells of the grid whose upper values are the quantiles of `PER_MILLE`; empty for a category.
     """
@@ -57,7 +72,11 @@ class Distribution:
 
 
 def describe(
-    counts: Sequence[int], n_ordinary: int, rules: CellRules, *, ordered: bool = True
+    counts: Sequence[int],
+    n_ordinary: int,
+    rules: CellRules,
+    *,
+    ends: tuple[Floats, Floats] | None = None,
 ) -> Distribution:
     """Return what may be released of a summed histogram.
 
@@ -70,8 +89,9 @@ def describe(
     rules : CellRules
         The federation's; of these the smallest number of subjects binds, because nothing here
         says how a row ended.
-    ordered : bool, default True
-        The cells are those of a number.
+    ends : (ndarray, ndarray), optional
+        Lower and upper end of each ordinary cell (`Grid.ends`); None for a category, which has no
+        quantiles.
 
     Disclosure
     ----------
@@ -88,7 +108,9 @@ def describe(
         spread = "constant"
     elif n - int(ordinary.max()) < least:
         spread = "nearly constant"
-    quantiles = tuple(_quantile(ordinary, k, least) for k in PER_MILLE) if ordered else ()
+    elif ends is not None and (_is_small_table(ordinary, least) or _few(ordinary, *ends, least)):
+        spread = "few rows decide"
+    quantiles = () if ends is None else _quantiles(ordinary, least)
     return Distribution(told[0], tuple(told[1:]), spread, quantiles)
 
 
@@ -101,18 +123,57 @@ def _withhold(cells: list[int], least: int) -> list[int]:
     return [WITHHELD if i in hidden else n for i, n in enumerate(cells)]
 
 
-def _quantile(ordinary: "np.ndarray[tuple[int], np.dtype[np.int64]]", k: int, least: int) -> int:
-    """Return the smallest cell with k thousandths of the rows at or below it.
+def _is_small_table(ordinary: Ints, least: int) -> bool:
+    """Tell whether the rows hold few values, one of them rarely.
 
-    Withheld when fewer than `least` rows lie at or below it, or at or above it.
+    Also when all but fewer than `least` rows do.
+    """
+    held = ordinary[ordinary > 0]
+    rare = int(held[held < least].sum())
+    if len(held) <= FEW_VALUES:
+        return rare > 0
+    return int((held >= least).sum()) <= FEW_VALUES and 0 < rare < least
+
+
+def _few(ordinary: Ints, bottoms: Floats, tops: Floats, least: int) -> bool:
+    """Tell whether fewer than `least` rows may carry most of the squared distances.
+
+    The distances are from the middle row's cell. Those of the outermost rows are taken to the far
+    ends of their cells, those of all rows to the near ends: so a grid that is too coarse to judge
+    counts as one in which few rows decide.
+    """
+    below = np.cumsum(ordinary)
+    cell = int(np.searchsorted(below, (int(below[-1]) + 1) // 2, side="left"))
+    middle = (bottoms[cell] + tops[cell]) / 2
+    far = np.maximum(np.abs(bottoms - middle), np.abs(tops - middle)) ** 2
+    near = np.maximum(np.maximum(bottoms - middle, middle - tops), 0.0) ** 2
+    order = np.argsort(-far, kind="stable")
+    before = np.cumsum(ordinary[order]) - ordinary[order]
+    taken = np.clip(least - 1 - before, 0, ordinary[order])
+    return bool(2 * (taken * far[order]).sum() > (ordinary * near).sum())
+
+
+def _quantiles(ordinary: Ints, least: int) -> tuple[int, ...]:
+    """Return for each of `PER_MILLE` the smallest cell with so many of the rows at or below it.
+
+    Withheld when fewer than `least` rows lie at or below it, at or above it, or above the one that
+    was told before and up to it.
     """
     below = np.cumsum(ordinary)
     n = int(below[-1]) if len(below) else 0
     if n == 0:
-        return WITHHELD
-    cell = int(np.searchsorted(below, -(-k * n // 1000), side="left"))
-    above = n - int(below[cell]) + int(ordinary[cell])
-    return cell if below[cell] >= least and above >= least else WITHHELD
+        return (WITHHELD,) * len(PER_MILLE)
+    found: list[int] = []
+    last, so_far = WITHHELD, 0
+    for k in PER_MILLE:
+        cell = int(np.searchsorted(below, -(-k * n // 1000), side="left"))
+        above = n - int(below[cell]) + int(ordinary[cell])
+        if cell != last and (int(below[cell]) - so_far < least or above < least):
+            found.append(WITHHELD)
+            continue
+        last, so_far = cell, int(below[cell])
+        found.append(cell)
+    return tuple(found)
 
 
 def upper_share(counts: Sequence[int], n_ordinary: int, rules: CellRules) -> float | None:

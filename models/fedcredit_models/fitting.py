@@ -125,7 +125,9 @@ def _bins(
     edges: tuple[float, ...] = ()
     if feature.kind == "numeric":
         grid = Grid(feature, cells=grid_cells)
-        cells = quantiles(grid, grid.histogram(series).tolist(), fine_bins)
+        cells = quantiles(
+            grid, grid.histogram(series).tolist(), fine_bins, rules.cells.min_subjects
+        )
         edges = tuple(float(grid.upper[cell]) for cell in cells)
     raw = RawCells(feature, edges)
     bads, goods = (counts.tolist() for counts in count(raw, series, y))

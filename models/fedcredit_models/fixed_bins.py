@@ -30,7 +30,7 @@ class FixedBins:
         Where a number is cut; empty for a category.
     assignment : tuple of int
         Bin of each raw cell between these edges (`RawCells`), of missing and of each special code;
-        -1 for a cell without a bin.
+        -1 for a cell without a bin, which no row may lie in where they are counted.
 
     Raises
     ------
@@ -80,21 +80,29 @@ class FixedBins:
             Summed counts of its raw cells.
         rules : CellRules
             The federation's.
-
-        Notes
-        -----
-        Rows in a cell without a bin (a level or code that was empty when the bins were made) count
-        as a bin of their own: the totals of a run would tell of them.
         """
         table = self.table(feature, bads, goods)
         for label, bad, good in zip(table.labels, table.bads, table.goods, strict=True):
             rule = rules.broken(bad, good)
             if rule is not None:
                 return label, rule
-        left = [i for i, number in enumerate(self.assignment) if number == -1]
-        bad, good = sum(int(bads[i]) for i in left), sum(int(goods[i]) for i in left)
-        rule = rules.broken(bad, good) if bad + good else None
-        return None if rule is None else ("values without a bin", rule)
+        return None
+
+    def leaves_rows(self, bads: Sequence[int], goods: Sequence[int]) -> bool:
+        """Tell whether a row lies in a cell without a bin.
+
+        Such a row would be missing from every count over these bins, and each difference of two
+        totals would tell of it: a cell without a bin must be empty.
+        """
+        return any(
+            number == -1 and int(bad) + int(good) > 0
+            for number, bad, good in zip(self.assignment, bads, goods, strict=True)
+        )
+
+    @property
+    def n_bins(self) -> int:
+        """How many bins there are."""
+        return len(set(self.assignment) - {-1})
 
     def table(self, feature: Feature, bads: Sequence[int], goods: Sequence[int]) -> BinTable:
         """Return the bins with the counts of their raw cells."""

@@ -179,7 +179,7 @@ class Gbdt(BadClassifier):
                 found="no bads" if outcome.max() == 0 else "no goods",
                 remedy="use a longer window or more rows",
             )
-        raw = tuple(RawCells(f, _edges(frame[f.name], f, self)) for f in features)
+        raw = tuple(RawCells(f, _edges(frame[f.name], f, self, cells)) for f in features)
         fellows = None
         dropped: dict[str, str] = {}
         suspicious: dict[str, float] = {}
@@ -421,10 +421,13 @@ def cells_of(raw: Sequence[RawCells], frame: pd.DataFrame) -> NDArray[np.int64]:
     return np.column_stack(columns).astype(np.int64)
 
 
-def _edges(series: "pd.Series[Any]", feature: Feature, rules: Gbdt) -> tuple[float, ...]:
+def _edges(
+    series: "pd.Series[Any]", feature: Feature, rules: Gbdt, least: CellRules | None
+) -> tuple[float, ...]:
     """Return the edges of a number's quantile groups; a category has none."""
     if feature.kind == "categorical":
         return ()
     grid = Grid(feature, cells=rules.grid_cells)
-    cells = quantiles(grid, grid.histogram(series).tolist(), rules.bins)
+    smallest = 1 if least is None else least.min_subjects
+    cells = quantiles(grid, grid.histogram(series).tolist(), rules.bins, smallest)
     return tuple(float(grid.upper[cell]) for cell in cells)

@@ -64,6 +64,16 @@ class Grid:
         self.upper: NDArray[np.float64] = np.array([*finite, math.inf], dtype=np.float64)
         self.n_cells = len(self.upper) + 1 + len(feature.special)
 
+    @property
+    def ends(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lower and upper end of each ordinary cell within the bounds, two of shape (n_ordinary,).
+
+        A cell does not include its lower end, but for the first one.
+        """
+        lower, upper = self.feature.bounds
+        tops = np.clip(self.upper, lower, upper)
+        return np.concatenate([[lower], tops[:-1]]), tops
+
     def histogram(self, series: "pd.Series[Any]") -> NDArray[np.int64]:
         """Return the number of rows in each cell, shape (n_cells,).
 
@@ -124,10 +134,10 @@ def _curved(scale: str, lower: float, upper: float, cells: int) -> list[float]:
     return sorted(value for value in rounded if value < upper)
 
 
-def quantiles(grid: Grid, counts: Sequence[int], fine_bins: int) -> tuple[int, ...]:
+def quantiles(grid: Grid, counts: Sequence[int], fine_bins: int, least: int = 1) -> tuple[int, ...]:
     """Return the cells whose upper values are the quantile edges.
 
-    Edge k is the smallest cell with at least ``k / fine_bins`` of the ordinary rows at or below it
+    Edge k is the smallest cell with at least ``k / groups`` of the ordinary rows at or below it
     (the inverted distribution function, to the width of a cell). Missing and special rows do not
     count. An edge with no rows above it is left out; equal edges count once. A feature without
     ordinary rows has no edges.
@@ -139,7 +149,10 @@ def quantiles(grid: Grid, counts: Sequence[int], fine_bins: int) -> tuple[int, .
     counts : sequence of int of length ``grid.n_cells``
         Summed histogram.
     fine_bins : int
-        Number of quantile groups, 20 for edges at 5 %, 10 %, .., 95 %.
+        Most quantile groups, 20 for edges at 5 %, 10 %, .., 95 %.
+    least : int, default 1
+        Smallest group: there are ``min(fine_bins, n // least)`` of n ordinary rows, and no edges
+        below two.
 
     Raises
     ------
@@ -149,16 +162,18 @@ def quantiles(grid: Grid, counts: Sequence[int], fine_bins: int) -> tuple[int, .
     Disclosure
     ----------
     The result is released: at most ``fine_bins - 1`` cell numbers of a declared grid. The counts
-    are not.
+    are not. An edge lies in a cell in which a row lies, so a group of one row would tell its value:
+    a federation passes its smallest number of subjects as `least`.
     """
     if len(counts) != grid.n_cells:
         raise ValueError(f"expected {grid.n_cells} counts, got {len(counts)}")
     ordinary = [int(count) for count in counts[: len(grid.upper)]]
     below = np.cumsum(np.array(ordinary, dtype=np.int64))
     n = int(below[-1])
-    if n == 0:
+    groups = min(fine_bins, n // max(least, 1))
+    if groups < 2:
         return ()
-    # Whole-number thresholds: below >= ceil(k n / fine_bins), no rounding at an exact tie.
-    least = np.array([-(-k * n // fine_bins) for k in range(1, fine_bins)], dtype=np.int64)
-    cells = np.searchsorted(below, least, side="left")
+    # Whole-number thresholds: below >= ceil(k n / groups), no rounding at an exact tie.
+    thresholds = np.array([-(-k * n // groups) for k in range(1, groups)], dtype=np.int64)
+    cells = np.searchsorted(below, thresholds, side="left")
     return tuple(sorted({int(cell) for cell in cells if below[cell] < n}))

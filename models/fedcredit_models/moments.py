@@ -191,6 +191,9 @@ RELEASE_BITS = 20
 CORRELATION_BITS = 40
 """Correlations are released in 2**-40."""
 
+DIGITS = 5
+"""Significant digits of a released mean or deviation, decimal places of a correlation."""
+
 
 def mean_from_middle(sums: MomentSums, j: int) -> int:
     """Return the mean of column `j`, counted from the middle of its bounds, in units / 2**20.
@@ -236,6 +239,50 @@ def correlation(sums: MomentSums, j: int, k: int) -> float | None:
         sums.total[k, j]
     )
     return max(-1.0, min(1.0, joint / (math.sqrt(own) * math.sqrt(other))))
+
+
+def rounded(fixed: FixedPoint, mean: int, sd: int) -> tuple[int, int]:
+    """Return `mean_from_middle` and `deviation` of a column to `DIGITS` significant digits.
+
+    Of a mean that is large beside the deviation more digits are told, so that its last one is at
+    most a hundredth of the deviation's power of ten; of one that is small beside it fewer.
+
+    Disclosure
+    ----------
+    The result is released. With all its digits a mean would be the exact sum of the rows.
+    """
+    scale = math.ldexp(fixed.unit, -RELEASE_BITS)
+    value, spread_ = fixed.middle + mean * scale, sd * scale
+    of_mean, of_sd = _last_digits(value, spread_, 0.0)
+    return (
+        round((round(value, -of_mean) - fixed.middle) / scale),
+        round(round(spread_, -of_sd) / scale),
+    )
+
+
+def told(fixed: FixedPoint, mean: int, sd: int, n: int) -> dict[str, float]:
+    """Return released mean and deviation of `n` rows as values, with how far off they may be."""
+    scale = math.ldexp(fixed.unit, -RELEASE_BITS)
+    value, spread_ = fixed.middle + mean * scale, sd * scale
+    # Rounding may have reached the next power of ten, or in units have fallen just short of it.
+    of_mean, of_sd = _last_digits(value, spread_, scale)
+    return {
+        "mean": round(value, 1 - of_mean),
+        "mean_bound": mean_bound(fixed) + 0.5 * 10.0**of_mean,
+        "sd": round(spread_, 1 - of_sd),
+        "sd_bound": deviation_bound(fixed, n) + 0.5 * 10.0**of_sd,
+    }
+
+
+def _last_digits(mean: float, sd: float, slack: float) -> tuple[int, int]:
+    """Return the powers of ten of the last digits that are told of a mean and of a deviation."""
+    size, spread_ = (_power(max(abs(mean), sd) + slack), _power(sd + slack))
+    return min(size - DIGITS + 1, spread_ - 2), spread_ - DIGITS + 1
+
+
+def _power(value: float) -> int:
+    """Return the power of ten of a number's first digit; a large negative one of zero."""
+    return math.floor(math.log10(value * (1 + 1e-12))) if value > 0 else -300
 
 
 def mean_bound(fixed: FixedPoint) -> float:

@@ -14,11 +14,16 @@ from fedcredit_parties.errors import SmallCellError
 
 
 def check_fit(bins: Sequence[FixedBins], features: Sequence[Feature]) -> None:
-    """Refuse fixed bins that are not those of declared features, each once.
+    """Refuse fixed bins that are not those of declared features, each once and with two bins.
 
     Raises
     ------
     ValueError
+
+    Notes
+    -----
+    Of one bin nothing is counted but the totals, and the word on why would answer for cells that
+    the modeller chose ("constant": nobody lies beyond this cut).
     """
     declared = {feature.name: feature for feature in features}
     names = [fixed.feature for fixed in bins]
@@ -26,6 +31,10 @@ def check_fit(bins: Sequence[FixedBins], features: Sequence[Feature]) -> None:
         raise ValueError("bins: each belongs to one declared feature")
     for fixed in bins:
         fixed.raw(declared[fixed.feature])
+        if fixed.n_bins < 2:
+            raise ValueError(f"bins: {fixed.feature} has one bin only; leave the feature out")
+        if fixed.edges and -1 in fixed.assignment[: len(fixed.edges) + 1]:
+            raise ValueError(f"bins: {fixed.feature} is cut where a part has no bin")
 
 
 def raw_cells(cells: Sequence[RawCells], bins: Mapping[str, FixedBins]) -> tuple[RawCells, ...]:
@@ -43,13 +52,20 @@ def refuse_small(
     goods: Sequence[int],
     rules: CellRules,
 ) -> None:
-    """Refuse fixed bins of which one fails the cell rules.
+    """Refuse fixed bins of which one fails the cell rules, or that leave rows without a bin.
 
     Raises
     ------
     SmallCellError
         Naming feature, bin and rule, never the count.
     """
+    if fixed.leaves_rows(bads, goods):
+        raise SmallCellError(
+            f"values of {feature.name} are left without a bin",
+            expected="a bin for every level, special code and missing value that rows have",
+            found="rows without one; nothing was released",
+            remedy=f"put them into a bin, or bin {feature.name} again on these rows",
+        )
     broken = fixed.broken(feature, bads, goods, rules)
     if broken is None:
         return

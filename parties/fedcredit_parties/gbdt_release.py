@@ -66,7 +66,8 @@ def release_gbdt(course: GbdtCourse, sums: Sums, memory: Memory) -> tuple[Docume
 
 def _quantiles(course: GbdtCourse, sums: Sums, memory: Memory) -> tuple[Document, str]:
     task = course.task
-    edges = quantile_phase.release(course.grids, len(task.features), sums, task.bins)
+    least = task.policy.min_subjects
+    edges = quantile_phase.release(course.grids, len(task.features), sums, task.bins, least)
     return {"edges": edges}, "continue"
 
 

@@ -70,7 +70,8 @@ def _quantiles(course: NetworkCourse, sums: Sums, memory: Memory) -> tuple[Docum
                 remedy="raise holdout, or set patience to 0",
             )
         totals |= {"held_n": 0, "held_bads": 0}
-    edges = quantile_phase.release(course.grids, len(task.features), sums, task.fine_bins)
+    least = task.policy.min_subjects
+    edges = quantile_phase.release(course.grids, len(task.features), sums, task.fine_bins, least)
     released: list[list[int]] = [[] for _ in task.features]
     for i, grid in course.grids.items():
         counts = [int(count) for count in sums[f"grid.{i}"]]

@@ -39,13 +39,23 @@ def addend(grids: Grids, frame: pd.DataFrame) -> dict[str, NDArray[np.int64]]:
 
 
 def release(
-    grids: Grids, n_features: int, sums: Mapping[str, NDArray[np.float64]], n_groups: int
+    grids: Grids,
+    n_features: int,
+    sums: Mapping[str, NDArray[np.float64]],
+    n_groups: int,
+    least: int,
 ) -> list[list[int]]:
-    """Return the cells whose upper values are the edges of `n_groups` quantile groups."""
+    """Return the cells whose upper values are the edges of at most `n_groups` quantile groups.
+
+    Disclosure
+    ----------
+    The cells are released. No group is meant to hold fewer than `least` rows, the policy's smallest
+    number of subjects: a column with fewer than two such groups has no edges.
+    """
     edges: list[list[int]] = [[] for _ in range(n_features)]
     for i, grid in grids.items():
         counts = [int(n) for n in sums[f"grid.{i}"]]
-        edges[i] = [int(cell) for cell in quantiles(grid, counts, n_groups)]
+        edges[i] = [int(cell) for cell in quantiles(grid, counts, n_groups, least)]
     return edges
 
 

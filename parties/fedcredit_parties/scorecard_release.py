@@ -53,7 +53,8 @@ def release_scorecard(course: ScorecardCourse, sums: Sums, memory: Memory) -> tu
 
 def _quantiles(course: ScorecardCourse, sums: Sums) -> tuple[Document, str]:
     task = course.task
-    edges = quantile_phase.release(course.grids, len(task.features), sums, task.fine_bins)
+    least = task.policy.min_subjects
+    edges = quantile_phase.release(course.grids, len(task.features), sums, task.fine_bins, least)
     return {"edges": edges}, "continue"
 
 

@@ -7,7 +7,7 @@ quantiles   fine histogram or level counts   rows; bin edges and quantiles as ce
             of each feature                  how many values are missing or special
 statistics  bads and goods of raw cells;     coarse and fine bins with counts that pass the cell
             sums, squares and products of    rules; means and deviations in units / 2**20,
-            every pair of numbers            correlations (2**-40), one bound
+            every pair of numbers            correlations (2**-40), to 5 digits; one bound
 tables      bins by period; loans and bads   the same where cells pass; in whole groups of bins,
             by vintage and age; pairs of     vintage cells and whole cross-tables
             bins
@@ -25,7 +25,8 @@ from fedcredit_models import binning, correlation, crosstab, distribution, stabi
 from fedcredit_models.cells import RawCells
 from fedcredit_models.dropped import why_dropped
 from fedcredit_models.fine_bins import refine
-from fedcredit_models.moments import MomentSums, deviation, mean_from_middle
+from fedcredit_models.fixed_point import FixedPoint
+from fedcredit_models.moments import MomentSums, deviation, mean_from_middle, rounded
 from fedcredit_models.stepwise import step
 from fedcredit_parties import fixed_bins_phase, newton_phase, quantile_phase
 from fedcredit_parties.course import NANO
@@ -71,7 +72,9 @@ def _quantiles(course: SurveyCourse, sums: Sums, memory: Memory) -> tuple[Docume
         name = f"levels.{i}" if grid is None else f"grid.{i}"
         n_ordinary = RawCells(feature).n_ordinary if grid is None else len(grid.upper)
         counts = _whole(sums[name])
-        told = distribution.describe(counts, n_ordinary, rules, ordered=grid is not None)
+        told = distribution.describe(
+            counts, n_ordinary, rules, ends=None if grid is None else grid.ends
+        )
         columns.append(
             {
                 "present": told.present,
@@ -84,7 +87,8 @@ def _quantiles(course: SurveyCourse, sums: Sums, memory: Memory) -> tuple[Docume
             share = distribution.upper_share(counts, n_ordinary, rules)
             shares.append(-1 if share is None else round(share * 2.0**SHARE_BITS))
     memory["shares"] = np.array(shares, dtype=np.int64)
-    edges = quantile_phase.release(course.grids, len(task.features), sums, task.fine_bins)
+    least = task.policy.min_subjects
+    edges = quantile_phase.release(course.grids, len(task.features), sums, task.fine_bins, least)
     return {"n": n, "edges": edges, "columns": columns}, "continue"
 
 
@@ -102,6 +106,8 @@ def _bins(course: SurveyCourse, raw: RawCells, bads: list[int], goods: list[int]
     """Return one feature's coarse and fine bins; one bin says only what the totals say."""
     task, rules = course.task, course.task.policy.cells
     fixed = task.fixed.get(raw.feature.name)
+    if fixed is not None:
+        fixed_bins_phase.refuse_small(fixed, raw.feature, bads, goods, rules)
     assignment = (
         binning.merge(raw, bads, goods, task.binning) if fixed is None else fixed.assignment
     )
@@ -115,8 +121,6 @@ def _bins(course: SurveyCourse, raw: RawCells, bads: list[int], goods: list[int]
         }
     if fixed is None:
         found["fine"] = _counted(refine(raw, assignment, bads, goods, rules), bads, goods)
-    else:
-        fixed_bins_phase.refuse_small(fixed, raw.feature, bads, goods, rules)
     for table in (found, found.get("fine", found)):
         check_cells(
             task.policy,
@@ -144,10 +148,13 @@ def _moments(course: SurveyCourse, sums: Sums, memory: Memory) -> Document:
     kept = dict(zip(course.grids, memory["shares"].tolist(), strict=True))
     shares = [None if kept[i] < 0 else kept[i] / 2.0**SHARE_BITS for i in measured]
     pairs, bound = correlation.release(found, shares, course.task.policy.cells)
-    places = range(len(measured))
+    told = [
+        rounded(FixedPoint(feature), mean_from_middle(found, j), deviation(found, j))
+        for j, feature in enumerate(course.measured_features)
+    ]
     return {
-        "means": [mean_from_middle(found, j) for j in places],
-        "deviations": [deviation(found, j) for j in places],
+        "means": [mean for mean, _ in told],
+        "deviations": [sd for _, sd in told],
         "correlations": pairs,
         "bound": bound,
     }

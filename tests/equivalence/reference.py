@@ -96,15 +96,17 @@ def grid_values(column: Column) -> Floats:
     return np.array(sorted(value for value in found if value < upper))
 
 
-def quantile_edges(column: Column, x: Floats) -> list[float]:
-    """Return the grid values that the 5 %, 10 %, .., 95 % points fall on or just below."""
+def quantile_edges(column: Column, x: Floats, least: int = 1) -> list[float]:
+    """Return the grid values that the 5 %, 10 %, .., 95 % points fall on or just below.
+
+    Of few rows there are fewer points, so that a group holds at least `least` of them.
+    """
     ordered = np.sort(x[~np.isnan(x) & ~np.isin(x, column.special)])
     n, values = len(ordered), grid_values(column)
     edges = set()
-    for k in range(1, FINE_BINS):
-        if n == 0:
-            break
-        point = ordered[-(-k * n // FINE_BINS) - 1]
+    groups = min(FINE_BINS, n // least)
+    for k in range(1, groups):
+        point = ordered[-(-k * n // groups) - 1]
         above = values[values >= point]
         if len(above) and above[0] < ordered[-1]:
             edges.add(float(above[0]))
@@ -327,7 +329,7 @@ def _bins(series: "pd.Series[float]", y: Ints, column: Column, rules: Rules) -> 
     edges: list[float] = []
     n_ordinary = len(column.levels) + 1
     if column.kind == "numeric":
-        edges = quantile_edges(column, series.to_numpy(dtype=float))
+        edges = quantile_edges(column, series.to_numpy(dtype=float), rules.min_subjects)
         n_ordinary = len(edges) + 1
     n_cells = n_ordinary + 1 + len(column.special)
     table = pd.crosstab(cell_numbers(column, series, edges), y)

@@ -200,5 +200,10 @@ def test_fixed_bins_name_the_bin_that_may_not_be_released() -> None:
     bins = FixedBins("income", (2_000.0,), (0, 1, -1))
     assert bins.broken(INCOME, [10, 10, 0], [90, 90, 0], CellRules()) is None
     assert bins.broken(INCOME, [9, 10, 0], [90, 90, 0], CellRules()) == ("≤ 2000", "min_bads")
-    missing = bins.broken(INCOME, [10, 10, 1], [90, 90, 20], CellRules())
-    assert missing == ("values without a bin", "min_bads")
+
+
+def test_fixed_bins_leave_no_row_without_a_bin() -> None:
+    bins = FixedBins("income", (2_000.0,), (0, 1, -1))
+    assert not bins.leaves_rows([10, 10, 0], [90, 90, 0])
+    assert bins.leaves_rows([10, 10, 50], [90, 90, 50])
+    assert bins.leaves_rows([10, 10, 0], [90, 90, 1])

@@ -17,7 +17,9 @@ RULES = CellRules()
 def test_quantiles_are_the_cells_that_hold_the_quantiles_of_the_rows(j: int) -> None:
     frame, feature = rows(5_000), FEATURES[j]
     grid = Grid(feature)
-    told = describe(grid.histogram(frame[feature.name]).tolist(), len(grid.upper), RULES)
+    told = describe(
+        grid.histogram(frame[feature.name]).tolist(), len(grid.upper), RULES, ends=grid.ends
+    )
     x = frame[feature.name][frame[feature.name].notna() & (frame[feature.name] != -9.0)]
     for k, cell in zip(PER_MILLE, told.quantiles, strict=True):
         exact = np.quantile(x, k / 1000, method="inverted_cdf")
@@ -28,7 +30,8 @@ def test_quantiles_are_the_cells_that_hold_the_quantiles_of_the_rows(j: int) -> 
 
 def test_the_outermost_quantiles_need_enough_rows_beyond_them() -> None:
     grid = Grid(Feature("x", "numeric", lower=0, upper=1000))
-    told = describe(grid.histogram(pd.Series(np.arange(1000.0))).tolist(), len(grid.upper), RULES)
+    counts = grid.histogram(pd.Series(np.arange(1000.0))).tolist()
+    told = describe(counts, len(grid.upper), RULES, ends=grid.ends)
     assert [q == WITHHELD for q in told.quantiles] == [True, *[False] * 7, True]
 
 

@@ -21,6 +21,8 @@ from fedcredit_models.moments import (
     mean_bound,
     mean_from_middle,
     moment_sums,
+    rounded,
+    told,
 )
 from tests.models.workbench_data import FEATURES, rows
 
@@ -60,7 +62,7 @@ def test_mean_and_deviation_are_pandas_within_the_printed_bound(j: int) -> None:
 def test_correlations_are_those_of_the_rows_where_both_have_a_value() -> None:
     released, exponent = correlation.release(SUMS, [None] * 4, RULES)
     found = correlation.matrix(released, list(RAW.columns))
-    assert 2.0**exponent < 1e-6
+    assert 2.0**exponent < 1e-5
     assert (found - RAW.corr()).abs().to_numpy().max() <= 2.0**exponent + 2.0**-CORRELATION_BITS
 
 
@@ -109,7 +111,7 @@ def test_variance_inflation_of_pairwise_rows_is_the_inverse_of_the_matrix() -> N
     released, _ = correlation.release(SUMS, [None] * 4, RULES)
     found = correlation.variance_inflation(correlation.matrix(released, list(RAW.columns)))
     expected = np.diag(np.linalg.inv(RAW.corr().to_numpy()))
-    assert found["vif"].to_numpy() == pytest.approx(expected, rel=1e-6)
+    assert found["vif"].to_numpy() == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_column_without_its_correlations_has_no_variance_inflation() -> None:
@@ -137,7 +139,37 @@ def test_a_correlation_that_is_a_table_with_a_small_cell_is_withheld() -> None:
     y[5:20] = 1.0  # 20 have both
     sums = moment_sums(pd.DataFrame({"x": x, "y": y}), features)
     r = correlation.release(sums, [0.2, 0.32], RULES)[0][0]
-    assert math.ldexp(int(r), -40) == pytest.approx(np.corrcoef(x, y)[0, 1])
+    assert math.ldexp(int(r), -40) == pytest.approx(np.corrcoef(x, y)[0, 1], abs=6e-6)
+
+
+def test_a_pair_that_shares_few_rows_has_no_correlation() -> None:
+    """One row of 29 that differs would be the correlation."""
+    features = [Feature(name, "numeric", lower=0, upper=100) for name in "xy"]
+    for n, is_told in ((29, False), (30, True)):
+        frame = pd.DataFrame({"x": np.arange(n) % 7.0, "y": np.arange(n) % 11.0})
+        released = correlation.release(moment_sums(frame, features), [None, None], RULES)[0]
+        assert (released != ["few"]) == is_told
+
+
+@pytest.mark.parametrize(
+    ("bounds", "mean", "sd", "seen"),
+    [
+        ((0, 100_000), 9203.1478, 4901.2551, (9203.1, 4901.3)),
+        ((-1000, 1000), 0.0314159, 98.76543, (0.031, 98.765)),
+        ((0, 100_000), 9999.96, 99.9996, (10_000.0, 100.0)),
+        ((20_230_101, 20_230_131), 20_230_115.3177, 8.7176541, (20_230_115.32, 8.7177)),
+    ],
+)
+def test_means_and_deviations_are_told_to_five_digits(
+    bounds: tuple[float, float], mean: float, sd: float, seen: tuple[float, float]
+) -> None:
+    fixed = FixedPoint(Feature("x", "numeric", lower=bounds[0], upper=bounds[1]))
+    scale = fixed.unit / 2**RELEASE_BITS
+    released = rounded(fixed, round((mean - fixed.middle) / scale), round(sd / scale))
+    found = told(fixed, *released, 1000)
+    assert (found["mean"], found["sd"]) == pytest.approx(seen, rel=1e-12)
+    assert abs(found["mean"] - mean) <= found["mean_bound"] <= 0.1 * sd
+    assert abs(found["sd"] - sd) <= found["sd_bound"] <= 1e-3 * sd
 
 
 def test_a_flag_that_few_of_the_shared_rows_have_tells_nothing_of_the_other_column() -> None:
@@ -153,6 +185,6 @@ def test_a_flag_that_few_of_the_shared_rows_have_tells_nothing_of_the_other_colu
 
 def test_few_shared_rows_and_constant_columns_have_no_correlation() -> None:
     features = [Feature(name, "numeric", lower=0, upper=9) for name in "xyz"]
-    frame = pd.DataFrame({"x": np.arange(20) % 7, "y": [1.0] * 9 + [None] * 11, "z": [3.0] * 20})
+    frame = pd.DataFrame({"x": np.arange(40) % 7, "y": [1.0] * 9 + [None] * 31, "z": [3.0] * 40})
     released, _ = correlation.release(moment_sums(frame, features), [None] * 3, RULES)
     assert released == ["few", "constant", "few"]

@@ -123,7 +123,7 @@ def _no_quantiles(values: dict[str, Any]) -> None:
 
 
 def _wild_spread(values: dict[str, Any]) -> None:
-    values["columns"][1]["spread"] = 4
+    values["columns"][1]["spread"] = 5
 
 
 def _negative_count(values: dict[str, Any]) -> None:
