@@ -138,15 +138,15 @@ def _is_small_table(ordinary: Ints, least: int) -> bool:
 def _few(ordinary: Ints, bottoms: Floats, tops: Floats, least: int) -> bool:
     """Tell whether fewer than `least` rows may carry most of the squared distances.
 
-    The distances are from the middle row's cell. Those of the outermost rows are taken to the far
-    ends of their cells, those of all rows to the near ends: so a grid that is too coarse to judge
-    counts as one in which few rows decide.
+    The distances are from the middle row, which may lie anywhere in its cell. Those of the
+    outermost rows are taken as large as the ends of the cells allow, those of all rows as small: so
+    a grid that is too coarse to judge counts as one in which few rows decide.
     """
     below = np.cumsum(ordinary)
     cell = int(np.searchsorted(below, (int(below[-1]) + 1) // 2, side="left"))
-    middle = (bottoms[cell] + tops[cell]) / 2
-    far = np.maximum(np.abs(bottoms - middle), np.abs(tops - middle)) ** 2
-    near = np.maximum(np.maximum(bottoms - middle, middle - tops), 0.0) ** 2
+    least_middle, most_middle = bottoms[cell], tops[cell]
+    far = np.maximum(most_middle - bottoms, tops - least_middle) ** 2
+    near = np.maximum(np.maximum(bottoms - most_middle, least_middle - tops), 0.0) ** 2
     order = np.argsort(-far, kind="stable")
     before = np.cumsum(ordinary[order]) - ordinary[order]
     taken = np.clip(least - 1 - before, 0, ordinary[order])
