@@ -66,7 +66,7 @@ def model_of_sums(
         if PROCEDURES[task.kind].abstains(rows, task):
             rows.abstain()
         sides.append((rows, sums_of(rows, task)))
-    if not any(rows.n_train for rows, _ in sides):
+    if all(rows.abstains for rows, _ in sides):
         raise NotRunError("every party is below the floor of 200 rows and 20 bads, and abstains")
     memory: dict[str, Any] = {}
     try:

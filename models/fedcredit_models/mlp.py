@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fedcredit_models import mlp_json, network_rounds
 from fedcredit_models.bad_classifier import BadClassifier, check_scored, check_settings, labelled
+from fedcredit_models.cell_rules import CellRules
 from fedcredit_models.feature import Feature
 from fedcredit_models.grid import Grid, quantiles
 from fedcredit_models.local_training import Device, LocalRules
@@ -272,7 +273,8 @@ class Mlp(BadClassifier):
         grid = Grid(feature, cells=self.grid_cells)
         counts = grid.histogram(frame[feature.name]).tolist()
         cells = quantiles(grid, counts, self.fine_bins)
-        return Standard(tuple(float(grid.upper[cell]) for cell in cells), *moments(grid, counts))
+        edges = tuple(float(grid.upper[cell]) for cell in cells)
+        return Standard(edges, *moments(grid, counts, cells, CellRules()))
 
     def _calibrate(self, eta: NDArray[np.float64], y: NDArray[np.int64]) -> None:
         cells, is_bad = SCORES.cell_of(eta), y == 1

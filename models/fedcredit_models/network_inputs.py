@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fedcredit_models.cell_rules import CellRules
 from fedcredit_models.columns import level_codes, numbers
+from fedcredit_models.distribution import describe
 from fedcredit_models.feature import Feature
 from fedcredit_models.grid import ASINH_UNIT, Grid
 
@@ -22,6 +24,9 @@ FURTHEST = 10.0
 
 MOMENT_UNITS = 1_000_000_000
 """Mean and deviation are released as integers in units of 1e-9 of the feature's declared range."""
+
+MOMENT_STEP = 1_000_000
+"""They are multiples of a thousandth of the range: enough to standardise, no count in them."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Standard:
         Released quantile edges, increasing.
     mean, deviation : int
         Of the position on the declared scale, in units of 1e-9: 0 at the lower bound and 10**9 at
-        the upper. A deviation of 0 says that the feature does not vary.
+        the upper. A deviation of 0 says that the feature does not vary, or in few rows only.
 
     Raises
     ------
@@ -105,11 +110,17 @@ def position(feature: Feature, values: NDArray[np.float64]) -> NDArray[np.float6
     return np.asarray((np.arcsinh(held / unit) - first) / (last - first))
 
 
-def moments(grid: Grid, counts: Sequence[int]) -> tuple[int, int]:
+def moments(
+    grid: Grid, counts: Sequence[int], edges: Sequence[int], rules: CellRules
+) -> tuple[int, int]:
     """Return mean and standard deviation of the position, in units of 1e-9.
 
-    Every row counts at the middle of its cell, so both are within half a cell of the rows' own.
-    Missing and special rows do not count; a feature without ordinary rows has (0, 0).
+    Every row counts at the middle of its cell, and both are rounded to a thousandth of the range.
+    Missing and special rows do not count. A feature that does not vary, or in which fewer than the
+    smallest number of subjects leave the most frequent cell, has (0, 0). Where few rows decide, or
+    the number of rows with a value is itself withheld (`distribution.describe`), mean and deviation
+    are those of the edges, which are released anyway. The deviation of a feature that varies is at
+    least a thousandth.
 
     Parameters
     ----------
@@ -117,21 +128,32 @@ def moments(grid: Grid, counts: Sequence[int]) -> tuple[int, int]:
         The feature's grid.
     counts : sequence of int of length ``grid.n_cells``
         Summed histogram.
+    edges : sequence of int
+        Cells of the released quantile edges.
+    rules : CellRules
+        Of these the smallest number of subjects binds.
 
     Disclosure
     ----------
     The result is released: two figures of all ordinary rows together. The counts are not.
     """
-    ordinary = np.array(counts[: len(grid.upper)], dtype=np.float64)
-    n = ordinary.sum()
-    if n == 0:
-        return 0, 0
     lower, upper = grid.feature.bounds
     ends = position(grid.feature, np.array([lower, *grid.upper[:-1], upper]))
+    told = describe(counts, len(grid.upper), rules, ends=(ends[:-1], ends[1:]))
+    if told.spread in ("empty", "constant", "nearly constant"):
+        return 0, 0
+    ordinary = np.array(counts[: len(grid.upper)], dtype=np.float64)
+    if not told.has_moments:
+        ordinary = np.zeros(len(ordinary))
+        ordinary[list(edges) or slice(None)] = 1.0
+    n = ordinary.sum()
     middle = (ends[:-1] + ends[1:]) / 2
     mean = float(ordinary @ middle / n)
     variance = float(ordinary @ (middle - mean) ** 2 / n)
-    return round(mean * MOMENT_UNITS), round(math.sqrt(max(variance, 0.0)) * MOMENT_UNITS)
+    told_mean, deviation = (
+        round(part * MOMENT_UNITS / MOMENT_STEP) for part in (mean, math.sqrt(variance))
+    )
+    return told_mean * MOMENT_STEP, max(deviation, 1) * MOMENT_STEP
 
 
 def coded(

@@ -35,6 +35,13 @@ NANO = 1_000_000_000
 RISE = 10.0
 """A loss this many times that of a constant has diverged."""
 
+DIVISOR_STEPS = 8
+"""The share of the rows at parties that train divides the average; it is rounded to an eighth.
+
+Averages are whole multiples of a step over the divisor, and the weights are exact, so whoever looks
+for that multiple finds the divisor: it must not tell how many rows abstaining parties have.
+"""
+
 LEAST_GAIN = 1e-4
 """A network that saves a smaller share of a constant's loss has learnt nothing."""
 
@@ -81,7 +88,7 @@ class Totals:
     Parameters
     ----------
     n, bads : int
-        Training rows.
+        Training rows, also of parties that do not train.
     held_n, held_bads : int
         Hold-out rows on whose loss the curve reports; 0 for no such curve.
     """
@@ -203,12 +210,15 @@ class NetworkRows:
         Training and hold-out rows.
     y, held_y : ndarray
         1 = bad.
+    trains : bool, default True
+        False: the party adds its losses, and no update.
     """
 
     train: CodedRows
     y: NDArray[np.int64]
     held: CodedRows | None = None
     held_y: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    trains: bool = True
 
     def addend(self, course: Rounds, *, origin: str = "", device: Device = "auto") -> Addend:
         """Return this party's addend to the next round.
@@ -229,10 +239,19 @@ class NetworkRows:
         ----------
         Nothing by itself: it is masked and encrypted before it leaves a party.
         """
-        if len(self.train) == 0:
-            return _nothing(course)
-        rules, start = course.rules, as_floats(course.weights)
-        share = len(self.train) / course.totals.n
+        start, n = as_floats(course.weights), len(self.train)
+        found: Addend = {
+            "update": np.zeros(course.packing.n_slots, dtype=np.int64),
+            "cut": np.array([0]),
+            "trained": np.array([0]),
+            "loss": np.array([self._loss(course, start, self.train, self.y)]),
+        }
+        if course.totals.held_n:
+            held = 0.0 if self.held is None else self._loss(course, start, self.held, self.held_y)
+            found["held_loss"] = np.array([held])
+        if not self.trains or n == 0:
+            return found
+        rules = course.rules
         trained = local_training.train(
             start,
             course.architecture,
@@ -243,16 +262,12 @@ class NetworkRows:
             seed=local_training.seed_of(origin, rules.seed, course.number),
             device=device,
         )
-        steps, n_cut = course.packing.quantise(trained - start, share)
-        found: Addend = {
+        steps, n_cut = course.packing.quantise(trained - start, n / course.totals.n)
+        return found | {
             "update": course.packing.pack(steps),
             "cut": np.array([n_cut]),
-            "loss": np.array([self._loss(course, start, self.train, self.y)]),
+            "trained": np.array([n]),
         }
-        if course.totals.held_n:
-            held = 0.0 if self.held is None else self._loss(course, start, self.held, self.held_y)
-            found["held_loss"] = np.array([held])
-        return found
 
     @staticmethod
     def _loss(
@@ -260,16 +275,6 @@ class NetworkRows:
     ) -> float:
         eta = course.architecture.log_odds(weights, rows)
         return summed_loss(eta, y, course.rules.local.loss, course.row_weights)
-
-
-def _nothing(course: Rounds) -> Addend:
-    """Return the addend of a party without rows: zeros."""
-    found: Addend = {
-        "update": np.zeros(course.packing.n_slots, dtype=np.int64),
-        "cut": np.array([0]),
-        "loss": np.array([0.0]),
-    }
-    return found | ({"held_loss": np.array([0.0])} if course.totals.held_n else {})
 
 
 def step(
@@ -282,7 +287,7 @@ def step(
     course : Rounds
         The run so far.
     sums : mapping of str to ndarray
-        Sum of the addends; ``update`` and ``cut`` whole numbers.
+        Sum of the addends; ``update``, ``cut`` and ``trained`` whole numbers.
     memory : mapping of str to ndarray
         What the last step returned; empty before the first.
 
@@ -294,15 +299,17 @@ def step(
 
     Disclosure
     ----------
-    The returned document: the new weights, the mean losses at the old ones, how many moves were
-    cut. Whoever holds two releases has the average update of the parties.
+    The returned document: the new weights, the mean losses at the old ones over everybody's rows,
+    how many moves were cut. Whoever holds two releases has the average update of the parties that
+    train, and the share of the rows that these hold, to an eighth.
     """
     held = course.totals.held_n
     loss = float(sums["loss"][0]) / course.totals.n
     steps = course.packing.unpack(np.asarray(sums["update"]).astype(np.int64))
-    weights, kept = server_steps.step(
-        course.weights, course.packing.average(steps), course.rules.server, memory
-    )
+    average = course.packing.average(steps) / _divisor(course, int(sums["trained"][0]))
+    # An average of cut moves is within the limit; a lie about the rows trained on must be as well.
+    average = np.clip(average, -course.rules.update_limit, course.rules.update_limit)
+    weights, kept = server_steps.step(course.weights, average, course.rules.server, memory)
     _check(course, loss, weights)
     document = {
         "weights": weights.tolist(),
@@ -312,6 +319,12 @@ def step(
     if held:
         document["holdout_loss_nano"] = round(float(sums["held_loss"][0]) / held * NANO)
     return document, kept
+
+
+def _divisor(course: Rounds, trained: int) -> float:
+    """Return the share of the rows that were trained on, to an eighth and at least one."""
+    eighths = round(DIVISOR_STEPS * trained / course.totals.n)
+    return min(max(eighths, 1), DIVISOR_STEPS) / DIVISOR_STEPS
 
 
 def _check(course: Rounds, loss: float, weights: Integers) -> None:

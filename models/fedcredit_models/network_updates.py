@@ -84,7 +84,7 @@ class Packing:
         update : ndarray of shape (n,)
             Finite.
         share : float
-            The party's rows over all parties' rows.
+            The party's rows over all parties' rows, also those of parties that do not train.
         """
         held = np.clip(update, -self.limit, self.limit)
         steps = np.rint(share * held / self.step).astype(np.int64)

@@ -38,6 +38,7 @@ from fedcredit_parties.errors import (
     WireError,
 )
 from fedcredit_parties.failure import FAILED, as_told, describe
+from fedcredit_parties.foreign import named
 from fedcredit_parties.kept_openings import KeptOpenings
 from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.mask_keys import MaskKeys
@@ -51,6 +52,7 @@ from fedcredit_parties.rows import Rows
 from fedcredit_parties.sealed_grants import SealedGrants
 from fedcredit_parties.table_memory import TableMemory
 from fedcredit_parties.task import GROUPS, Task
+from fedcredit_parties.task_size import check_size
 from fedcredit_parties.tasks import parse_task
 from fedcredit_parties.told_gain import GAIN
 from fedcredit_parties.vault import Vault
@@ -70,7 +72,7 @@ ROW_COUNT = "row-count"
 
 
 ABSTAINS = "abstains"
-"""Kind of the letter in which a party tells the requester that it adds only zeros, and why."""
+"""Kind of the letter in which a party tells the requester that it does not train, and why."""
 
 BYTES_SENT = "bytes-sent"
 """Kind of the letter in which a party tells the requester what a run has cost it to send."""
@@ -206,7 +208,8 @@ class DataHolder:
 
     def _begin(self, run: RunState, attempt: AttemptState) -> None:
         try:
-            self._contribute(run, attempt)
+            with named("a sum's round", party=self.name):
+                self._contribute(run, attempt)
         except (PartyError, LedgerError) as error:
             # The answer to the header meets the same, and tells it.
             _LOG.info("an attempt was not begun: %s", type(error).__name__)
@@ -214,7 +217,8 @@ class DataHolder:
     def consider(self, run: RunState) -> None:
         """Approve a proposed run, or decline it and tell the requester why."""
         try:
-            local = self._prepare(run)
+            with named("a proposed run", party=self.name):
+                local = self._prepare(run)
         except FrontUnreachableError:
             raise
         except PartyError as error:
@@ -281,10 +285,6 @@ class DataHolder:
             raise as_data_error(error, party=self.name) from None
         local = _LocalRun(task=task, rows=rows, authority=authority)
         local.n_bytes_before = self.member.front.n_bytes_sent
-        reason = PROCEDURES[task.kind].abstains(rows, task)
-        if reason:
-            self._abstain(run, rows, reason)
-            return local
         if rows.n_train == 0:
             raise NoBadsError(
                 f"{self.name} has no training row",
@@ -293,6 +293,10 @@ class DataHolder:
                 found="all rows are held out or out of time",
                 remedy="look at holdout, oot_from and the split column of the job",
             )
+        reason = PROCEDURES[task.kind].abstains(rows, task)
+        if reason:
+            self._abstain(run, rows, reason)
+            return local
         n_bads = int(rows.y[rows.train].sum())
         if n_bads == 0 or n_bads == rows.n_train:
             raise NoBadsError(
@@ -305,7 +309,9 @@ class DataHolder:
         return local
 
     def _abstain(self, run: RunState, rows: Rows, reason: str) -> None:
-        """Answer every round with zeros, and say so: to this operator, and sealed to the requester.
+        """Train on nothing, and say so: to this operator, and sealed to the requester.
+
+        The rows are counted in every sum; to the average update the party adds encrypted zeros.
 
         Disclosure
         ----------
@@ -340,7 +346,8 @@ class DataHolder:
         """
         run, attempt = self._find_attempt(header, deadline=time.monotonic() + HEARD_S)
         try:
-            local, ciphertexts = self._contribute(run, attempt)
+            with named("a sum's round", party=self.name):
+                local, ciphertexts = self._contribute(run, attempt)
             self._wait_for_all(run.run_id, attempt)
             local.n_bytes_sent += sum(map(len, ciphertexts))
         except FrontUnreachableError:
@@ -658,7 +665,10 @@ def check_proposal(task: Task, proposal: dict[str, object], *, policy: Disclosur
     ------
     WireError
         Naming the field that differs.
+    ConfigError
+        When a sum of the task is too large.
     """
+    check_size(task)
     expected = {
         # The ledger compares kind and definition to find two rosters over the same people.
         "request_kind": f"horizontal-{task.kind}",

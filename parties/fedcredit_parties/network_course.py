@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fedcredit_models.metrics import ScoreGrid
 from fedcredit_models.network import WEIGHT_BITS, WEIGHT_LIMIT, Integers, as_floats
-from fedcredit_models.network_inputs import MOMENT_UNITS, CodedRows, Standard
+from fedcredit_models.network_inputs import MOMENT_STEP, MOMENT_UNITS, CodedRows, Standard
 from fedcredit_models.network_rounds import Rounds, Totals
 from fedcredit_parties import metrics_phase, quantile_phase
 from fedcredit_parties.course import Course, count_field
@@ -18,7 +18,7 @@ from fedcredit_parties.network_task import NetworkTask
 from fedcredit_parties.release_form import is_count, is_point, is_whole
 
 TOTALS = ("n", "bads", "held_n", "held_bads", "n_parties")
-"""Released row totals of the parties that take part, and how many these are."""
+"""Released row totals of the whole roster, and how many of its parties train."""
 
 
 class NetworkCourse(Course[NetworkTask]):
@@ -29,7 +29,7 @@ class NetworkCourse(Course[NetworkTask]):
     standards : tuple of Standard or None
         One for each feature; None for a category.
     n_parties : int
-        Parties that take part in the training.
+        Parties that train; the others' rows are in every other sum.
     calibration : tuple of int
         Intercept and slope, in units of 2**-40.
     calibrated_on : str
@@ -101,6 +101,7 @@ class NetworkCourse(Course[NetworkTask]):
         found = [
             update,
             count_field("cut", 1),
+            count_field("trained", 1),
             self.real("loss", 1, totals.n * course.largest_loss),
         ]
         if totals.held_n:
@@ -120,7 +121,7 @@ class NetworkCourse(Course[NetworkTask]):
                 and values["calibration"][1] > 0
                 and values["sample"] in self.calibrating
             )
-        return metrics_phase.is_form(values.get("samples"), self.task.samples)
+        return metrics_phase.is_form(values, self.task.samples)
 
     def _is_start(self, values: Mapping[str, Any]) -> bool:
         n_features, moments = len(self.task.features), values.get("moments")
@@ -176,4 +177,7 @@ class NetworkCourse(Course[NetworkTask]):
 def _is_moment(value: object, is_numeric: bool) -> bool:
     if not is_numeric:
         return value == []
-    return is_point(value, 2) and all(0 <= x <= MOMENT_UNITS for x in value)  # type: ignore[attr-defined]
+    return is_point(value, 2) and all(
+        0 <= x <= MOMENT_UNITS and x % MOMENT_STEP == 0
+        for x in value  # type: ignore[attr-defined]
+    )

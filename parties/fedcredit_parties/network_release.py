@@ -3,16 +3,18 @@
 =========== ============================== ===========================================
 phase       opened, never released         released to the rostered parties and requester
 =========== ============================== ===========================================
-quantiles   fine histogram per feature     cell numbers of edges; mean and deviation (10**-9 of
+quantiles   fine histogram per feature     cell numbers of edges; mean and deviation (10**-3 of
                                            the declared range); row totals; parties that train
-train       average update, losses; the    new weights (2**-40), mean losses at the old ones
-            moving averages of FedAdam     (10**-9), how many moves were cut
+train       average update, rows trained   new weights (2**-40), mean losses at the old ones over
+            on, losses; the moving         everybody's rows (10**-9), how many moves were cut
+            averages of FedAdam
 calibrate   fine score histograms          intercept and slope (2**-40), the sample used
 metrics     fine score histograms          AUC, KS, Gini, Brier, bands that pass the cell rules
 =========== ============================== ===========================================
 
 Whoever holds two successive weights has the average update between them (FedAvg, FedProx): it is
-released, and said to be.
+released, and said to be. Counts and losses are over the whole roster, also over the rows of parties
+that abstain from training; the rows trained on divide the average, rounded to an eighth of all.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +30,7 @@ from fedcredit_models.network_rounds import step
 from fedcredit_parties import metrics_phase, quantile_phase
 from fedcredit_parties.course import NANO
 from fedcredit_parties.disclosure import check_cells
-from fedcredit_parties.errors import ConstantFeatureError, NoBadsError, SmallCellError
+from fedcredit_parties.errors import ConstantFeatureError, SmallCellError
 from fedcredit_parties.network_course import NetworkCourse
 from fedcredit_parties.network_sums import check_taking_part, diverged
 from fedcredit_parties.procedure import Memory, Sums
@@ -42,24 +44,18 @@ def release_network(course: NetworkCourse, sums: Sums, memory: Memory) -> tuple[
     Raises
     ------
     DisclosureError
-        When the result does not pass the policy.
-    ConstantFeatureError, NoBadsError, TrainingDivergedError
+        When the result does not pass the policy, or too few parties would train.
+    ConstantFeatureError, TrainingDivergedError
         When there is nothing to learn from, or nothing was learnt.
     """
     return TABLE[str(course.phase)](course, sums, memory)
 
 
 def _quantiles(course: NetworkCourse, sums: Sums, memory: Memory) -> tuple[Document, str]:
-    task = course.task
+    task, n_parties = course.task, int(sums["n_parties"][0])
+    check_taking_part(task, n_parties)
     totals = {name: int(sums[name][0]) for name in ("n", "bads", "held_n", "held_bads")}
     n, bads = totals["n"], totals["bads"]
-    if n == 0:
-        raise NoBadsError(
-            "every party abstains from training",
-            expected="parties with rows enough",
-            found="none",
-            remedy="ask parties with more rows, lower holdout, or fit a scorecard",
-        )
     check_cells(task.policy, bads=[bads], goods=[n - bads], what="the training rows")
     if task.policy.cells.broken(totals["held_bads"], totals["held_n"] - totals["held_bads"]):
         if task.patience:
@@ -85,13 +81,12 @@ def _quantiles(course: NetworkCourse, sums: Sums, memory: Memory) -> tuple[Docum
         if sum(counts[: len(grid.upper)]) < task.policy.min_subjects:
             edges[i], released[i] = [], [0, 0]
         else:
-            released[i] = list(moments(grid, counts))
-    n_parties = int(sums["n_parties"][0])
+            released[i] = list(moments(grid, counts, edges[i], task.policy.cells))
     return {"edges": edges, "moments": released, "n_parties": n_parties, **totals}, "continue"
 
 
 def _train(course: NetworkCourse, sums: Sums, memory: Memory) -> tuple[Document, str]:
-    check_taking_part(course)
+    check_taking_part(course.task, course.n_parties)
     kept = {name: bits.view(np.float64) for name, bits in memory.items()}
     try:
         values, keep = step(course.rounds, sums, kept)

@@ -23,9 +23,10 @@ _LOG = logging.getLogger(__name__)
 
 
 def abstains(rows: Rows, task: NetworkTask) -> str:
-    """Return why a party adds only zeros, "" when it has rows enough to train.
+    """Return why a party takes no part in training, "" when it has rows enough.
 
-    Few rows would stand out in weights that are released round after round (decisions 4).
+    Few rows would stand out in weights that are released round after round (decisions 4). In every
+    other sum the party's rows are counted: small banks stand in the aggregate there.
     """
     n, bads = rows.n_train, int(rows.y[rows.train].sum())
     if n >= LEAST_ROWS and bads >= LEAST_BADS and bads < n:
@@ -42,7 +43,7 @@ class NetworkSums:
     Parameters
     ----------
     rows : Rows
-        The party's rows; none takes part when it abstains.
+        The party's rows, also when it abstains.
     task : NetworkTask
         What is computed.
     """
@@ -74,7 +75,7 @@ class NetworkSums:
                 "bads": np.array([int(rows.y[rows.train].sum())]),
                 "held_n": np.array([int(self._held.sum())]),
                 "held_bads": np.array([int(rows.y[self._held].sum())]),
-                "n_parties": np.array([int(rows.n_train > 0)]),
+                "n_parties": np.array([int(not rows.abstains)]),
             }
         if course.phase == "train":
             return self._train(course)
@@ -93,13 +94,14 @@ class NetworkSums:
         )
 
     def _train(self, course: NetworkCourse) -> Addend:
-        check_taking_part(course)
+        check_taking_part(self._task, course.n_parties)
         rows, inputs = self._rows, self._inputs(course)
         part = NetworkRows(
             inputs.chosen(rows.train),
             rows.y[rows.train],
             inputs.chosen(self._held),
             rows.y[self._held],
+            trains=not rows.abstains,
         )
         try:
             return part.addend(course.rounds, origin=self._origin)
@@ -117,20 +119,20 @@ class NetworkSums:
         return self._coded
 
 
-def check_taking_part(course: NetworkCourse) -> None:
+def check_taking_part(task: NetworkTask, n_parties: int) -> None:
     """Refuse to train where the others abstain: a sum of one party's update is that update.
 
     Raises
     ------
     TooFewPartiesError
     """
-    least = max(course.task.policy.min_parties, course.task.min_parties)
-    if course.n_parties < least:
+    least = max(task.policy.min_parties, task.min_parties)
+    if n_parties < least:
         raise TooFewPartiesError(
             "too few parties have rows enough to train a network",
             expected=f"at least {least} parties with {LEAST_ROWS} training rows and "
             f"{LEAST_BADS} bads",
-            found=f"{course.n_parties}; the others abstain",
+            found=f"{n_parties}; the others abstain",
             remedy="ask parties with more rows, lower holdout, or fit a scorecard or trees",
         )
 

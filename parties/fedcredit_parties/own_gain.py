@@ -44,7 +44,7 @@ def own_gain(rows: Rows, course: Course[Any], *, tells: bool) -> dict[str, Any]:
     """
     if not tells:
         return {"withheld": "party"}
-    if not rows.n_train:
+    if rows.abstains:
         return {"withheld": "abstains"}
     joint, task = joint_model(course), course.task
     if joint is None:

@@ -42,7 +42,7 @@ class Procedure:
         Course, opened sum, memory -> released values (integers only) and outcome. It is applied by
         the key holder. What it puts into the memory is there at the next opening, and gone after.
     abstains : callable
-        One party's rows and the task -> why the party adds only zeros; "" when it takes part.
+        One party's rows and the task -> why the party takes no part in training; "" when it does.
     """
 
     course: Callable[[Any], Course[Any]]

@@ -30,6 +30,8 @@ class Rows:
     sample : ndarray of shape (n_rows,)
         ``train``, ``holdout`` or ``oot``; empty text for a row that takes no part.
     train : ndarray of bool, shape (n_rows,)
+    abstains : bool
+        The rows are counted like everybody's, and nothing is trained on them.
     """
 
     def __init__(
@@ -47,13 +49,17 @@ class Rows:
         )
         self.frame = frame
         self.train = self.sample == "train"
+        self.abstains = False
 
     @property
     def n_train(self) -> int:
-        """Rows this party trains on."""
+        """Rows of the training sample."""
         return int(self.train.sum())
 
     def abstain(self) -> None:
-        """Take no row into any sum: the party answers with zeros."""
-        self.sample = np.full_like(self.sample, "")
-        self.train = np.zeros_like(self.train)
+        """Take no part in training.
+
+        The rows stay in every other sum: a run that left them out, beside one over the same roster
+        that did not, would differ by exactly this party.
+        """
+        self.abstains = True

@@ -15,7 +15,7 @@ GAIN = "gain"
 WITHHELD = {
     "party": "the party does not tell what it gains",
     "small": "the party's hold-out is below the cell rules",
-    "abstains": "the party added only zeros",
+    "abstains": "the party took no part in training",
     "no_model": "a run of this kind makes no model",
 }
 """Why there is no figure."""

@@ -8,6 +8,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from fedcredit_models import local_training, network_rounds, server_steps
+from fedcredit_models.cell_rules import CellRules
 from fedcredit_models.errors import NotConvergedError
 from fedcredit_models.feature import Feature
 from fedcredit_models.grid import Grid
@@ -63,10 +64,37 @@ def test_moments_of_a_histogram_are_those_of_the_rows_to_half_a_cell(scale):
     place = (turned - ends[0]) / (ends[1] - ends[0])
     grid = Grid(feature)
 
-    mean, deviation = moments(grid, grid.histogram(x).tolist())
+    mean, deviation = moments(grid, grid.histogram(x).tolist(), (), CellRules())
 
     assert mean / 1e9 == pytest.approx(place.mean(), abs=1e-3)
     assert deviation / 1e9 == pytest.approx(place.std(ddof=0), abs=1e-3)
+    assert mean % 1_000_000 == deviation % 1_000_000 == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.0] * 4999 + [73.7], (0, 0)),
+        ([0.0] * 4990 + [100.0] * 3 + [np.nan] * 7, (0, 0)),
+        ([50.0] * 5000, (0, 0)),
+        ([np.nan] * 5000, (0, 0)),
+        # 49 zeros to one: a share that rows enough make up, to a thousandth.
+        ([0.0] * 4900 + [100.0] * 100, (20_000_000, 140_000_000)),
+        # Few rows decide, or few are missing: those of the edges at 25, 50 and 75 of 100.
+        ([50.0] * 4990 + [100.0] * 10, (500_000_000, 204_000_000)),
+        (list(range(100)) * 50 + [np.nan] * 3, (500_000_000, 204_000_000)),
+        # Narrower than a thousandth of the range.
+        ([50.0] * 2500 + [50.05] * 2500, (500_000_000, 1_000_000)),
+    ],
+    ids=["one", "three", "constant", "empty", "hundred", "few", "few-missing", "narrow"],
+)
+def test_moments_say_nothing_of_few_rows(values, expected):
+    grid = Grid(AMOUNT)
+    edges = [int(np.searchsorted(grid.upper, x)) for x in (25, 50, 75)]
+
+    found = moments(grid, grid.histogram(pd.Series(values)).tolist(), edges, CellRules())
+
+    assert found == pytest.approx(expected, abs=1_000_000 if expected[1] > 1_000_000 else 0)
 
 
 def test_a_feature_that_does_not_vary_says_nothing():
@@ -264,6 +292,49 @@ def test_the_average_of_two_parties_weighs_them_by_their_rows():
     ]
     average = (own[0] + 2 * own[1]) / 3
     assert as_floats(trained.weights) == pytest.approx(average, abs=2 * trained.packing.step)
+
+
+def test_a_part_that_does_not_train_is_counted_in_the_losses_and_moves_nothing():
+    rest = parts()[1]
+    rest.trains = False
+    begun = course(rounds=1, update_bits=34)
+
+    trained = network_rounds.fit([parts()[0], rest], begun)
+
+    everybody = network_rounds.fit(parts(), course(rounds=1, update_bits=34))
+    assert trained.losses == everybody.losses
+    rules, start = begun.rules.local, course().weights
+    own = train(
+        as_floats(start),
+        SHAPE,
+        parts()[0].train,
+        parts()[0].y,
+        rules,
+        begun.row_weights,
+        seed=local_training.seed_of("", 0, 1),
+    )
+    # 200 of 600 rows are trained on: three eighths, to the nearest.
+    moved = (own - as_floats(start)) * (1 / 3) / (3 / 8)
+    assert as_floats(trained.weights) == pytest.approx(
+        as_floats(start) + moved, abs=4 * trained.packing.step
+    )
+
+
+def test_nobody_moves_a_weight_beyond_the_limit_by_a_lie_about_its_rows():
+    begun = course(update_limit=0.5)
+    steps = np.full(begun.packing.n, begun.packing.largest)
+    sums = {
+        "update": begun.packing.pack(steps),
+        "cut": np.array([0]),
+        "trained": np.array([-(10**6)]),
+        "loss": np.array([300.0]),
+        "held_loss": np.array([150.0]),
+    }
+
+    values, _ = network_rounds.step(begun, sums, {})
+
+    moved = as_floats(np.array(values["weights"]) - begun.weights)
+    assert moved == pytest.approx(np.full(begun.packing.n, 0.5))
 
 
 def test_patience_keeps_the_weights_of_the_smallest_hold_out_loss():

@@ -11,6 +11,7 @@ from fedcredit_parties.errors import (
     ConfigError,
     ConstantFeatureError,
     MalformedMessageError,
+    NoBadsError,
     TrainingDivergedError,
 )
 from fedcredit_parties.network_course import NetworkCourse
@@ -60,8 +61,8 @@ def test_a_bank_with_few_rows_abstains_and_both_sides_are_told(
     assert "200 training rows with 20 bads" in result.file.abstaining["bank-3"]
     assert any("bank-3 abstained" in line for line in result.remarks())
     assert any("bank-3 abstains" in record.getMessage() for record in caplog.records)
-    large = sum(len(frame) for name, frame in bank_frames(4, 600).items() if name != "bank-3")
-    assert result.metrics["train"]["n"] + result.metrics["holdout"]["n"] == large
+    # It is counted like everybody: 3 * 600 rows, and its 150.
+    assert result.metrics["train"]["n"] + result.metrics["holdout"]["n"] == 1950
 
 
 @pytest.mark.parametrize("strategy", ["fedadam", pytest.param("fedavg", marks=pytest.mark.long)])
@@ -85,6 +86,17 @@ def test_members_that_restart_between_rounds_change_no_bit(
 
     assert restarts.count("train") == SETTINGS["rounds"]
     assert (again == undisturbed).all()
+
+
+def test_a_bank_without_a_training_row_declines_by_name() -> None:
+    frames = bank_frames(4, 300)
+    frames = {
+        n: f.assign(sample="holdout" if n == "bank-3" else "train") for n, f in frames.items()
+    }
+
+    with small_federation(frames) as federation:
+        with pytest.raises(NoBadsError, match="no training row"):
+            federation.run(network_job(split_column="sample", holdout=0.3))
 
 
 def test_training_that_diverges_ends_the_run_by_name(federation: fc.Federation) -> None:
@@ -148,13 +160,14 @@ def first_release() -> dict[str, Any]:
         {"edges": [[20, 10]]},
         {"moments": [[500_000_000]]},
         {"moments": [[500_000_000, -1]]},
+        {"moments": [[500_000_001, 100_000_000]]},
         {"moments": [[]]},
         {"bads": 600},
         {"held_bads": 201},
         {"n_parties": 4},
         {"more": 1},
     ],
-    ids=range(8),
+    ids=range(9),
 )
 def test_a_first_release_of_another_form_is_refused(change: dict[str, Any]) -> None:
     document = first_release()

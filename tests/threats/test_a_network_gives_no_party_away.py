@@ -2,8 +2,11 @@
 
 One party's update says much about its rows (gradient inversion); the average of several says less.
 Attacked here: a run in which all but one abstain, so that the average is one party's update; a
-coordinator or key holder that sends a program instead of weights; a party with few rows.
-The weak variant: the update itself, from which a row is read.
+scorecard over the same roster, whose totals less those of the network would be the party that
+abstained; the exact weights, in which the divisor of an average would show; a coordinator or key
+holder that sends a program instead of weights; a party with few rows.
+Weak variants: the update itself, from which a row is read; an average divided by the exact number
+of rows trained on, from which that number is read.
 """
 
 import pickle
@@ -16,10 +19,13 @@ import numpy as np
 import pytest
 
 import fedcredit as fc
+from fedcredit_models import network_rounds
 from fedcredit_models.local_training import LocalRules, train
 from fedcredit_models.network import Architecture, as_floats
 from fedcredit_models.network_inputs import CodedRows
-from fedcredit_parties import network_release
+from fedcredit_models.network_rounds import RoundRules, Rounds, Totals
+from fedcredit_models.network_updates import Packing
+from fedcredit_parties import key_holder
 from fedcredit_parties.errors import MalformedMessageError, TooFewPartiesError
 from fedcredit_parties.procedures import PROCEDURES
 from fedcredit_parties.tasks import parse_task
@@ -59,43 +65,108 @@ def test_weak_one_step_on_one_row_is_that_row() -> None:
 def test_an_update_alone_among_abstaining_parties_is_never_opened(
     lonely: fc.Federation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened: list[str] = []
-    honest = network_release.TABLE["train"]
+    released: list[Any] = []
+    honest = key_holder.release
 
     def release(course: Any, sums: Any, memory: Any) -> Any:
-        opened.append(course.phase)
-        return honest(course, sums, memory)
+        released.append(None)
+        released[-1] = honest(course, sums, memory)
+        return released[-1]
 
-    monkeypatch.setattr(network_release, "TABLE", network_release.TABLE | {"train": release})
+    monkeypatch.setattr(key_holder, "release", release)
 
     with pytest.raises(TooFewPartiesError, match="rows enough"):
         lonely.run(network_job())
 
-    assert opened == []
+    assert released and not any(released)  # not even counts, of which one party's would follow
     phases = [e.data["phase"] for e in entries(lonely, "round-contributed")]
     assert set(phases) == {"quantiles"}  # no party made an update
 
 
-def test_a_party_with_few_rows_adds_zeros(
-    lonely: fc.Federation, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sums = []
-    honest = PROCEDURES["network"].sums
+@pytest.fixture(scope="module")
+def mixed() -> Iterator[fc.Federation]:
+    """Four banks, of which one is too small to train."""
+    frames = bank_frames(4, n_rows=600)
+    frames["bank-3"] = frames["bank-3"][:60]
+    for name, frame in frames.items():
+        frame.insert(0, "id", [f"{name}-{i}" for i in range(len(frame))])
+    with small_federation(frames) as federation:
+        yield federation
 
-    class Watched(honest):  # type: ignore[misc, valid-type]
+
+def test_a_scorecard_less_a_network_is_not_the_party_that_abstained(
+    mixed: fc.Federation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released: dict[tuple[str, str], Any] = {}
+    sent: list[tuple[bool, str, Any]] = []
+    honest, side = key_holder.release, PROCEDURES["network"].sums
+
+    def release(course: Any, sums: Any, memory: Any) -> Any:
+        document = honest(course, sums, memory)
+        released[course.task.kind, document["phase"]] = document["values"]
+        return document
+
+    class Watched(side):  # type: ignore[misc, valid-type]
         def addend(self, course: Any) -> Any:
-            sums.append((self._rows.n_train, found := super().addend(course)))
+            sent.append((self._rows.abstains, course.phase, found := super().addend(course)))
             return found
 
+    monkeypatch.setattr(key_holder, "release", release)
     watched = replace(PROCEDURES["network"], sums=Watched)
     monkeypatch.setitem(PROCEDURES, "network", watched)  # type: ignore[arg-type]
+    common: dict[str, Any] = dict(id_column="id", features=["income", "age"], holdout=0.3)
+    result = mixed.run(network_job(**common))
+    mixed.run(small_job(run_deadline_s=60, **common))
 
-    with pytest.raises(TooFewPartiesError):
-        lonely.run(network_job(holdout=0.2))
+    assert list(result.file.abstaining) == ["bank-3"]
+    network, card = released["network", "quantiles"], released["scorecard", "bins"]
+    assert (network["n"], network["bads"]) == (card["n"], sum(card["features"][0]["bads"]))
+    for name in ("train", "holdout"):
+        ours, theirs = (
+            released[kind, "metrics"]["samples"][name] for kind in ("network", "scorecard")
+        )
+        assert (ours["n"], ours["bads"]) == (theirs["n"], theirs["bads"])
+    held = released["network", "metrics"]["samples"]["holdout"]
+    assert (network["held_n"], network["held_bads"]) == (held["n"], held["bads"])
+    assert network["n_parties"] == 3
+    # What it does not take part in is the training alone; its loss is part of everybody's.
+    own = [found for abstains, phase, found in sent if abstains and phase == "train"]
+    assert len(own) == MODEL["rounds"]
+    for found in own:
+        assert not any(np.any(found[name]) for name in ("update", "cut", "trained"))
+        assert found["loss"] > 0
 
-    few = [addend for n, addend in sums if n == 0]
-    assert len(few) == 2
-    assert not any(np.any(values) for addend in few for values in addend.values())
+
+def averaged(trained: int, exactly: bool, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """Return how far the weights move for the same sum, in whole steps of 2**-40."""
+    shape = Architecture((fc.Feature(name="x", kind="numeric", lower=0, upper=1),), hidden=(40,))
+    begun = Rounds(shape, RoundRules(), Totals(n=1000, bads=300))
+    sums = {
+        "update": begun.packing.pack(np.arange(begun.packing.n)),
+        "cut": np.array([0]),
+        "trained": np.array([trained]),
+        "loss": np.array([500.0]),
+    }
+    if exactly:
+        monkeypatch.setattr(network_rounds, "DIVISOR_STEPS", begun.totals.n)
+    values, _ = network_rounds.step(begun, sums, {})
+    return np.asarray(np.array(values["weights"]) - begun.weights)
+
+
+def test_weak_an_exact_divisor_is_read_off_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved = averaged(937, True, monkeypatch)
+
+    step = Packing(len(moved), 1.0, 17, 34).step
+    unit = as_floats(moved)[-1] / (len(moved) - 1)  # what every move is a multiple of
+    assert round(1000 * step / unit) == 937
+
+
+def test_weights_do_not_tell_how_many_rows_were_trained_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    moved = averaged(937, False, monkeypatch)
+
+    assert (moved == averaged(815, False, monkeypatch)).all()
 
 
 class _Program:
