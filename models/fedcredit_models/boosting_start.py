@@ -1,9 +1,10 @@
 """What is found out of each feature before the first tree: rare cells, nothing to learn, a leak.
 
-From counts of bads and goods in each raw cell. A rare cell goes with a fellow cell in every split
-of every tree, so that no two trees differ in it alone. A feature with a single group of cells is
-left out. One whose information value, on the bins that a default scorecard would have, is too good
-to be true is named.
+From counts of bads and goods in each raw cell. A cell that fails a cell rule goes with fellow cells
+in every split of every tree, until the group of them passes: trees over one feature determine the
+counts of its groups, and of nothing smaller. (Trees over several features determine joint cells,
+which no rule binds: ADR 16.) A feature with a single group of cells is left out. One whose
+information value, on the bins that a default scorecard would have, is too good to be true is named.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,8 @@ class FeatureStart:
     Parameters
     ----------
     fellows : tuple of int
-        The cell with which each cell is counted; empty when the feature is left out.
+        The cell with which each cell is counted; empty when the feature is left out. Each group
+        passes the cell rules.
     dropped : str
         The word of `dropped.REASONS` that says why it is left out; "" when it is kept.
     is_suspicious : bool

@@ -152,8 +152,8 @@ class Gbdt(BadClassifier):
         schema : Schema, optional
             Declared features; inferred from `X` when absent.
         cells : CellRules, optional
-            Cell rules of a federation: they bind every node, rare cells go with a fellow, and a
-            feature with nothing to learn is left out. One's own rows need none.
+            Cell rules of a federation: they bind every node and every group of values that go
+            together, and a feature with nothing to learn is left out. One's own rows need none.
 
         Raises
         ------

@@ -112,10 +112,15 @@ def totals(assignment: Sequence[int], counts: Sequence[int]) -> tuple[int, ...]:
 def fellows(
     raw: RawCells, bads: Sequence[int], goods: Sequence[int], rules: CellRules
 ) -> tuple[int, ...]:
-    """Return for each raw cell the one with which it is counted, before anything is merged.
+    """Return for each raw cell the one with which it goes in every split of every tree.
 
-    Rare cells are put together as in :func:`merge`. A level, *other*, missing or special cell that
-    nobody had counts as a rare one, so that nothing tells it from a cell with a few rows.
+    Every group of cells that go together passes the cell rules, in subjects, bads and goods: leaves
+    of many trees over one feature determine the counts of its groups. Rare cells are put together
+    as in :func:`merge`; neighbouring cells of a number from the left until all three rules are
+    kept, empty ones among them. Ordinary values that fail as a whole go with the most average of
+    the other groups. A level, *other*, missing or special cell that nobody had counts as a rare
+    one, so that nothing tells it from a cell with a few rows. Where nothing passes, everything is
+    one group.
 
     Parameters
     ----------
@@ -128,11 +133,18 @@ def fellows(
 
     Disclosure
     ----------
-    The result is released: which cells are rare, or empty. How their rows ended is not in it.
+    The result is released: which levels, missing and special cells are rare, or empty, not how
+    their rows ended. Where a group of a number ends says that its cells pass the rules and that
+    they would not without the last; with the group's counts that bounds the last cell's.
     """
     b, g = np.array(bads, dtype=np.int64), np.array(goods, dtype=np.int64)
     counts = _Counts(b, g, rules)
-    units, apart = _units(raw, [i for i in range(raw.n_ordinary) if b[i] + g[i] > 0], counts)
+    ordinary = [i for i in range(raw.n_ordinary) if b[i] + g[i] > 0]
+    if raw.feature.kind == "numeric" and ordinary:
+        ordinary = list(range(raw.n_ordinary))
+    units, apart = _units(raw, ordinary, counts, is_whole=True)
+    if apart and units and not all(map(counts.passes, units)):  # the one group of ordinary values
+        counts.most_average(apart).extend(units.pop())
     found = list(range(raw.n))
     for group in (*units, *apart):
         for cell in group:
@@ -173,15 +185,18 @@ class _Counts:
 
 
 def _units(
-    raw: RawCells, ordinary: Sequence[int], counts: _Counts
+    raw: RawCells, ordinary: Sequence[int], counts: _Counts, *, is_whole: bool = False
 ) -> tuple[list[list[int]], list[list[int]]]:
-    """Return what the ordered merging starts from, and the bins that stay apart from it."""
+    """Return what the ordered merging starts from, and the bins that stay apart from it.
+
+    Units of a number hold enough subjects; `is_whole`: enough bads and goods as well.
+    """
     is_number = raw.feature.kind == "numeric"
     tails = [i for i in range(raw.n_ordinary, raw.n) if sum(counts.of([i]))]
     rare = [i for i in tails if not counts.passes([i])]
     apart = [[i] for i in tails if counts.passes([i])]
     if is_number:
-        units = _filled(ordinary, counts)
+        units = _filled(ordinary, counts, is_whole)
     else:
         rare = [i for i in ordinary if not counts.passes([i])] + rare
         units = [[i] for i in ordinary if counts.passes([i])]
@@ -196,8 +211,8 @@ def _units(
     return units, sorted(apart, key=min)
 
 
-def _filled(ordinary: Sequence[int], counts: _Counts) -> list[list[int]]:
-    """Put neighbours together, from the left, until each holds enough subjects."""
+def _filled(ordinary: Sequence[int], counts: _Counts, is_whole: bool) -> list[list[int]]:
+    """Put neighbours together, from the left, until each holds enough."""
     units: list[list[int]] = []
     open_ = False
     for i in ordinary:
@@ -205,7 +220,9 @@ def _filled(ordinary: Sequence[int], counts: _Counts) -> list[list[int]]:
             units[-1].append(i)
         else:
             units.append([i])
-        open_ = sum(counts.of(units[-1])) < counts.rules.min_subjects
+        n_subjects = sum(counts.of(units[-1]))
+        open_ = n_subjects < max(counts.rules.min_subjects, 1)
+        open_ = open_ or (is_whole and not counts.passes(units[-1]))
     if open_ and len(units) > 1:
         rest = units.pop()
         units[-1].extend(rest)

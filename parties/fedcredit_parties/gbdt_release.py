@@ -5,7 +5,7 @@ phase       opened, never released         released to the rostered parties and 
 =========== ============================== ===========================================
 quantiles   fine histogram per feature     cell numbers of the edges
 start       bads and goods of raw cells    bads and goods of all rows, and of the hold-out; for each
-                                           feature which cells are rare and with which they go,
+                                           feature which cells go together, in groups that pass,
                                            whether its information value is above 0.5, why it is
                                            left out (one word)
 trees       gradient, curvature, rows and  of each node of one level its split (feature, cells,
@@ -14,8 +14,15 @@ trees       gradient, curvature, rows and  of each node of one level its split (
 metrics     fine score histograms          AUC, KS, Gini, Brier, bands that pass the cell rules
 =========== ============================== ===========================================
 
-Every node of every tree passes the cell rules. Between two levels the histograms of the nodes that
-were split stay at the key holder (ADR 14): a child's sum is its parent's less its sibling's.
+Every node of every tree passes the cell rules, and so does every group of cells that go together in
+all splits. The rounding of rows hides nothing: a leaf's value is exact, in the first tree it gives
+the leaf's exact rows and bads, and every value is a linear equation in the counts of the joint
+cells of the features. Many trees over few features determine such counts, also of cells that fail
+the rules (ADR 16; measured in tests/threats/test_trees_release_no_small_leaf.py). How many values
+there are is bounded by the task's trees and depth and by the grants' ``max_rounds``.
+
+Between two levels the histograms of the nodes that were split stay at the key holder (ADR 14): a
+child's sum is its parent's less its sibling's.
 """
 
 from collections.abc import Callable, Mapping

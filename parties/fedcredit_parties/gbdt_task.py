@@ -51,7 +51,10 @@ class GbdtTask(Task):
 
     @property
     def most_rounds(self) -> int:
-        """One round for each level, one that judges the last tree, and one for each other phase."""
+        """One round for each level, one that judges the last tree, and one for each other phase.
+
+        That may be thousands (2 000 trees of depth 8: 16 004); a grant's ``max_rounds`` bounds it.
+        """
         return self.n_trees * self.max_depth + 4
 
     def rules(self, features: tuple[int, ...], n_bads: int, n_goods: int) -> BoostingRules:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fedcredit_models.binning import BinningRules, CellRules, RawCells, merge, totals
+from fedcredit_models.merging import fellows
 from fedcredit_models.schema import Feature
 
 ANY = CellRules(0, 0, 0)
@@ -215,3 +216,32 @@ def test_counts_of_another_feature_are_refused() -> None:
 def test_the_assignment_and_its_totals_are_plain_integers() -> None:
     assignment = merge(number(2), [50, 10, 0], [50, 90, 0], BinningRules())
     assert all(type(x) is int for x in (*assignment, *totals(assignment, [50, 10, 0])))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 14), st.integers(0, 25)), min_size=4, max_size=12).filter(
+        lambda c: sum(b + g for b, g in c) > 0
+    ),
+    st.booleans(),
+)
+def test_cells_that_go_together_in_trees_pass_every_rule_or_are_one_group(
+    cells: list[tuple[int, int]], is_number: bool
+) -> None:
+    raw = number(len(cells) - 2, special=(-9.0,))
+    if not is_number:
+        raw = RawCells(Feature("c", "categorical", levels=tuple("abcdefghij"[: len(cells) - 2])))
+    bads, goods = [b for b, _ in cells], [g for _, g in cells]
+    together = fellows(raw, bads, goods, CellRules())
+    groups = {home: [i for i, to in enumerate(together) if to == home] for home in together}
+
+    full = [group for group in groups.values() if sum(bads[i] + goods[i] for i in group)]
+    if len(full) > 1:
+        assert all(min(sum(side[i] for i in g) for side in (bads, goods)) >= 10 for g in full)
+    assert all(together[home] == home for home in groups)
+
+
+def test_neighbours_go_together_in_trees_from_the_left_until_all_three_rules_are_kept() -> None:
+    # 4 + 7 bads; an empty cell and 12; then 9 that stay too few; missing values pass alone.
+    bads, goods = [4, 7, 0, 12, 9, 20], [90, 80, 0, 70, 60, 50]
+    assert fellows(number(5), bads, goods, CellRules()) == (0, 0, 2, 2, 2, 5)
