@@ -28,6 +28,7 @@ from fedcredit_parties.member import Member
 from fedcredit_parties.procedures import course_of
 from fedcredit_parties.releases import absorb_arrived
 from fedcredit_parties.task import GROUPS, Task
+from fedcredit_parties.task_size import check_size
 from fedcredit_parties.told_gain import GAIN
 
 LOOK_S = 1.0
@@ -84,7 +85,10 @@ class Requester:
             When the key holder does not answer.
         RejectedEntryError
             When the ledger's rules refuse the proposal.
+        ConfigError
+            When a sum of the task is too large.
         """
+        check_size(task)
         run_id = run_id or str(uuid.uuid4())
         key_holder = self.member.role("key-holder")
         self.member.mailbox.send(

@@ -15,6 +15,12 @@ MAX_LEVELS = 200
 MAX_SPECIAL = 20
 """Most special codes of one numeric feature."""
 
+LEAST_SHARE = 1e-10
+"""Least distance of two bounds, as a share of the larger: below it cells are no numbers."""
+
+LEAST_BOUND = 1e-100
+"""Least absolute value of the larger bound: a grid divides it into parts."""
+
 MAX_TEXT = 200
 """Longest name, unit or level, in characters."""
 
@@ -93,6 +99,11 @@ class Feature:
             raise ValueError(f"feature {self.name}: lower must be below upper, both finite")
         if not math.isfinite(upper - lower):
             raise ValueError(f"feature {self.name}: the bounds are too far apart")
+        largest = max(abs(lower), abs(upper))
+        if largest < LEAST_BOUND:
+            raise ValueError(f"feature {self.name}: the bounds are too small; choose a larger unit")
+        if upper - lower < LEAST_SHARE * largest:
+            raise ValueError(f"feature {self.name}: the bounds are too close together")
         object.__setattr__(self, "lower", lower)
         object.__setattr__(self, "upper", upper)
         if self.scale not in ("linear", "log", "asinh"):

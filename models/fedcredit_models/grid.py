@@ -23,6 +23,9 @@ from fedcredit_models.feature import Feature
 ASINH_UNIT = 1e-6
 """asinh(x / s) with s = this share of the larger bound: fen and yuan give the same cells."""
 
+MOST_KEPT = 4096
+"""Grids of more cells are computed anew: a thousand of the kept ones take 32 MB."""
+
 
 class Grid:
     """Cells of one numeric feature.
@@ -94,12 +97,24 @@ class Grid:
         return np.array([*counts, n_missing, *special], dtype=np.int64)
 
 
+def _finite(scale: str, lower: float, upper: float, cells: int) -> NDArray[np.float64]:
+    """Return the finite upper values."""
+    return (_kept if cells <= MOST_KEPT else _computed)(scale, lower, upper, cells)
+
+
+def _computed(scale: str, lower: float, upper: float, cells: int) -> NDArray[np.float64]:
+    find = (
+        _linear(lower, upper, cells) if scale == "linear" else _curved(scale, lower, upper, cells)
+    )
+    return np.array(find, dtype=np.float64)
+
+
 @lru_cache(maxsize=1024)
-def _finite(scale: str, lower: float, upper: float, cells: int) -> tuple[float, ...]:
-    """Return the finite upper values; kept, because every member of a run asks for the same."""
-    if scale == "linear":
-        return tuple(_linear(lower, upper, cells))
-    return tuple(_curved(scale, lower, upper, cells))
+def _kept(scale: str, lower: float, upper: float, cells: int) -> NDArray[np.float64]:
+    """Keep them: every member of a run in one process asks for the same."""
+    found = _computed(scale, lower, upper, cells)
+    found.flags.writeable = False
+    return found
 
 
 def _linear(lower: float, upper: float, cells: int) -> list[float]:

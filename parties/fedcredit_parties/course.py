@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 from fedcredit_parties.errors import MalformedMessageError
+from fedcredit_parties.foreign import named
 from fedcredit_parties.masks import Field, Tensor
 from fedcredit_parties.release_form import COUNT_BOUND, is_count
 from fedcredit_parties.task import Task
@@ -72,11 +73,15 @@ class Course(ABC, Generic[T]):
         Raises
         ------
         MalformedMessageError
-            After the last phase.
+            After the last phase, or when what was released leaves no sum that fits the modulus.
         """
         if self.phase is None:
             raise MalformedMessageError("the run has released everything; there is no further sum")
-        return Tensor(self.phase, (*HEAD, *self.fields()))
+        with named("what was released of the run"):
+            tensor = Tensor(self.phase, (*HEAD, *self.fields()))
+            for field in tensor.fields:
+                field.check_fits(self.task.parameters.modulus_bits)
+        return tensor
 
     def absorb(self, document: Mapping[str, Any]) -> None:
         """Take in one released document, in order.
@@ -84,12 +89,15 @@ class Course(ABC, Generic[T]):
         Raises
         ------
         MalformedMessageError
-            When it is not a result of the phase that comes next.
+            When it is not a result of the phase that comes next, or leaves no further sum.
         """
-        self._check(document)
-        phase, values, outcome = str(self.phase), document["values"], document["outcome"]
-        self.take(values, outcome)
-        self.phase = self.task.next_phase(phase, outcome) or None
+        with named("a released document"):
+            self._check(document)
+            phase, values, outcome = str(self.phase), document["values"], document["outcome"]
+            self.take(values, outcome)
+            self.phase = self.task.next_phase(phase, outcome) or None
+            if self.phase is not None:
+                self.tensor()
         self.history.append(
             {
                 "phase": phase,
@@ -131,7 +139,7 @@ class Course(ABC, Generic[T]):
 
 def count_field(name: str, length: int) -> Field:
     """Lay out numbers of rows."""
-    return Field(name, length, scale_bits=0, limbs=1, bound=COUNT_BOUND)
+    return Field(name, length, scale_bits=0, limbs=1, bound=COUNT_BOUND, signed=False)
 
 
 HEAD = (count_field("n", 1), count_field("clipped", 1))

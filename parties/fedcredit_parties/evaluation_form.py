@@ -4,27 +4,27 @@ The counterpart of `fedcredit_models.evaluation_figures.release`, for whoever re
 holder has sent: nothing else is believed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fedcredit_models.comparing import TOO_ALIKE, TOO_COARSE
 from fedcredit_models.evaluating import EvaluationPlan
 from fedcredit_models.evaluation_figures import NO_CUT
 from fedcredit_models.suppression import COMPLEMENT, NO_ROWS
-from fedcredit_parties.course import NANO
-from fedcredit_parties.release_form import is_count, is_whole
+from fedcredit_parties.release_form import (
+    Test,
+    has,
+    is_count,
+    is_share,
+    is_whole,
+    is_withheld,
+    rows_of,
+)
 
 REASONS = frozenset(
     {"min_subjects", "min_bads", "min_goods", NO_ROWS, COMPLEMENT, NO_CUT, TOO_ALIKE, TOO_COARSE}
 )
 """Why a figure may be withheld."""
-
-Test = Callable[[Any], bool]
-
-
-def is_share(value: object) -> bool:
-    """Tell whether it is a share, in units of 1e-9."""
-    return type(value) is int and 0 <= value <= NANO
 
 
 def is_figures(values: Mapping[str, Any], plan: EvaluationPlan) -> bool:
@@ -50,27 +50,7 @@ def is_figures(values: Mapping[str, Any], plan: EvaluationPlan) -> bool:
 
 
 def _is_withheld(value: object) -> bool:
-    """Tell whether it says nothing but why; an empty sample also that it has no rows."""
-    if not isinstance(value, dict) or value.get("withheld") not in REASONS:
-        return False
-    rest = {name: part for name, part in value.items() if name != "withheld"}
-    return rest in ({}, {"n": 0, "bads": 0})
-
-
-def _has(
-    value: object, tests: Mapping[str, Test], optional: Mapping[str, Test] | None = None
-) -> bool:
-    """Tell whether an object has exactly these fields, each of which passes its test."""
-    if not isinstance(value, dict):
-        return False
-    known = {**tests, **(optional or {})}
-    return set(tests) <= set(value) <= set(known) and all(
-        known[name](part) for name, part in value.items()
-    )
-
-
-def _rows(tests: Mapping[str, Test]) -> Test:
-    return lambda value: isinstance(value, list) and all(_has(row, tests) for row in value)
+    return is_withheld(value, REASONS, empty=NO_ROWS)
 
 
 _SLICE: dict[str, Test] = {
@@ -90,14 +70,14 @@ _OVERALL: dict[str, Test] = {
     **_SLICE,
     "gini_nano": is_whole,
     "hosmer_lemeshow_nano": is_whole,
-    "bands": _rows(
+    "bands": rows_of(
         {"eta_low_nano": is_whole, "eta_high_nano": is_whole, "n": is_count, "bads": is_count}
     ),
-    "roc": _rows({"fpr_nano": is_share, "tpr_nano": is_share}),
-    "calibration": _rows({"mean_p_nano": is_share, "bad_rate_nano": is_share, "n": is_count}),
-    "recalibration": lambda value: value == {} or _has(value, _FITTED),
+    "roc": rows_of({"fpr_nano": is_share, "tpr_nano": is_share}),
+    "calibration": rows_of({"mean_p_nano": is_share, "bad_rate_nano": is_share, "n": is_count}),
+    "recalibration": lambda value: value == {} or has(value, _FITTED),
     "cut": lambda value: _is_withheld(value)
-    or _has(
+    or has(
         value,
         {
             "eta_nano": is_whole, "approved": is_count, "bads_approved": is_count,
@@ -113,17 +93,17 @@ _DELONG: dict[str, Test] = {
 
 
 def _is_overall(value: object) -> bool:
-    return _is_withheld(value) or (_has(value, _OVERALL) and _adds_up(value))
+    return _is_withheld(value) or (has(value, _OVERALL) and _adds_up(value))
 
 
 def _is_comparison(value: object) -> bool:
-    return _is_withheld(value) or _has(
+    return _is_withheld(value) or has(
         value,
         {
-            "delong": lambda part: _has(part, _DELONG),
+            "delong": lambda part: has(part, _DELONG),
             "mcnemar": lambda part: (
                 _is_withheld(part)
-                or _has(part, {"only_champion": is_count, "only_challenger": is_count})
+                or has(part, {"only_champion": is_count, "only_challenger": is_count})
             ),
         },
     )
@@ -138,7 +118,7 @@ def _is_slice(value: object, n_features: int, is_period: bool) -> bool:
             isinstance(z, list) and len(z) < 2 and all(map(is_whole, z))
         ),
         "approval": lambda part: (
-            _is_withheld(part) or _has(part, {"approved": is_count, "bads_approved": is_count})
+            _is_withheld(part) or has(part, {"approved": is_count, "bads_approved": is_count})
         ),
     }
     drift: dict[str, Test] = {
@@ -147,7 +127,7 @@ def _is_slice(value: object, n_features: int, is_period: bool) -> bool:
             isinstance(part, list) and len(part) == n_features and all(map(is_whole, part))
         ),
     }
-    return _has(value, tests, drift if is_period else None) and _adds_up(value)
+    return has(value, tests, drift if is_period else None) and _adds_up(value)
 
 
 def _adds_up(value: Any) -> bool:

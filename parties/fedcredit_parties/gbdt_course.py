@@ -15,7 +15,7 @@ from fedcredit_parties.course import Course, count_field
 from fedcredit_parties.errors import MalformedMessageError
 from fedcredit_parties.gbdt_task import GbdtTask
 from fedcredit_parties.masks import Field
-from fedcredit_parties.release_form import is_count, is_whole
+from fedcredit_parties.release_form import COUNT_BOUND, is_count, is_flag, is_whole, is_word
 
 UNIT = 1 << GRADIENT_BITS
 """Gradients, curvatures and losses travel in whole units of 2**-20."""
@@ -110,7 +110,7 @@ class GbdtCourse(Course[GbdtTask]):
         found = [
             self._whole("gradient", length, max(bads, n - n_bads) * UNIT + n),
             self._whole("curvature", length, (bads + n - n_bads) / 4 * UNIT + n),
-            self._whole("counts", length, n * (1 + (1 << self.count_bits))),
+            self._whole("counts", length, n * (1 + (1 << self.count_bits)), signed=False),
         ]
         if self.is_judged:
             found.append(self._loss("loss", n_bads, n - n_bads))
@@ -123,24 +123,25 @@ class GbdtCourse(Course[GbdtTask]):
         most = math.ldexp(self.boosting.largest_move, -LEAF_BITS) + 1.0
         return self._whole(name, 1, (n_bads * self.weight + n_goods) * most * UNIT + COUNTED)
 
-    def _whole(self, name: str, length: int, bound: float) -> Field:
+    def _whole(self, name: str, length: int, bound: float, *, signed: bool = True) -> Field:
         """Lay out whole numbers, in one slot each where the bound allows it."""
         most = math.ceil(bound)
         limbs = 1 if most < 1 << (self.task.parameters.modulus_bits - 1) else 2
-        return Field(name, length, scale_bits=0, limbs=limbs, bound=most)
+        return Field(name, length, scale_bits=0, limbs=limbs, bound=most, signed=signed)
 
     def is_form(self, values: Mapping[str, Any], outcome: str) -> bool:
         """Tell whether these are values of the phase that comes next."""
         if self.phase == "quantiles":
-            edges = values.get("edges")
-            return quantile_phase.is_form(edges, self.grids, len(self.task.features))
+            return set(values) == {"edges", "n_clipped"} and quantile_phase.is_form(
+                values["edges"], self.grids, len(self.task.features)
+            )
         if self.phase == "start":
             return _is_start(values, self.raw)
         if self.phase == "trees":
             return self._is_level(values) and (outcome == "done") == self.boosting.ends_with(
                 dict(values)
             )
-        return metrics_phase.is_form(values.get("samples"), self.task.samples)
+        return metrics_phase.is_form(values, self.task.samples)
 
     def _is_level(self, values: Mapping[str, Any]) -> bool:
         nodes = values.get("nodes")
@@ -197,6 +198,7 @@ def _is_start(values: Mapping[str, Any], raw: Sequence[RawCells]) -> bool:
     return (
         set(values) - {"holdout"} == {"bads", "goods", "features", "n_clipped"}
         and all(is_count(values[name]) and values[name] for name in ("bads", "goods"))
+        and values["bads"] + values["goods"] < COUNT_BOUND
         and isinstance(held, list)
         and len(held) == 2
         and all(map(is_count, held))
@@ -211,11 +213,11 @@ def _is_feature(value: object, raw: RawCells) -> bool:
     if not isinstance(value, dict):
         return False
     if set(value) == {"dropped"}:
-        return value["dropped"] in REASONS
+        return is_word(value["dropped"], REASONS)
     fellows = value.get("fellows")
     return (
         set(value) == {"fellows", "suspicious"}
-        and value["suspicious"] in (0, 1)
+        and is_flag(value["suspicious"])
         and isinstance(fellows, list)
         and len(fellows) == raw.n
         and all(type(cell) is int and 0 <= cell < raw.n for cell in fellows)

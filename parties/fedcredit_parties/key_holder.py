@@ -41,6 +41,7 @@ from fedcredit_parties.errors import (
     WireError,
 )
 from fedcredit_parties.failure import FAILED, as_told, describe
+from fedcredit_parties.foreign import named
 from fedcredit_parties.heads import HeardHeads
 from fedcredit_parties.ledger_client import POLL_S
 from fedcredit_parties.mailbox import Letter
@@ -355,7 +356,8 @@ class KeyHolder:
             self._heads.hear(deadline=time.monotonic() + _QUORUM_S)
             attempt = self._vouched(run, aggregated)
             if attempt.opened is None:
-                document = self._open(run, key, attempt, request.get("blobs"))
+                with named("the sum of a round", party=self.name):
+                    document = self._open(run, key, attempt, request.get("blobs"))
                 self._publish(run, attempt, document)
             # Asked again for what is open already, the same release goes out again.
             self._send(run, attempt)

@@ -60,6 +60,8 @@ class Field:
         Largest absolute value of the *scaled* integer: of every party's own (larger ones are
         clipped and counted) and of the sum (a larger one is refused). It follows from committed
         row totals and declared bounds, so an honest sum always fits.
+    signed : bool, default True
+        Whether a sum may be negative; a negative one of another field is refused.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Field:
     scale_bits: int
     limbs: int
     bound: int
+    signed: bool = True
 
     def __post_init__(self) -> None:
         """Refuse a layout that no modulus could carry."""
@@ -220,7 +223,7 @@ class Tensor:
         return self._in_range(field, (high << limb_bits) + (low & ((1 << limb_bits) - 1)))
 
     def _in_range(self, field: Field, values: Ints) -> Ints:
-        if np.abs(values).max() > field.bound:
+        if np.abs(values).max() > field.bound or (not field.signed and values.min() < 0):
             raise self._out_of_range(field)
         return values
 

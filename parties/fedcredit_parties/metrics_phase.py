@@ -12,10 +12,20 @@ from numpy.typing import NDArray
 
 from fedcredit_models import metrics
 from fedcredit_models.metrics import ScoreGrid
+from fedcredit_models.suppression import NO_ROWS
 from fedcredit_parties.course import NANO, Course, count_field
 from fedcredit_parties.disclosure import DisclosurePolicy, check_cells
 from fedcredit_parties.masks import Field
-from fedcredit_parties.release_form import COUNT_BOUND
+from fedcredit_parties.release_form import (
+    COUNT_BOUND,
+    Test,
+    has,
+    is_count,
+    is_share,
+    is_whole,
+    is_withheld,
+    rows_of,
+)
 from fedcredit_parties.task import Task
 
 _COUNTS = ("bads", "goods")
@@ -105,10 +115,61 @@ def release(
     return found
 
 
-def is_form(value: object, samples: Sequence[str]) -> bool:
-    """Tell whether it is a document for every sample."""
+def is_form(values: Mapping[str, Any], samples: Sequence[str]) -> bool:
+    """Tell whether these are the figures of every sample, as `metrics.release` writes them."""
+    found = values.get("samples")
     return (
-        isinstance(value, dict)
-        and set(value) == set(samples)
-        and all(isinstance(document, dict) for document in value.values())
+        set(values) == {"samples", "n_clipped"}
+        and isinstance(found, dict)
+        and set(found) == set(samples)
+        and all(
+            is_withheld(figures, WITHHELD, empty=NO_ROWS)
+            or (has(figures, _FIGURES) and _adds_up(figures))
+            for figures in found.values()
+        )
+    )
+
+
+def _is_near_share(value: object) -> bool:
+    """Tell whether it is a share but for the rounding of the sums that it was found from."""
+    return type(value) is int and -NANO // 100 <= value <= NANO + NANO // 100
+
+
+def _is_gini(value: object) -> bool:
+    return type(value) is int and -NANO <= value <= NANO
+
+
+WITHHELD = frozenset({"min_subjects", "min_bads", "min_goods", NO_ROWS})
+"""Why a sample's figures may be withheld."""
+
+_FIGURES: Mapping[str, Test] = {
+    "n": is_count,
+    "bads": is_count,
+    "auc_nano": is_share,
+    "auc_bound_nano": is_share,
+    "ks_nano": is_share,
+    "gini_nano": _is_gini,
+    "gini_low_nano": _is_gini,
+    "gini_high_nano": _is_gini,
+    "brier_nano": _is_near_share,
+    "mean_p_nano": _is_near_share,
+    "hosmer_lemeshow_nano": is_whole,
+    "bands": rows_of(
+        {"eta_low_nano": is_whole, "eta_high_nano": is_whole, "n": is_count, "bads": is_count}
+    ),
+    "roc": rows_of({"fpr_nano": is_share, "tpr_nano": is_share}),
+    "calibration": rows_of({"mean_p_nano": is_share, "bad_rate_nano": is_share, "n": is_count}),
+}
+
+
+def _adds_up(figures: Mapping[str, Any]) -> bool:
+    """Tell whether there are rows of both outcomes, and each table counts all of them."""
+    bands, n, bads = figures["bands"], figures["n"], figures["bads"]
+    return bool(
+        0 < bads < n
+        and sum(band["n"] for band in bands) == n
+        and sum(band["bads"] for band in bands) == bads
+        and all(band["bads"] <= band["n"] for band in bands)
+        and sum(group["n"] for group in figures["calibration"]) == n
+        and figures["roc"]
     )

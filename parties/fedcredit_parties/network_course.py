@@ -134,7 +134,7 @@ class NetworkCourse(Course[NetworkTask]):
             and all(is_count(values[name]) for name in TOTALS)
             and 0 < values["bads"] < values["n"]
             and values["held_bads"] <= values["held_n"]
-            and values["n_parties"] <= len(self.task.parties)
+            and 1 <= values["n_parties"] <= len(self.task.parties)
         )
 
     def _is_round(self, values: Mapping[str, Any], outcome: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedcredit_parties.course import Course
+from fedcredit_parties.errors import PrecisionError
 from fedcredit_parties.procedure import Memory, Sums
 from fedcredit_parties.procedures import PROCEDURES
 
@@ -33,6 +34,8 @@ def release(course: Course[Any], sums: Sums, memory: Memory | None = None) -> Do
     ------
     DisclosureError
         When the result does not pass the policy.
+    PrecisionError
+        When more bads than rows were counted.
     PartyError
         When the mathematics has no answer.
 
@@ -40,12 +43,26 @@ def release(course: Course[Any], sums: Sums, memory: Memory | None = None) -> Do
     ----------
     Exactly the returned document, to the rostered parties and the requester.
     """
+    _no_more_bads_than_rows(sums)
     function = PROCEDURES[course.task.kind].release
     values, outcome = function(course, sums, {} if memory is None else memory)
     values["n_clipped"] = whole(sums["clipped"])
     document: Document = {"outcome": outcome, "phase": str(course.phase), "values": values}
     _only_integers(document["values"])
     return document
+
+
+def _no_more_bads_than_rows(sums: Sums) -> None:
+    """Refuse a sum in which a cell has more bads than rows, wherever both were counted."""
+    for name, bads in sums.items():
+        rows = sums.get(f"{name.removesuffix('bads')}n") if name.endswith("bads") else None
+        if rows is not None and (np.asarray(bads) > np.asarray(rows)).any():
+            raise PrecisionError(
+                f"the sum of {name} counts more bads than rows",
+                expected="at most as many bads as rows in every cell",
+                found="more; nothing was released",
+                remedy="a party's addend was out of range: compare the parties' versions",
+            )
 
 
 def whole(value: NDArray[np.float64]) -> int:

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedcredit_models.binning import BinTable, RawCells
+from fedcredit_models.cell_rules import CellRules
 from fedcredit_models.dropped import REASONS
 from fedcredit_models.metrics import ScoreGrid
 from fedcredit_parties import fixed_bins_phase, metrics_phase, newton_phase, quantile_phase
 from fedcredit_parties.course import Course, count_field
 from fedcredit_parties.errors import MalformedMessageError
 from fedcredit_parties.masks import Field
-from fedcredit_parties.release_form import is_count, is_point
+from fedcredit_parties.release_form import are_bins, is_count, is_point, is_word
 from fedcredit_parties.scorecard_task import COEFFICIENT_BITS, ScorecardTask
 
 
@@ -79,12 +80,19 @@ class ScorecardCourse(Course[ScorecardTask]):
         """Tell whether these are values of the phase that comes next."""
         n_features = len(self.task.features)
         if self.phase == "quantiles":
-            return quantile_phase.is_form(values.get("edges"), self.grids, n_features)
+            return set(values) == {"edges", "n_clipped"} and quantile_phase.is_form(
+                values["edges"], self.grids, n_features
+            )
         if self.phase == "bins":
-            return is_count(values.get("n")) and self._are_bins(values.get("features"))
+            return (
+                set(values) == {"n", "features", "n_clipped"}
+                and is_count(values["n"])
+                and values["n"] > 0
+                and self._are_bins(values["features"])
+            )
         if self.phase == "newton":
-            return _newton(values, n_features + 1)
-        return metrics_phase.is_form(values.get("samples"), self.task.samples)
+            return _newton(values, n_features + 1, outcome)
+        return metrics_phase.is_form(values, self.task.samples)
 
     def _are_bins(self, value: object) -> bool:
         """Tell whether these are bins of every feature, where they were fixed the fixed ones."""
@@ -92,7 +100,7 @@ class ScorecardCourse(Course[ScorecardTask]):
             return False
         fixed = self.task.fixed
         for raw, feature in zip(self.raw, value, strict=True):
-            if not _bins(feature, raw.n):
+            if not _bins(feature, raw.n, self.task.policy.cells):
                 return False
             bins = fixed.get(raw.feature.name)
             if bins and "dropped" not in feature and bins.assignment != (*feature["assignment"],):
@@ -122,27 +130,24 @@ class ScorecardCourse(Course[ScorecardTask]):
             self.metrics = values["samples"]
 
 
-def _bins(value: object, n: int) -> bool:
+def _bins(value: object, n: int, rules: CellRules) -> bool:
     """Tell whether it is one feature's bins; one with a single bin says why it is dropped."""
     if not isinstance(value, dict) or set(value) - {"dropped"} != {"assignment", "bads", "goods"}:
         return False
-    assignment, bads, goods = value["assignment"], value["bads"], value["goods"]
-    if not all(isinstance(part, list) for part in (assignment, bads, goods)):
-        return False
     return (
-        len(assignment) == n
-        and all(type(b) is int for b in assignment)
-        and len(bads) == len(goods) > 0
-        and all(is_count(count) for count in (*bads, *goods))
-        and set(assignment) - {-1} == set(range(len(bads)))
-        and ("dropped" in value) == (len(bads) == 1)
-        and value.get("dropped", "few") in REASONS
+        are_bins(value["assignment"], value["bads"], value["goods"], n, rules)
+        and ("dropped" in value) == (len(value["bads"]) == 1)
+        and is_word(value.get("dropped", "few"), REASONS)
     )
 
 
-def _newton(values: Mapping[str, Any], length: int) -> bool:
+def _newton(values: Mapping[str, Any], length: int, outcome: str) -> bool:
+    names = {"point", "log_loss_nano", "step_nano", "n_clipped"}
+    if outcome == "converged":
+        names.add("standard_errors")
     return (
-        is_point(values.get("point"), length)
-        and is_point([values.get("log_loss_nano"), values.get("step_nano")], 2)
-        and ("standard_errors" not in values or is_point(values["standard_errors"], length))
+        set(values) == names
+        and is_point(values["point"], length)
+        and is_point([values["log_loss_nano"], values["step_nano"]], 2)
+        and is_point(values.get("standard_errors", [0] * length), length)
     )

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from fedcredit_models.binning import RawCells
+from fedcredit_models.cell_rules import CellRules
 from fedcredit_models.correlation import CONSTANT
 from fedcredit_models.correlation import WITHHELD as FEW
 from fedcredit_models.distribution import PER_MILLE, SPREADS, WITHHELD
 from fedcredit_models.dropped import REASONS
 from fedcredit_models.moments import CORRELATION_BITS
 from fedcredit_parties import quantile_phase
-from fedcredit_parties.release_form import is_count, is_point, is_whole
+from fedcredit_parties.release_form import are_bins, is_count, is_point, is_whole, is_word
 
 if TYPE_CHECKING:
     from fedcredit_parties.survey_course import SurveyCourse
@@ -26,6 +27,7 @@ def _quantiles(course: "SurveyCourse", values: Mapping[str, Any], outcome: str) 
     return (
         set(values) == {"n", "n_clipped", "edges", "columns"}
         and is_count(values["n"])
+        and values["n"] > 0
         and quantile_phase.is_form(values["edges"], course.grids, len(features))
         and isinstance(columns, list)
         and len(columns) == len(features)
@@ -73,10 +75,11 @@ def _statistics(course: "SurveyCourse", values: Mapping[str, Any], outcome: str)
 
 def _bins(course: "SurveyCourse", raw: RawCells, value: object) -> bool:
     """Tell whether it is one feature's bins; one with a single bin says why it is dropped."""
-    if not isinstance(value, dict) or not _table(raw, value, {"dropped", "fine"}):
+    rules = course.task.policy.cells
+    if not isinstance(value, dict) or not _table(raw, value, {"dropped", "fine"}, rules):
         return False
     single = len(value["bads"]) == 1
-    if ("dropped" in value) != single or value.get("dropped", "few") not in REASONS:
+    if ("dropped" in value) != single or not is_word(value.get("dropped", "few"), REASONS):
         return False
     fixed = course.task.fixed.get(raw.feature.name)
     if fixed is not None and not single and tuple(value["assignment"]) != fixed.assignment:
@@ -88,26 +91,18 @@ def _bins(course: "SurveyCourse", raw: RawCells, value: object) -> bool:
         not single
         and fixed is None
         and isinstance(fine, dict)
-        and _table(raw, fine, set())
+        and _table(raw, fine, set(), rules)
+        and len(fine["bads"]) > 1
         and len(set(zip(fine["assignment"], value["assignment"], strict=True)))
         == len(set(fine["assignment"]))
     )
 
 
-def _table(raw: RawCells, value: Mapping[str, Any], beside: set[str]) -> bool:
+def _table(raw: RawCells, value: Mapping[str, Any], beside: set[str], rules: CellRules) -> bool:
     """Tell whether it is an assignment of the raw cells with the counts of its bins."""
     if set(value) - beside != {"assignment", "bads", "goods"}:
         return False
-    assignment, bads, goods = value["assignment"], value["bads"], value["goods"]
-    if not all(isinstance(part, list) for part in (assignment, bads, goods)):
-        return False
-    return (
-        len(assignment) == raw.n
-        and all(type(b) is int for b in assignment)
-        and len(bads) == len(goods) > 0
-        and all(is_count(count) for count in (*bads, *goods))
-        and set(assignment) - {-1} == set(range(len(bads)))
-    )
+    return are_bins(value["assignment"], value["bads"], value["goods"], raw.n, rules)
 
 
 def _moments(value: object, p: int) -> bool:
@@ -176,7 +171,7 @@ def _pair(course: "SurveyCourse", pair: tuple[str, str], value: object) -> bool:
     if not isinstance(value, dict):
         return False
     if set(value) == {"withheld"}:
-        return value["withheld"] in RULES
+        return is_word(value["withheld"], RULES)
     rows, columns = course.table_named(pair[0]), course.table_named(pair[1])
     return (
         set(value) == {"n", "bads"}
@@ -201,7 +196,7 @@ def _matrix(value: object, n_rows: int, n_columns: int, *, least: int = 0) -> bo
 
 def _stepwise(course: "SurveyCourse", values: Mapping[str, Any], outcome: str) -> bool:
     keys = {"n_clipped", "point", "move", "column", "tests", "wald", "log_loss_nano", "step_nano"}
-    if set(values) != keys or values["move"] not in MOVES:
+    if set(values) != keys or not is_word(values["move"], MOVES):
         return False
     move, column, n_kept = values["move"], values["column"], len(course.kept)
     outside = [c for c in range(1, n_kept + 1) if c not in course.active + course.barred]
