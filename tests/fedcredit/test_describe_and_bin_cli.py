@@ -32,7 +32,8 @@ def test_describe_prints_pandas_numbers_and_saves_nothing_else(job: Path) -> Non
     assert done.code == 0, done.err
     rows = {row["feature"]: row for row in done.json()["columns"]}
     assert rows["income"]["n"] == len(POOLED)
-    assert rows["income"]["mean"] == pytest.approx(POOLED["income"].mean(), abs=1e-4)
+    apart = abs(rows["income"]["mean"] - POOLED["income"].mean())
+    assert apart <= rows["income"]["mean_bound"] < 0.1
     assert {*job.parent.iterdir()} - before == {page}
     assert "<svg" in page.read_text() and "<script" not in page.read_text()
 
