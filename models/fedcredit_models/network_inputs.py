@@ -119,8 +119,9 @@ def moments(
     Missing and special rows do not count. A feature that does not vary, or in which fewer than the
     smallest number of subjects leave the most frequent cell, has (0, 0). Where few rows decide, or
     the number of rows with a value is itself withheld (`distribution.describe`), mean and deviation
-    are those of the edges, which are released anyway. The deviation of a feature that varies is at
-    least a thousandth.
+    are those of the edges, which are released anyway; with one edge the deviation is a tenth, so
+    that all of the range is told apart. The deviation of a feature that varies is at least a
+    thousandth.
 
     Parameters
     ----------
@@ -150,6 +151,8 @@ def moments(
     middle = (ends[:-1] + ends[1:]) / 2
     mean = float(ordinary @ middle / n)
     variance = float(ordinary @ (middle - mean) ** 2 / n)
+    if not told.has_moments and len(edges) == 1:
+        variance = FURTHEST**-2
     told_mean, deviation = (
         round(part * MOMENT_UNITS / MOMENT_STEP) for part in (mean, math.sqrt(variance))
     )

@@ -84,7 +84,7 @@ def test_moments_of_a_histogram_are_those_of_the_rows_to_half_a_cell(scale):
         ([50.0] * 4990 + [100.0] * 10, (500_000_000, 204_000_000)),
         (list(range(100)) * 50 + [np.nan] * 3, (500_000_000, 204_000_000)),
         # Narrower than a thousandth of the range.
-        ([50.0] * 2500 + [50.05] * 2500, (500_000_000, 1_000_000)),
+        ([50.0] * 2500 + [50.1] * 2500, (500_000_000, 1_000_000)),
     ],
     ids=["one", "three", "constant", "empty", "hundred", "few", "few-missing", "narrow"],
 )
@@ -95,6 +95,15 @@ def test_moments_say_nothing_of_few_rows(values, expected):
     found = moments(grid, grid.histogram(pd.Series(values)).tolist(), edges, CellRules())
 
     assert found == pytest.approx(expected, abs=1_000_000 if expected[1] > 1_000_000 else 0)
+
+
+def test_a_rare_value_beside_one_edge_is_told_apart_over_the_whole_range():
+    grid = Grid(AMOUNT)
+    values = pd.Series([0.0] * 4985 + [50.0] * 7 + [100.0] * 8)
+
+    found = moments(grid, grid.histogram(values).tolist(), [0], CellRules())
+
+    assert found == (0, 100_000_000)
 
 
 def test_a_feature_that_does_not_vary_says_nothing():
