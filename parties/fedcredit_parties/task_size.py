@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from fedcredit_models.feature import Feature
 from fedcredit_models.moments import field_lengths
+from fedcredit_parties.course import HEAD
 from fedcredit_parties.errors import ConfigError
 from fedcredit_parties.evaluation_task import EvaluationTask
 from fedcredit_parties.gbdt_task import GbdtTask
@@ -26,7 +27,8 @@ def check_size(task: Task) -> None:
     ConfigError
         Naming the settings to lower.
     """
-    n_slots, settings = max(_sums(task))
+    largest, settings = max(_sums(task))
+    n_slots = sum(field.length for field in HEAD) + largest
     if n_slots > MAX_SLOTS:
         raise ConfigError(
             f"a sum of the task may need {n_slots} slots",
@@ -42,6 +44,7 @@ def _sums(task: Task) -> Iterable[tuple[int, str]]:
     if not isinstance(task, EvaluationTask):
         grids = (_cells(feature, task.grid_cells) for feature in task.features)
         yield sum(grids), "grid_cells, or the number of features"
+    if isinstance(task, ScorecardTask | GbdtTask | NetworkTask):
         yield len(task.samples) * (2 * task.score_cells + 6), "score_cells"
     if isinstance(task, ScorecardTask | SurveyTask):
         fixed = max((len(bins.assignment) for bins in task.bins), default=0)

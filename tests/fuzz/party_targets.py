@@ -4,8 +4,7 @@ import base64
 import json
 import random
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from fedcredit_ledger.entry import commit
 from fedcredit_ledger.errors import MalformedEntryError
 from fedcredit_ledger.note import SigningKey
 from fedcredit_ledger.rules import PartyState, State
-from fedcredit_parties import key_holder
+from fedcredit_parties.course import Course
 from fedcredit_parties.errors import NoGrantError
 from fedcredit_parties.failure import describe, rebuild
 from fedcredit_parties.frames import pack, unpack
@@ -29,10 +28,11 @@ from fedcredit_parties.front_request import SignedRequest
 from fedcredit_parties.identity import Identity
 from fedcredit_parties.mailbox import HEADER, Mailbox
 from fedcredit_parties.member import utc_now
+from fedcredit_parties.procedures import course_of
 from fedcredit_parties.releases import open_release, seal_release
-from fedcredit_parties.scorecard_course import ScorecardCourse
-from fedcredit_parties.scorecard_task import ScorecardTask
 from fedcredit_parties.sealing import seal, unseal
+from fedcredit_parties.task_size import check_size
+from fedcredit_parties.tasks import parse_task
 from fedcredit_parties.wire import (
     AttemptHeader,
     Contribution,
@@ -41,40 +41,11 @@ from fedcredit_parties.wire import (
     unpack_ciphertexts,
 )
 from tests.fuzz.harness import Target
+from tests.fuzz.honest_courses import HonestCourse
 from tests.fuzz.mutations import spelled, spoil_bytes, spoil_value
-from tests.simulated import newest_run, parts, small_federation, small_job
 
 
-@dataclass(frozen=True)
-class Course:
-    """One honest run: its task, and every released document in order."""
-
-    task: ScorecardTask
-    documents: list[dict[str, Any]]
-
-
-def honest_course() -> Course:
-    """Run a small job and keep what the key holder released."""
-    documents: list[dict[str, Any]] = []
-    honest = key_holder.release
-
-    def kept(*arguments: Any) -> dict[str, Any]:
-        document = honest(*arguments)
-        documents.append(document)
-        return document
-
-    key_holder.release = kept  # type: ignore[assignment]
-    try:
-        with small_federation() as federation:
-            federation.run(small_job(holdout=0.3))
-            digest = newest_run(federation).proposal["request_digest"]
-            task = ScorecardTask.parse(parts(federation).desk.get_blob(digest) or b"")
-    finally:
-        key_holder.release = honest  # type: ignore[assignment]
-    return Course(task, documents)
-
-
-def party_targets(course: Course) -> list[Target]:
+def party_targets(courses: Mapping[str, HonestCourse]) -> list[Target]:
     """Return the targets of the parties' room."""
     return [
         *_bodies(),
@@ -83,9 +54,9 @@ def party_targets(course: Course) -> list[Target]:
         _sealed(),
         _letters(),
         _failures(),
-        _tasks(course),
-        _sealed_releases(course),
-        _releases(course),
+        *map(_tasks, courses.values()),
+        _sealed_releases(courses["scorecard"]),
+        *map(_releases, courses.values()),
         _front_answers(),
     ]
 
@@ -308,7 +279,7 @@ def _failures() -> Target:
     return Target(name="failure letters", mutant=lambda rng: spoil_value(rng, honest), feed=feed)
 
 
-def _tasks(course: Course) -> Target:
+def _tasks(course: HonestCourse) -> Target:
     document = course.task.document()
     value = json.loads(document)
 
@@ -322,15 +293,16 @@ def _tasks(course: Course) -> Target:
 
     def feed(data: bytes) -> None:
         # What a party derives from a task before it reads a row.
-        task = ScorecardTask.parse(data)
+        task = parse_task(data)
+        check_size(task)
         task.initial_digest()
         task.quantisation_digest()
-        ScorecardCourse(task).tensor()
+        course_of(task).tensor()
 
-    return Target(name="task documents", mutant=mutant, feed=feed, weight=20)
+    return Target(name=f"task documents, {course.task.kind}", mutant=mutant, feed=feed, weight=4)
 
 
-def _sealed_releases(course: Course) -> Target:
+def _sealed_releases(course: HonestCourse) -> Target:
     private = X25519PrivateKey.generate()
     public = private.public_key().public_bytes_raw().hex()
     document = course.documents[0]
@@ -352,17 +324,18 @@ def _sealed_releases(course: Course) -> Target:
     )
 
 
-def _releases(course: Course) -> Target:
+def _releases(course: HonestCourse) -> Target:
     """Return the target of documents that open their commitment: a key holder that lies."""
 
-    def before(number: int) -> ScorecardCourse:
-        released = ScorecardCourse(course.task)
+    def before(number: int) -> Course[Any]:
+        released = course_of(course.task)
         for document in course.documents[:number]:
             released.absorb(document)
         return released
 
     def mutant(rng: random.Random) -> tuple[int, Any]:
-        number = rng.choice((0, 1, 2, len(course.documents) - 2, len(course.documents) - 1))
+        last = len(course.documents) - 1
+        number = rng.choice(sorted({0, min(1, last), min(2, last), max(last - 1, 0), last}))
         return number, spoil_value(rng, course.documents[number])
 
     def feed(sent: tuple[int, Any]) -> None:
@@ -374,7 +347,9 @@ def _releases(course: Course) -> Target:
         if released.phase is not None:
             released.tensor()
 
-    return Target(name="released documents", mutant=mutant, feed=feed, weight=20)
+    return Target(
+        name=f"released documents, {course.task.kind}", mutant=mutant, feed=feed, weight=4
+    )
 
 
 def _front_answers() -> Target:

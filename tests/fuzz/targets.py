@@ -14,8 +14,9 @@ from tests.fuzz.file_targets import file_targets
 from tests.fuzz.flower_targets import flower_targets
 from tests.fuzz.front_targets import Asgi, front_targets, unlimited
 from tests.fuzz.harness import Target
+from tests.fuzz.honest_courses import honest_courses
 from tests.fuzz.ledger_targets import ledger_targets
-from tests.fuzz.party_targets import honest_course, party_targets
+from tests.fuzz.party_targets import party_targets
 from tests.simulated import parts, small_federation
 
 
@@ -44,7 +45,7 @@ def all_targets(folder: Path) -> Iterator[list[Target]]:
         yield [
             *ledger_targets(_made(folder / "ledger")),
             *evidence_targets(_made(folder / "evidence")),
-            *party_targets(honest_course()),
+            *party_targets(honest_courses()),
             *file_targets(_made(folder / "files")),
             *flower_targets(_made(folder / "flower"), holder),
             *front_targets(counter, asgi),

@@ -1,6 +1,7 @@
 """Quantile edges from summed counts on a declared grid."""
 
 from bisect import bisect_left
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -144,3 +145,32 @@ def test_cells_between_few_and_many_edges_are_those_of_a_search(n_edges: int) ->
 
     assert found[:-2].tolist() == [bisect_left(edges.tolist(), value) for value in x.tolist()]
     assert found[-2:].tolist() == [n_edges + 1, n_edges + 2]
+
+
+@pytest.mark.parametrize("scale", ["linear", "asinh"])
+@pytest.mark.parametrize(
+    ("lower", "upper"),
+    [(0.0, 5e-324), (0.0, 1e-320), (-1e-200, 1e-200), (1e9, 1e9 + 1e-3)],
+    ids=str,
+)
+def test_bounds_that_no_grid_can_divide_are_refused_with_the_feature(
+    lower: float, upper: float, scale: Any
+) -> None:
+    with pytest.raises(ValueError, match="feature x: the bounds are too"):
+        Feature("x", "numeric", lower=lower, upper=upper, scale=scale)
+
+
+@pytest.mark.parametrize("scale", ["linear", "asinh"])
+@pytest.mark.parametrize("cells", [4, 65_536])
+@pytest.mark.parametrize(
+    ("lower", "upper"),
+    [(0.0, 1e-100), (-1e-100, 0.0), (1e9, 1e9 + 0.2), (0.0, 1.7e308), (-8e307, 8e307)],
+    ids=str,
+)
+def test_bounds_that_are_accepted_have_a_grid(
+    lower: float, upper: float, cells: int, scale: Any
+) -> None:
+    grid = Grid(Feature("x", "numeric", lower=lower, upper=upper, scale=scale), cells=cells)
+
+    assert len(grid.upper) <= cells + 1
+    assert (np.diff(grid.upper) > 0).all()

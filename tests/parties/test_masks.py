@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import kstest
 
+from fedcredit_parties.course import HEAD, count_field
 from fedcredit_parties.errors import (
     DataError,
     MalformedMessageError,
@@ -367,3 +368,18 @@ def test_a_tensor_needs_fields_with_distinct_names() -> None:
         Tensor("t", (field, field))
     with pytest.raises(ValueError):
         Tensor("t", ())
+
+
+def test_a_negative_sum_of_counts_is_refused_and_another_is_not() -> None:
+    for signed in (False, True):
+        tensor = Tensor("t", (Field("x", 2, scale_bits=0, limbs=1, bound=10, signed=signed),))
+        slots = np.array([2**WIDE_BITS - 5, 5])  # minus five in a cell nobody else counts in
+        if signed:
+            assert tensor.dequantise(slots, WIDE_BITS, n_parties=3)["x"].tolist() == [-5, 5]
+        else:
+            with pytest.raises(PrecisionError, match="declared range"):
+                tensor.dequantise(slots, WIDE_BITS, n_parties=3)
+
+
+def test_every_number_of_rows_is_laid_out_as_a_count() -> None:
+    assert not count_field("n", 1).signed and not any(field.signed for field in HEAD)

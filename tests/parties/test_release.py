@@ -10,7 +10,12 @@ from numpy.typing import NDArray
 from fedcredit_models.schema import Feature, Schema
 from fedcredit_parties import scorecard_release as release_module
 from fedcredit_parties.disclosure import DisclosurePolicy
-from fedcredit_parties.errors import ConstantFeatureError, MalformedMessageError, SeparableDataError
+from fedcredit_parties.errors import (
+    ConstantFeatureError,
+    MalformedMessageError,
+    PrecisionError,
+    SeparableDataError,
+)
 from fedcredit_parties.release import release
 from fedcredit_parties.scorecard_course import ScorecardCourse
 from fedcredit_parties.scorecard_release import TABLE
@@ -253,3 +258,12 @@ def test_bins_of_another_form_are_refused(
     with pytest.raises(MalformedMessageError):
         released.absorb(document)
     assert released.phase == "bins"
+
+
+def test_more_bads_than_rows_are_refused_before_anything_is_released(
+    released: ScorecardCourse,
+) -> None:
+    sums = {"pair.0.n": np.array([20.0, 9.0]), "pair.0.bads": np.array([5.0, 10.0])}
+
+    with pytest.raises(PrecisionError, match="more bads than rows"):
+        release(released, sums)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from fedcredit_parties.errors import MalformedMessageError
+from fedcredit_parties.tasks import KINDS
 from tests.fuzz import harness
 from tests.fuzz.harness import Target, run
 from tests.fuzz.mutations import spoil_bytes
@@ -61,9 +62,11 @@ def test_everything_on_the_list_of_the_front_and_the_nodes_is_fed(targets: list[
         "Fleet calls", "Flower messages", "HTTP bytes", "answers of the front",
         "ciphertexts, added", "contexts, used", "frames", "handler table", "letters",
         "ledger leaves", "party.toml",
-        "receipts", "released documents", "requests, signed", "requests, unsigned",
-        "sealed releases", "signed ledger entries", "task documents", "wire records",
+        "receipts", "requests, signed", "requests, unsigned",
+        "sealed releases", "signed ledger entries", "wire records",
     }  # fmt: skip
+    for kind in KINDS:
+        assert {f"released documents, {kind}", f"task documents, {kind}"} <= names
 
 
 # What is found of readers that are weaker
