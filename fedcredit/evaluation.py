@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from fedcredit.errors import JobError
 from fedcredit.evaluation_result import EvaluationResult
@@ -36,7 +36,7 @@ class Evaluation(Request[EvaluationResult]):
         The months that are told, ``"2024-01..2024-12"`` or a list; or other values of the column.
     segment, group : str, optional
         Columns for stability by segment and for fairness by group. Their slices are the declared
-        levels of the column, or `segments` and `groups`.
+        levels of the column, or `segments` and `groups`. Not the same column twice.
     segments, groups : sequence of str, optional
         The slices, where the column is declared as numbers or only some are of interest.
     approval_rate : float
@@ -48,6 +48,7 @@ class Evaluation(Request[EvaluationResult]):
     drawn_by : sequence of str, optional
         Columns of the job that fitted the model, in their order. Without `id_column` and
         `split_column` they draw the hold-out; a training result or its saved file says them itself.
+        They are all that the champion reads, and two numbers or more.
     watch, act : float
         Drift indices (PSI, CSI) from which a month asks for a look, and for a decision.
     purpose, label, ...
@@ -139,6 +140,19 @@ class Evaluation(Request[EvaluationResult]):
                 "drawn_by: without an id_column the columns of the job that fitted the model draw "
                 "its hold-out; name them in their order, or give result.json as the model"
             )
+        elif self.rows in ("train", "holdout") and self.drawn_by:
+            missing = {f.name for f in self.model.saved.features} - set(self.drawn_by)
+            if missing:
+                raise ValueError(
+                    f"drawn_by: the champion reads {', '.join(sorted(missing))}, too; judge it on "
+                    "the hold-out of the job that fitted it, or name an id_column"
+                )
+        columns = [x for x in (self.period_column, self.segment, self.group) if x is not None]
+        if len(set(columns)) != len(columns):
+            raise ValueError(
+                "period_column, segment, group: a column can be in one of them only, because two "
+                "partitions by one column could be subtracted"
+            )
         if self.rows == "oot" and self.oot_from is None:
             raise ValueError("rows: out of time from when? give oot_from")
         if self.watch > self.act:
@@ -201,6 +215,8 @@ class Evaluation(Request[EvaluationResult]):
         ------
         JobError
             When a model is too large for a task.
+        ConfigError
+            When the parties would refuse the task, such as for columns that draw a hold-out badly.
         """
         common = self.common(schema, parties=parties, policy=policy)
         declared = {feature.name: feature for feature in schema.features}
@@ -216,17 +232,24 @@ class Evaluation(Request[EvaluationResult]):
             packed = {role: pack_model(model.text) for role, model in self.judged.items()}
         except ValueError as error:
             raise JobError(str(error), remedy="judge a smaller model: fewer trees") from None
-        return EvaluationTask.model_validate(
-            {
-                **common,
-                **packed,
-                "rows": self.rows,
-                "drawn_by": self.drawn_by,
-                "partitions": [{"by": b, "column": c, "names": n} for b, c, n in partitions],
-                "approval_rate": self.approval_rate,
-                "baseline": [{"eta_high_nano": end, "n": n} for end, n in self.model.bands],
-            }
-        )
+        try:
+            return EvaluationTask.model_validate(
+                {
+                    **common,
+                    **packed,
+                    "rows": self.rows,
+                    "drawn_by": self.drawn_by,
+                    "partitions": [{"by": b, "column": c, "names": n} for b, c, n in partitions],
+                    "approval_rate": self.approval_rate,
+                    "baseline": [{"eta_high_nano": end, "n": n} for end, n in self.model.bands],
+                }
+            )
+        except ValidationError as error:
+            said = error.errors(include_url=False, include_input=False)[0]["msg"]
+            raise ConfigError(
+                f"the evaluation is not valid: {said.removeprefix('Value error, ')}",
+                remedy="correct the field that is named; nothing was run",
+            ) from None
 
     def assemble(self, delivery: Delivery) -> EvaluationResult:
         """Return the figures, each with its entry."""

@@ -116,7 +116,8 @@ class SliceFigures(_Part):
     ``approval_rate`` and what follows are at the champion's cut. ``good_approval_rate`` is the
     share of goods that are approved (equal opportunity compares it between groups).
     ``adverse_impact_ratio`` is the approval rate over that of the group with the highest one.
-    ``population_stability`` compares the score's distribution with the baseline's. Bounds say how
+    ``population_stability`` compares the score's distribution with the baseline's; where fewer than
+    two cells have rows enough, ``population_stability_withheld`` says so. Bounds say how
     far a figure may lie from that of the rows: it is computed from groups that pass the cell rules.
     """
 
@@ -137,6 +138,7 @@ class SliceFigures(_Part):
     brier_bound: float | None = None
     calibration_z: float | None = None
     population_stability: float | None = None
+    population_stability_withheld: str | None = None
     approval_withheld: str | None = None
     approval_rate: Share | None = None
     bad_rate_approved: Share | None = None
@@ -201,12 +203,17 @@ class Comparison(_Part):
 
 
 class FeatureDrift(_Part):
-    """Characteristic stability of one feature in one month, over the model's own bins."""
+    """Characteristic stability of one feature in one month, over the model's own bins.
+
+    Neighbouring bins are put together until each has rows enough in the month and the baseline;
+    ``withheld`` is there instead of index and verdict when fewer than two are left.
+    """
 
     period: str
     feature: str
-    index: float
-    verdict: Verdict
+    withheld: str | None = None
+    index: float | None = None
+    verdict: Verdict | None = None
 
 
 class MonthDrift(_Part):
@@ -220,6 +227,7 @@ class MonthDrift(_Part):
     withheld: str | None = None
     n: Count | None = None
     population_stability: float | None = None
+    population_stability_withheld: str | None = None
     largest_feature: str | None = None
     largest_index: float | None = None
     actual: Share | None = None

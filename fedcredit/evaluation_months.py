@@ -31,8 +31,7 @@ def drift_figures(
             months.append({"period": row["name"], "withheld": row["withheld"]})
             continue
         own = dict(zip(features, figures[row["name"]].get("feature_index_nano", ()), strict=False))
-        index = {name: value / NANO for name, value in own.items()}
-        month, worst_features = _month(row, index, limits.verdict)
+        month, worst_features = _month(row, own, limits.verdict)
         months.append(month)
         moved += worst_features
     told = [month for month in months if "verdict" in month]
@@ -49,24 +48,31 @@ def drift_figures(
 
 
 def _month(
-    row: Document, index: Mapping[str, float], verdict_of: Callable[[float], Verdict]
+    row: Document, released: Mapping[str, int | str], verdict_of: Callable[[float], Verdict]
 ) -> tuple[Document, list[Document]]:
-    """Return one told month with its verdict, and the index of each feature."""
+    """Return one told month with its verdict, and the index of each feature or why it has none."""
+    index = {name: value / NANO for name, value in released.items() if not isinstance(value, str)}
     verdicts: dict[str, Verdict] = {}
     if "population_stability" in row:
         verdicts["score"] = verdict_of(row["population_stability"])
     if row["calibration_z"] is not None:
         verdicts["calibration"] = calibration_verdict(row["calibration_z"])
-    features = [
+    features: list[Document] = [
         {"period": row["name"], "feature": name, "index": value, "verdict": verdict_of(value)}
         for name, value in index.items()
     ]
     verdicts |= {str(part["feature"]): part["verdict"] for part in features}
+    features += [
+        {"period": row["name"], "feature": name, "withheld": value}
+        for name, value in released.items()
+        if isinstance(value, str)
+    ]
     largest = max(index, key=lambda name: index[name], default=None)
     return {
         "period": row["name"],
         "n": row["n"],
         "population_stability": row.get("population_stability"),
+        "population_stability_withheld": row.get("population_stability_withheld"),
         "largest_feature": largest,
         "largest_index": None if largest is None else index[largest],
         "actual": row["bad_rate"],

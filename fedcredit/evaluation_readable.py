@@ -153,8 +153,11 @@ def _slice(figures: Document) -> Document:
     found |= {"n": n, "bads": bads, "bad_rate": bads / n, "gini": 2 * found["auc"] - 1}
     z = figures["calibration_z_nano"]
     found["calibration_z"] = z[0] / NANO if z else None
-    if "index_nano" in figures:
-        found["population_stability"] = figures["index_nano"] / NANO
+    index = figures.get("index_nano")
+    if isinstance(index, str):
+        found["population_stability_withheld"] = index
+    elif index is not None:
+        found["population_stability"] = index / NANO
     approval = figures["approval"]
     if "withheld" in approval:
         return {**found, "approval_withheld": approval["withheld"]}

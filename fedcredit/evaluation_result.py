@@ -188,12 +188,12 @@ class EvaluationResult:
 
     @property
     def feature_drift(self) -> pd.DataFrame:
-        """CSI of each feature (rows) in each month (columns)."""
+        """CSI of each feature (rows) in each month (columns); NaN where it is withheld."""
         parts = () if self.file.drift is None else self.file.drift.features
         if not parts:
             return pd.DataFrame()
         frame = pd.DataFrame([part.model_dump() for part in parts])
-        return frame.pivot(index="feature", columns="period", values="index")
+        return frame.pivot(index="feature", columns="period", values="index").astype(float)
 
     def summary(self) -> str:
         """Return what to look at first, as text."""

@@ -105,7 +105,7 @@ def monitor(
             {
                 "period": month.period,
                 "n": _text(month.n),
-                "psi": _text(month.population_stability),
+                "psi": month.population_stability_withheld or _text(month.population_stability),
                 "largest csi": _text(month.largest_index),
                 "of": month.largest_feature or "",
                 "actual": _text(month.actual),

@@ -13,11 +13,14 @@ Statistics in Medicine 5, 421-433 (the variance of the sum of predicted probabil
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
 
 Verdict = Literal["steady", "watch", "act"]
 ORDER: tuple[Verdict, ...] = ("steady", "watch", "act")
@@ -25,6 +28,12 @@ ORDER: tuple[Verdict, ...] = ("steady", "watch", "act")
 
 Z_WATCH, Z_ACT = 1.959963984540054, 2.5758293035489004
 """Two-sided 95 % and 99 %."""
+
+ONE_CELL = "one_cell"
+"""Why an index is withheld: fewer than two cells have rows enough in both populations."""
+
+DIGITS = 4
+"""A released index is told to so many digits."""
 
 
 @dataclass(frozen=True)
@@ -65,28 +74,34 @@ def worst(verdicts: Sequence[Verdict]) -> Verdict:
     return max(verdicts, key=ORDER.index, default="steady")
 
 
-def drift_index(expected: Sequence[int], actual: Sequence[int], *, least: int = 1) -> float:
-    """Return ``sum (a - e) ln(a / e)`` over shares.
+def drift_index(expected: Sequence[int], actual: Sequence[int], *, least: int = 1) -> float | None:
+    """Return ``sum (a - e) ln(a / e)`` over shares; None when fewer than two cells are left.
 
     Parameters
     ----------
     expected, actual : sequence of int
         Rows of each cell in the baseline and in the month.
     least : int, default 1
-        A cell with fewer rows counts as `least` / 2 rows (1: an empty cell as half a row). With
-        ``min_subjects`` the index is the same whatever a small cell holds, so a released index says
-        nothing of it.
+        Neighbouring cells are put together from the first on, until each has so many rows in both
+        populations; what is left at the end joins the last of them.
 
     Raises
     ------
     ValueError
         When the two do not have the same cells, or one has no rows.
+
+    Disclosure
+    ----------
+    With ``min_subjects`` the index is computed from counts that each pass. Where the rows of the
+    month are known, a small cell that counted as a fixed number would be told by its neighbour.
     """
     e, a = (np.asarray(x, dtype=np.float64) for x in (expected, actual))
     if e.shape != a.shape or e.sum() <= 0 or a.sum() <= 0:
         raise ValueError("a drift index compares the same cells of two populations with rows")
-    e, a = (np.where(x < least, least / 2, x) for x in (e, a))
-    e, a = e / e.sum(), a / a.sum()
+    starts = list(_starts(e, a, max(least, 1)))
+    if len(starts) < 2:
+        return None
+    e, a = (np.add.reduceat(x, starts) / x.sum() for x in (e, a))
     return float(((a - e) * np.log(a / e)).sum())
 
 
@@ -97,6 +112,15 @@ def calibration_z(*, bads: int, sum_p: float, sum_p2: float) -> float:
     if variance > 0:
         return apart / math.sqrt(variance)
     return 0.0 if apart == 0 else math.copysign(math.inf, apart)
+
+
+def _starts(e: Floats, a: Floats, least: int) -> Iterator[int]:
+    """Yield where each cell begins that has rows enough in both; the last takes the rest."""
+    start = 0
+    for stop in range(1, len(e) + 1):
+        if min(e[start:stop].sum(), a[start:stop].sum()) >= least:
+            yield start
+            start = stop
 
 
 def _verdict(value: float, watch: float, act: float) -> Verdict:

@@ -31,7 +31,8 @@ class EvaluationPlan:
     champion : SavedModel
     challenger : SavedModel or None
     slicings : tuple of Slicing
-        At most one of each kind.
+        At most one of each kind, each by a column of its own: two partitions by one column could
+        be subtracted.
     score_cells, slice_cells, joint_cells : int
         Cells of the score grid of all rows, of one slice, and of the joint grid; multiples of 256,
         of 128, and of 64.
@@ -39,7 +40,7 @@ class EvaluationPlan:
     Raises
     ------
     ValueError
-        For grids that do not nest, or two partitions of one kind.
+        For grids that do not nest, two partitions of one kind, or two by one column.
     """
 
     champion: SavedModel
@@ -58,6 +59,9 @@ class EvaluationPlan:
         kinds = [slicing.by for slicing in self.slicings]
         if len(set(kinds)) != len(kinds):
             raise ValueError("one partition of each kind")
+        columns = [slicing.column for slicing in self.slicings]
+        if len(set(columns)) != len(columns):
+            raise ValueError("partitions: a column can be in one of them only")
 
     @property
     def score_grid(self) -> ScoreGrid:

@@ -4,8 +4,8 @@ The model may come from anybody, so its score may have been made to single out r
 histograms are never released. Tables and cuts are counted between nested cells that pass the cell
 rules, on a fixed lattice; every other figure is computed from groups that pass, and from rows that
 stand at medians (`coarsening`). A slice is told when it passes and no difference gives away one
-that does not (`suppression`). Distributions are compared by an index to which a cell below
-``min_subjects`` always adds the same.
+that does not (`suppression`). Distributions are compared by an index over neighbouring cells put
+together until each holds ``min_subjects`` in both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from fedcredit_models import comparing, metrics
 from fedcredit_models.cell_rules import CellRules
 from fedcredit_models.coarsening import Coarsened, coarsen
-from fedcredit_models.drift import calibration_z, drift_index
+from fedcredit_models.drift import DIGITS as INDEX_DIGITS
+from fedcredit_models.drift import ONE_CELL, calibration_z, drift_index
 from fedcredit_models.evaluating import COUNTS, EvaluationPlan
 from fedcredit_models.expected_loss import approvals, nearest
 from fedcredit_models.lift import deciles
@@ -81,7 +82,7 @@ def release(
           ``brier_bound_nano``, ``calibration_z_nano`` (an empty list when the predictions leave no
           variance), ``approval`` (``approved``, ``bads_approved``; or ``withheld``), and for
           months other than the baseline's ``index_nano`` and ``feature_index_nano``, one for each
-          feature of the champion.
+          feature of the champion; the word ``one_cell`` instead of an index of a single cell.
     """
     found: Figures = {}
     samples = {
@@ -291,10 +292,9 @@ def _add_drift(
     ]
     for i in told if baseline else told[1:]:
         actual = [int(part.sum()) for part in np.split(scores[i], ends)]
-        slices[i]["index_nano"] = nano(drift_index(expected, actual, least=rules.min_subjects))
+        slices[i]["index_nano"] = _index(expected, actual, rules)
         slices[i]["feature_index_nano"] = [
-            nano(drift_index(e, counts[i].tolist(), least=rules.min_subjects))
-            for e, counts in zip(trained, cells, strict=True)
+            _index(e, counts[i].tolist(), rules) for e, counts in zip(trained, cells, strict=True)
         ]
 
 
@@ -309,6 +309,12 @@ def _expected(
         return cells[:-1], [n for _, n in baseline]
     groups = deciles(first.tolist())
     return [start for start, _ in groups[1:]], [int(first[a:b].sum()) for a, b in groups]
+
+
+def _index(expected: Sequence[int], actual: Sequence[int], rules: CellRules) -> int | str:
+    """Return an index in units of 1e-9, rounded to `INDEX_DIGITS` digits, or why it is withheld."""
+    index = drift_index(expected, actual, least=rules.min_subjects)
+    return ONE_CELL if index is None else nano(round(index, INDEX_DIGITS))
 
 
 def _told(value: float) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fedcredit_models.comparing import TOO_ALIKE, TOO_COARSE
+from fedcredit_models.drift import ONE_CELL
 from fedcredit_models.evaluating import EvaluationPlan
 from fedcredit_models.evaluation_figures import NO_CUT
 from fedcredit_models.suppression import COMPLEMENT, NO_ROWS
@@ -18,6 +19,7 @@ from fedcredit_parties.release_form import (
     is_share,
     is_whole,
     is_withheld,
+    is_word,
     rows_of,
 )
 
@@ -109,6 +111,10 @@ def _is_comparison(value: object) -> bool:
     )
 
 
+def _is_index(value: object) -> bool:
+    return is_whole(value) or is_word(value, {ONE_CELL})
+
+
 def _is_slice(value: object, n_features: int, is_period: bool) -> bool:
     if _is_withheld(value):
         return True
@@ -122,9 +128,9 @@ def _is_slice(value: object, n_features: int, is_period: bool) -> bool:
         ),
     }
     drift: dict[str, Test] = {
-        "index_nano": is_whole,
+        "index_nano": _is_index,
         "feature_index_nano": lambda part: (
-            isinstance(part, list) and len(part) == n_features and all(map(is_whole, part))
+            isinstance(part, list) and len(part) == n_features and all(map(_is_index, part))
         ),
     }
     return has(value, tests, drift if is_period else None) and _adds_up(value)

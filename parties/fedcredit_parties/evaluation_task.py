@@ -21,6 +21,9 @@ from fedcredit_parties.task import Task
 MAX_BANDS = 64
 """Most bands of a baseline."""
 
+LEAST_NUMBERS = 2
+"""Least numeric columns that may draw a judged sample where nothing else says whose a row is."""
+
 
 class Slices(BaseModel):
     """One partition of the rows; see `fedcredit_models.slicing.Slicing`."""
@@ -56,14 +59,17 @@ class EvaluationTask(Task):
     rows : {"all", "train", "holdout", "oot"}
         Which sample is judged.
     partitions : tuple of Slices
-        By month, segment and group; each at most once.
+        By month, segment and group; each at most once, and each by a column of its own.
     approval_rate : float
         Share of rows that would be approved.
     baseline : tuple of BaselineBand
         What the months' scores are compared with; the first told month when empty.
     drawn_by : tuple of str
         Columns that draw the hold-out where there is no id column: those of the job that fitted the
-        model, in their order. All features when empty.
+        model, in their order. All features when empty. Where the judged sample is drawn by
+        columns, they are all that the champion reads and two numbers or more: drawn by a column
+        of few values, the hold-out would be a choice of these, and all rows less the hold-out the
+        others.
     slice_cells, joint_cells : int
         Cells of a slice's score grid, and of the joint grid of both scores.
     """
@@ -100,12 +106,27 @@ class EvaluationTask(Task):
                 raise ValueError("partitions: a column that is neither a feature nor the time")
         if not set(self.drawn_by) <= declared or len(set(self.drawn_by)) != len(self.drawn_by):
             raise ValueError("drawn_by: features of the task, each once")
+        self._check_draw()
         ends = [band.eta_high_nano for band in self.baseline]
         if ends != sorted(set(ends)) or len(ends) == 1:
             raise ValueError("baseline: two bands or more, from safe to risky")
         if self.rows != "all" and self.rows not in self.samples:
             raise ValueError("rows: the task has no such sample")
         return self
+
+    def _check_draw(self) -> None:
+        """Refuse to draw a judged sample by columns that divide the rows coarsely."""
+        given = self.id_column is not None or self.split_column is not None
+        if given or self.holdout == 0.0 or self.rows not in ("train", "holdout"):
+            return
+        drawing = {feature.name: feature for feature in self.draw_schema.features}
+        missing = sorted({f.name for f in self.plan.champion.features} - set(drawing))
+        if missing:
+            raise ValueError(f"drawn_by: the champion reads {', '.join(missing)}, too")
+        if sum(f.kind == "numeric" for f in drawing.values()) < LEAST_NUMBERS:
+            raise ValueError(
+                f"drawn_by: fewer than {LEAST_NUMBERS} numbers draw a hold-out; name an id_column"
+            )
 
     @property
     def draw_schema(self) -> Schema:

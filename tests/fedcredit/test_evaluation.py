@@ -90,6 +90,8 @@ def test_a_hold_out_that_nobody_can_draw_again_is_not_judged(trained: fc.Trainin
         question(model=trained.model, rows="holdout", holdout=0.3)
     named = question(model=trained.model, rows="holdout", holdout=0.3, drawn_by=FEATURES)
     assert named.drawn_by == tuple(FEATURES)
+    with pytest.raises(ConfigError, match="drawn_by: the champion reads age, income, too"):
+        question(model=trained.model, rows="holdout", holdout=0.3, drawn_by=["product"])
 
 
 def test_a_notebook_gets_tables(result: fc.EvaluationResult) -> None:
@@ -190,6 +192,7 @@ def test_what_is_no_model_is_refused(given: object) -> None:
         ({"features": ["income"]}, "no features"),
         ({"perods": "2024-01..2024-02"}, "did you mean periods"),
         ({**MONTHLY, "time_column": "closed"}, "period_column"),
+        ({"segment": "sex", "group": "sex"}, "a column can be in one of them only"),
     ],
 )
 def test_a_wrong_field_is_named(changes: dict[str, Any], said: str) -> None:

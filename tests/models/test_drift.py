@@ -21,16 +21,25 @@ def test_the_index_of_three_cells_by_hand() -> None:
     assert drift_index([50, 30, 20], [100, 60, 40]) == 0.0
 
 
-def test_an_empty_cell_counts_as_half_a_row() -> None:
-    a, e = np.array([0.5, 99.0]) / 99.5, np.array([10, 90]) / 100
+def test_a_small_cell_joins_the_next_and_a_rest_the_last() -> None:
+    # 4|30 of the month: too few, joined; 9 of the baseline: too few, joined; 3|2: the rest
+    found = drift_index([50, 30, 60, 9, 40, 11], [4, 30, 66, 40, 57, 3], least=10)
+    e, a = np.array([80, 60, 60]) / 200, np.array([34, 66, 100]) / 200
+    assert found == pytest.approx(float(((a - e) * np.log(a / e)).sum()), abs=1e-12)
+
+
+def test_an_empty_cell_joins_its_neighbour() -> None:
+    a, e = np.array([40, 60]) / 100, np.array([30, 70]) / 100
     expected = float(((a - e) * np.log(a / e)).sum())
-    assert drift_index([10, 90], [0, 99]) == pytest.approx(expected, abs=1e-12)
+    assert drift_index([10, 20, 70], [0, 40, 60]) == pytest.approx(expected, abs=1e-12)
 
 
-def test_an_index_says_nothing_of_what_a_small_cell_holds() -> None:
-    found = {drift_index([40, 60], [few, 500], least=10) for few in range(10)}
-    assert len(found) == 1
-    assert drift_index([40, 60], [10, 500], least=10) not in found
+@pytest.mark.parametrize("few", range(10))
+def test_one_cell_that_is_left_has_no_index(few: int) -> None:
+    assert drift_index([40, 60], [few, 500 - few], least=10) is None
+    assert drift_index([40, 60], [500 - few, few], least=10) is None
+    assert drift_index([few, 60], [200, 300], least=10) is None
+    assert drift_index([40, 60], [10, 490], least=10) is not None
 
 
 @pytest.mark.parametrize(("expected", "actual"), [([1, 2], [1, 2, 3]), ([0, 0], [1, 2])])

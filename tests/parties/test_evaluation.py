@@ -126,8 +126,23 @@ def test_what_is_no_packed_model_is_refused_with_the_task(packed: str) -> None:
         {"baseline": ({"eta_high_nano": 0, "n": 5}, {"eta_high_nano": 0, "n": 5})},
         {"joint_cells": 100},
         {"slice_cells": 200},
+        {
+            "partitions": (
+                {"by": "segment", "column": "sex", "names": ("f",)},
+                {"by": "group", "column": "sex", "names": ("m",)},
+            )
+        },
     ],
-    ids=["feature", "column", "sample", "one band", "same band", "joint grid", "slice grid"],
+    ids=[
+        "feature",
+        "column",
+        "sample",
+        "one band",
+        "same band",
+        "joint grid",
+        "slice grid",
+        "one column twice",
+    ],
 )
 def test_a_task_that_contradicts_itself_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="validation error"):
@@ -163,6 +178,15 @@ def test_a_release_is_believed_and_read() -> None:
     assert course.figures["comparison"]["delong"]["first_nano"] > 500_000_000
 
 
+def test_an_index_of_one_cell_is_a_word_that_a_reader_knows() -> None:
+    other = copy.deepcopy(document())
+    month = other["values"]["figures"]["period"][1]
+    month["index_nano"] = month["feature_index_nano"][0] = "one_cell"
+    course = EvaluationCourse(task())
+    course.absorb(other)
+    assert course.figures["period"][1]["index_nano"] == "one_cell"
+
+
 def _set(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
     def change(found: dict[str, Any]) -> None:
         at: Any = found["values"]["figures"]
@@ -191,6 +215,8 @@ def _set(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
         _set("period", to=[]),
         _set("period", 0, "approval", to={"approved": 1, "bads_approved": 2}),
         _set("period", 1, "feature_index_nano", to=[1]),
+        _set("period", 1, "feature_index_nano", to=["one_cell", "few", "one_cell"]),
+        _set("period", 1, "index_nano", to="no_rows"),
         _set("group", 0, "index_nano", to=1),
         _set("group", 0, to=None),
         _set("segment", to=[]),

@@ -28,8 +28,10 @@ from fedcredit_models.score_bands import ScoreGrid, ScoreHistogram
 from fedcredit_models.scorecard import Scorecard
 from fedcredit_models.slicing import Slicing
 from fedcredit_models.trees import LEAF_BITS, Node, Tree
-from fedcredit_parties.errors import SteepModelError
+from fedcredit_parties.errors import ConfigError, SteepModelError
+from fedcredit_parties.packed_model import pack_model
 from tests.models.monitored_rows import applications, models
+from tests.parties.test_evaluation import FEATURES, task
 
 TENS = CellRules(10, 10, 10)
 VICTIM = 3
@@ -195,9 +197,79 @@ def test_a_month_of_few_rows_says_nothing_of_what_it_holds() -> None:
 
 
 def test_an_index_is_the_same_whether_a_bin_holds_nobody_or_the_victim() -> None:
-    with_rule = {drift_index([50, 450], [n, 500], least=10) for n in (0, 1, 9)}
-    without = {drift_index([50, 450], [n, 500]) for n in (0, 1, 9)}
-    assert (len(with_rule), len(without)) == (1, 3)
+    """The month's rows are told, so the other bins hold the total less the few."""
+
+    def indices(least: int, rest: int, *more: int) -> set[float | None]:
+        baseline = [50, 450, *[100] * len(more)]
+        return {drift_index(baseline, [n, rest - n, *more], least=least) for n in range(10)}
+
+    assert indices(10, 500) == {None}
+    assert len(indices(10, 500, 300)) == 1
+    assert len(indices(1, 500)) == len(indices(1, 500, 300)) == 9 + 1
+
+
+@pytest.mark.parametrize("few", [0, 1, 9])
+def test_a_models_own_bin_of_few_rows_is_not_told_month_by_month(few: int) -> None:
+    """The bin of the highest incomes is one that the attacker has drawn around the victim."""
+    frame = rows()
+    frame["income"] = frame["income"].clip(upper=800_000.0)
+    second = frame.index[frame["opened"].str.startswith("2024-02")]
+    frame.loc[second[:few], "income"] = 999_999.0
+    slicing = Slicing("period", "opened", ("2024-01", "2024-02"))
+    found = released(EvaluationPlan(singling_out(2.0), None, (slicing,)), frame)["period"][1]
+    assert found["n"] == len(second)
+    assert found["feature_index_nano"] == ["one_cell"]
+    assert found["index_nano"] == "one_cell"
+
+
+def test_one_column_is_not_divided_twice() -> None:
+    """Other of the one partition less a slice of the other would be the rows of a hidden level."""
+    twice = (Slicing("segment", "product", ("car",)), Slicing("group", "product", ("cash",)))
+    with pytest.raises(ValueError, match="in one of them only"):
+        EvaluationPlan(models()[0], None, twice)
+    with pytest.raises(ConfigError, match="in one of them only"):
+        fc.Evaluation(
+            purpose="modelling", label="bad", model=models()[0].model, segment="sex", group="sex"
+        )
+
+
+def test_without_that_rule_the_difference_of_two_partitions_would_be_a_hidden_level() -> None:
+    frame = rows()
+    frame["product"] = np.where(frame.index % 2, "car", "cash")
+    frame.loc[range(5), "product"] = "boat"
+    told = []
+    for slicing, place in (
+        (Slicing("segment", "product", ("car",)), 1),
+        (Slicing("group", "product", ("cash",)), 0),
+    ):
+        found = released(EvaluationPlan(models()[0], None, (slicing,)), frame)
+        told.append(found[slicing.by][place]["n"])
+    assert told[0] - told[1] == 5
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [(("product",), "champion reads age, income, too"), (("income", "age"), "champion reads prod")],
+)
+def test_a_hold_out_is_not_drawn_by_a_column_that_the_requester_picks(
+    columns: tuple[str, ...], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        task(rows="holdout", holdout=0.3, drawn_by=columns)
+    with pytest.raises(ConfigError, match=said):
+        fc.Evaluation(
+            purpose="modelling", label="bad", model=models()[0].model, rows="holdout",
+            holdout=0.3, drawn_by=columns,
+        )  # fmt: skip
+
+
+def test_nor_by_the_one_column_that_a_model_of_its_own_reads() -> None:
+    packed = pack_model(canonical_text(singling_out(2.0).model))
+    with pytest.raises(ValueError, match="fewer than 2 numbers draw a hold-out"):
+        task(
+            champion=packed, challenger="", features=FEATURES[:1], partitions=(), rows="holdout",
+            holdout=0.3,
+        )  # fmt: skip
 
 
 def test_fine_histograms_never_leave() -> None:
