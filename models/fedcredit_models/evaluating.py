@@ -40,7 +40,8 @@ class EvaluationPlan:
     Raises
     ------
     ValueError
-        For grids that do not nest, two partitions of one kind, or two by one column.
+        For grids that do not nest, two partitions of one kind, two by one column, or a champion
+        that divides one column into cells twice.
     """
 
     champion: SavedModel
@@ -62,6 +63,9 @@ class EvaluationPlan:
         columns = [slicing.column for slicing in self.slicings]
         if len(set(columns)) != len(columns):
             raise ValueError("partitions: a column can be in one of them only")
+        read = [feature.name for feature in self.champion.features]
+        if len(set(read)) != len(read):
+            raise ValueError("champion: a column has one division into cells, not two")
 
     @property
     def score_grid(self) -> ScoreGrid:

@@ -222,6 +222,15 @@ def test_a_models_own_bin_of_few_rows_is_not_told_month_by_month(few: int) -> No
     assert found["index_nano"] == "one_cell"
 
 
+def test_a_model_that_divides_one_column_twice_is_not_judged() -> None:
+    """Rows below the second cut less rows below the first would be those between."""
+    income = Feature("income", "numeric", lower=0.0, upper=1e6)
+    cells = [RawCells(income, (900.0,)), RawCells(income, (901.0,))]
+    twice = read_model(Gbdt.from_parts(cells, -1, [Tree((Node(n=900, value=0),))]).to_json())
+    with pytest.raises(ValueError, match="one division into cells"):
+        EvaluationPlan(twice)
+
+
 def test_one_column_is_not_divided_twice() -> None:
     """Other of the one partition less a slice of the other would be the rows of a hidden level."""
     twice = (Slicing("segment", "product", ("car",)), Slicing("group", "product", ("cash",)))
