@@ -37,6 +37,7 @@ def test_narrow_parameters_give_the_same_card_for_fewer_bytes() -> None:
     assert _bytes(narrow) < 0.8 * _bytes(wide)
 
 
+@pytest.mark.long
 def test_fifteen_banks_and_three_give_the_same_card() -> None:
     three = compare("demo", RECIPES["demo"].rule)
     fifteen = compare("demo", IID15)

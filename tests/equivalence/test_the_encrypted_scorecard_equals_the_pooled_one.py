@@ -8,13 +8,12 @@ from sklearn.metrics import roc_auc_score
 from tests.equivalence.credit_data import IID15, LABEL, RECIPES
 from tests.equivalence.runs import LINES, Comparison, Line, card_name, compare
 
-AT_FIFTEEN = ("demo", "hmeq")
-"""Sets that are dealt to fifteen banks in every test run; the others in the long one."""
+QUICK = {("demo", "three banks by age"), ("hmeq", "Job"), ("demo", IID15), ("heloc", IID15)}
+"""What every test run computes; the long one computes all."""
 
-CASES = [pytest.param((name, recipe.rule)) for name, recipe in RECIPES.items()]
-CASES += [
-    pytest.param((name, IID15), marks=() if name in AT_FIFTEEN else pytest.mark.long)
-    for name in RECIPES
+CASES = [
+    pytest.param(case, marks=() if case in QUICK else pytest.mark.long)
+    for case in [(n, r.rule) for n, r in RECIPES.items()] + [(n, IID15) for n in RECIPES]
 ]
 
 

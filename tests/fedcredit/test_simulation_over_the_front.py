@@ -84,6 +84,7 @@ def test_the_scorecard_over_the_front_is_the_simulations_to_the_last_digit(over_
     assert isinstance(parts(over_tls), SimulationOverTls)
 
 
+@pytest.mark.long
 def test_a_second_run_and_its_bytes_go_through_the_same_front(over_tls):
     first = over_tls.run(small_job())
     second = over_tls.run(small_job())
