@@ -11,9 +11,8 @@ that is read is checked.
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from fedcredit.errors import JobError
 from fedcredit.result_file import (
     Count,
     Disclosure,
@@ -25,6 +24,7 @@ from fedcredit.result_file import (
     SampleMetrics,
     Share,
     final_words,
+    parsed,
 )
 
 Verdict = Literal["steady", "watch", "act"]
@@ -315,15 +315,7 @@ class EvaluationFile(_Part):
         JobError
             When the text is not an evaluation of this format; names the first wrong field.
         """
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "(file)"
-            raise JobError(
-                f"the saved evaluation is not a fedcredit-evaluation/v1 file: "
-                f"{where} - {first['msg']}"
-            ) from None
+        return parsed(cls, text, "the saved evaluation is not a fedcredit-evaluation/v1 file")
 
     @classmethod
     def load(cls, path: Path) -> "EvaluationFile":

@@ -5,24 +5,19 @@ what a simulation needs, as in ``job.toml``: tables, schema, policy, grants, def
 finished evaluation is saved in a folder of its own, with its ledger beside.
 """
 
-import json
 import shutil
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from pydantic import ValidationError
-
 from fedcredit import ledger_file
 from fedcredit.evaluation import Evaluation
 from fedcredit.evaluation_result import EvaluationResult
 from fedcredit.federation import Federation
-from fedcredit.job_file import JobFile, Surroundings, iso
+from fedcredit.job_file import JobFile, Surroundings, read_around
 from fedcredit.ledger_copy import SAVE_S
-from fedcredit.request import wrong_fields
 from fedcredit.requests import HorizontalJob
 from fedcredit_parties.errors import ConfigError
 
@@ -81,24 +76,12 @@ class EvaluationJob:
         JobError
             When there is no model at a path.
         """
-        try:
-            text = path.read_bytes()
-            table = tomllib.loads(text.decode("utf-8"))
-        except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise ConfigError(
-                f"{path.name} cannot be read as TOML: {reason}",
-                remedy="docs/how-to/validate-and-monitor-a-model.md shows one that can",
-            ) from None
-        names = {field.alias or name for name, field in Surroundings.model_fields.items()}
-        beside = {key: value for key, value in table.items() if key in names}
-        asked = {key: value for key, value in table.items() if key not in names}
-        wrong: list[str] = []
-        around, evaluation = None, None
-        try:
-            around = Surroundings.model_validate_json(json.dumps(beside, default=iso))
-        except ValidationError as error:
-            wrong += wrong_fields(error, names=names)
+        text, asked, around, wrong = read_around(
+            path,
+            needs_tables=needs_tables,
+            remedy="docs/how-to/validate-and-monitor-a-model.md shows one that can",
+        )
+        evaluation = None
         if "model" not in asked:
             wrong.append('model - is missing: write model = "result.json"')
         else:
@@ -106,8 +89,6 @@ class EvaluationJob:
                 evaluation = Evaluation.from_dict(asked, path.parent)
             except ConfigError as error:
                 wrong += [line.strip() for line in error.message.splitlines()[1:]] or [str(error)]
-        if needs_tables and not beside.get("parties"):
-            wrong.append("parties - is missing: each party's table, or --federation")
         if around is None or evaluation is None or wrong:
             raise ConfigError(
                 f"{path.name} is not a valid evaluation:\n"

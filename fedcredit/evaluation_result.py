@@ -1,7 +1,6 @@
 """What an evaluation gives back: tables for a notebook, a verdict, and who learned what."""
 
 import json
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -10,10 +9,8 @@ import pandas as pd
 
 from fedcredit.errors import DriftToActOnError, DriftToWatchError
 from fedcredit.evaluation_file import EvaluationFile, Verdict
-from fedcredit.evidence_file import OPENINGS
-from fedcredit.evidence_file import write as write_evidence
+from fedcredit.evidence_file import OPENINGS, write_run
 from fedcredit.results import DisclosureStatement
-from fedcredit_ledger.errors import EvidenceError
 
 FILE = "evaluation.json"
 """Name of the saved form in its folder."""
@@ -247,19 +244,9 @@ class EvaluationResult:
         EvidenceError
             When the result was loaded from a file, or there is nothing to disclose under a name.
         """
-        if self._copy_ledger is None:
-            raise EvidenceError(
-                "this result has no ledger at hand",
-                remedy="fedcredit evidence pack RUN --ledger FILE packs from a ledger file",
-            )
-        path = Path(path)
-        with tempfile.TemporaryDirectory() as folder:
-            ledger = Path(folder) / "ledger.db"
-            self._copy_ledger(ledger)
-            write_evidence(
-                path, ledger, f"run {self.run_id}", openings=self._openings, disclose=disclose
-            )
-        return path
+        return write_run(
+            Path(path), self.run_id, self._copy_ledger, openings=self._openings, disclose=disclose
+        )
 
     def __repr__(self) -> str:
         """Return the headline."""

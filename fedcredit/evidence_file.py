@@ -5,7 +5,8 @@ people type become subjects, and a package is written whole or not at all, after
 """
 
 import re
-from collections.abc import Collection, Mapping
+import tempfile
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,43 @@ def write(
     part.write_bytes(packed)
     part.replace(path)
     return proven
+
+
+def write_run(
+    path: Path,
+    run_id: str,
+    copy_ledger: Callable[[Path], object] | None,
+    *,
+    openings: Openings,
+    disclose: Collection[str],
+) -> Path:
+    """Pack a run from a requester's own copy of the ledger; return the package's path.
+
+    Parameters
+    ----------
+    path : Path
+        The package; replaced when the new one is complete.
+    run_id : str
+    copy_ledger : callable or None
+        Writes that copy to a path; None where a result has no ledger at hand.
+    openings, disclose
+        As in `write`.
+
+    Raises
+    ------
+    EvidenceError
+        When there is no ledger at hand, or nothing to disclose under a name.
+    """
+    if copy_ledger is None:
+        raise EvidenceError(
+            "this result has no ledger at hand",
+            remedy="fedcredit evidence pack RUN --ledger FILE packs from a ledger file",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = Path(folder) / "ledger.db"
+        copy_ledger(ledger)
+        write(path, ledger, f"run {run_id}", openings=openings, disclose=disclose)
+    return path
 
 
 def documents(folder: Path | None) -> dict[str, bytes]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -73,6 +73,49 @@ class Surroundings(BaseModel):
     bad_definitions: dict[str, str] = {}
 
 
+def read_around(
+    path: Path, *, needs_tables: bool, remedy: str
+) -> tuple[bytes, dict[str, Any], Surroundings | None, list[str]]:
+    """Read a TOML file that asks something of a simulation's tables.
+
+    Parameters
+    ----------
+    path : Path
+    needs_tables : bool
+        Ask for ``[parties]``, which only daemons can do without.
+    remedy : str
+        Where to look at a file that can be read.
+
+    Returns
+    -------
+    (bytes, dict, Surroundings or None, list of str)
+        The file's bytes, what it asks, what stands around that, and a line for each wrong field.
+
+    Raises
+    ------
+    ConfigError
+        When it is not TOML.
+    """
+    try:
+        text = path.read_bytes()
+        table = tomllib.loads(text.decode("utf-8"))
+    except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"{path.name} cannot be read as TOML: {reason}", remedy=remedy) from None
+    names = {field.alias or name for name, field in Surroundings.model_fields.items()}
+    beside = {key: value for key, value in table.items() if key in names}
+    asked = {key: value for key, value in table.items() if key not in names}
+    wrong: list[str] = []
+    around = None
+    try:
+        around = Surroundings.model_validate_json(json.dumps(beside, default=iso))
+    except ValidationError as error:
+        wrong += wrong_fields(error, names=names)
+    if needs_tables and not beside.get("parties"):
+        wrong.append("parties - is missing: each party's table, or --federation")
+    return text, asked, around, wrong
+
+
 class JobFile:
     """A job and the simulated federation it is asked of.
 
@@ -112,30 +155,16 @@ class JobFile:
         ConfigError
             When it is not TOML; one line per wrong field, by its path.
         """
-        try:
-            text = path.read_bytes()
-            table = tomllib.loads(text.decode("utf-8"))
-        except (OSError, UnicodeDecodeError, RecursionError, tomllib.TOMLDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else str(error)
-            raise ConfigError(
-                f"{path.name} cannot be read as TOML: {reason}",
-                remedy="examples/horizontal_scorecard/job.toml shows one that can",
-            ) from None
-        names = {field.alias or name for name, field in Surroundings.model_fields.items()}
-        beside = {key: value for key, value in table.items() if key in names}
-        asked = {key: value for key, value in table.items() if key not in names}
-        wrong: list[str] = []
-        around, job = None, None
-        try:
-            around = Surroundings.model_validate_json(json.dumps(beside, default=iso))
-        except ValidationError as error:
-            wrong += wrong_fields(error, names=names)
+        text, asked, around, wrong = read_around(
+            path,
+            needs_tables=needs_tables,
+            remedy="examples/horizontal_scorecard/job.toml shows one that can",
+        )
+        job = None
         try:
             job = HorizontalJob.from_dict(beside_file(asked, path))
         except ConfigError as error:
             wrong += [line.strip() for line in error.message.splitlines()[1:]]
-        if needs_tables and not beside.get("parties"):
-            wrong.append("parties - is missing: each party's table, or --federation")
         if around is None or job is None or wrong:
             raise ConfigError(
                 f"{path.name} is not a valid job:\n" + "\n".join(f"  {line}" for line in wrong),

@@ -8,7 +8,7 @@ is read is checked.
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -18,6 +18,8 @@ from fedcredit.party_gain import PartyGain
 Hex64 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Count = Annotated[int, Field(ge=0)]
+
+Form = TypeVar("Form", bound=BaseModel)
 
 
 class _Part(BaseModel):
@@ -171,14 +173,7 @@ class ResultFile(_Part):
         JobError
             When the text is not a result of this format; names the first wrong field.
         """
-        try:
-            return cls.model_validate_json(text)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "(file)"
-            raise JobError(
-                f"the saved result is not a fedcredit-result/v1 file: {where} - {first['msg']}"
-            ) from None
+        return parsed(cls, text, "the saved result is not a fedcredit-result/v1 file")
 
     @classmethod
     def load(cls, path: Path) -> "ResultFile":
@@ -188,3 +183,19 @@ class ResultFile(_Part):
     def model_json(self) -> str:
         """Return the model's part as JSON text, for ``Scorecard.from_json``."""
         return json.dumps(self.model)
+
+
+def parsed(form: type[Form], text: str | bytes, wrong: str) -> Form:
+    """Read a saved file of a form.
+
+    Raises
+    ------
+    JobError
+        Saying what is wrong, and where first.
+    """
+    try:
+        return form.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "(file)"
+        raise JobError(f"{wrong}: {where} - {first['msg']}") from None

@@ -1,7 +1,6 @@
 """What a run gives back: a model for offline use, its course, and who learned what."""
 
 import json
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from fedcredit.evidence_file import OPENINGS
-from fedcredit.evidence_file import write as write_evidence
+from fedcredit.evidence_file import OPENINGS, write_run
 from fedcredit.result_file import Disclosure, ResultFile
-from fedcredit_ledger.errors import EvidenceError
 from fedcredit_models.bad_classifier import BadClassifier
 
 
@@ -233,19 +230,9 @@ class TrainingResult:
         ----------
         Whoever gets the file reads who did what when in this run, and what is disclosed by name.
         """
-        if self._copy_ledger is None:
-            raise EvidenceError(
-                "this result has no ledger at hand",
-                remedy="fedcredit evidence pack RUN --ledger FILE packs from a ledger file",
-            )
-        path = Path(path)
-        with tempfile.TemporaryDirectory() as folder:
-            ledger = Path(folder) / "ledger.db"
-            self._copy_ledger(ledger)
-            write_evidence(
-                path, ledger, f"run {self.run_id}", openings=self._openings, disclose=disclose
-            )
-        return path
+        return write_run(
+            Path(path), self.run_id, self._copy_ledger, openings=self._openings, disclose=disclose
+        )
 
     def __repr__(self) -> str:
         """Return the headline."""
