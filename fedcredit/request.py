@@ -5,6 +5,7 @@ rules and limits; it names no code.
 """
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import field as with_factory
@@ -173,13 +174,13 @@ class Request(BaseModel, Generic[R]):
         """Digest of the definition of bad."""
         return definition_digest(self.bad_definition)
 
+    @abstractmethod
     def task(self, schema: Schema, *, parties: tuple[str, ...], policy: DisclosurePolicy) -> Task:
         """Return the task document that parties approve; see `common`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def assemble(self, delivery: Delivery) -> R:
         """Return the result of a finished run."""
-        raise NotImplementedError
 
     def common(
         self, schema: Schema, *, parties: tuple[str, ...], policy: DisclosurePolicy

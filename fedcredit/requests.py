@@ -131,23 +131,7 @@ class HorizontalJob(Request[TrainingResult]):
     def task(self, schema: Schema, *, parties: tuple[str, ...], policy: DisclosurePolicy) -> Task:
         """Return the task document that parties approve.
 
-        Parameters
-        ----------
-        schema : Schema
-            Declared columns of the federation.
-        parties : tuple of str
-            Every data holder.
-        policy : DisclosurePolicy
-            The founding policy.
-
-        Raises
-        ------
-        ConfigError
-            When a party is no data holder.
-        SchemaMismatchError
-            When a feature is not a declared column.
-        TooFewPartiesError
-            When fewer parties are asked than the job or the policy needs.
+        Parameters and errors as of `Request.common`.
         """
         kind = kind_of(self.model)
         assert kind is not None, "the validator lets no other model in"
