@@ -184,7 +184,7 @@ def test_a_contribution_after_the_deadline_is_late() -> None:
                 raise
 
         holder._commit = commit_late  # type: ignore[method-assign]
-        with pytest.raises(Exception, match=r"\(late\)|did not answer"):
+        with pytest.raises(Exception, match=r"\(late\)|did not answer|before every party"):
             federation.run(small_job(run_deadline_s=60))
 
         assert codes == ["late"]
