@@ -94,24 +94,6 @@ def test_a_party_that_is_worse_off_than_alone_is_named_with_its_interval(
     assert found.startswith("sba_case, bank, card: bank-3 is worse off than alone by 0.0300")
 
 
-def test_of_many_parties_a_few_lie_below_their_own_interval_by_chance(
-    table: ModuleType, whole: dict[str, Any]
-) -> None:
-    """Šidák: of 400 equal parties one is below 3.66 standard errors in one table of twenty."""
-    row = _row(whole, "sba_case", "bank", "card")
-    row["own_tests"] = 400
-    row["worse_off"] = [
-        {"party": f"bank-{z}", "difference": -0.01 * z, "interval": [-0.01 * z - h, -0.01 * z + h]}
-        for z, h in ((3.6, 0.0196), (3.7, 0.0196))
-    ]
-
-    (found,) = table.failures(whole)
-
-    assert "bank-3.7" in found
-    assert table.simultaneous_z(400) == pytest.approx(3.656, abs=2e-3)
-    assert table.simultaneous_z(1) == pytest.approx(1.645, abs=1e-3)
-
-
 @pytest.mark.parametrize(
     ("case", "off", "fails"),
     [
